@@ -1,0 +1,97 @@
+"""The event: its columns, once, for the log's decoder, the lake and every reader.
+
+One row of ``events`` is one call of an SDK (track, page, screen, identify, group, alias) that was accepted.
+All times are UTC with microseconds. An event keeps the id it came with (``actor_id``); who is who is laid over it when it
+is read, so that a merge of two people, or its undo, touches no event.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+
+import pyarrow as pa
+
+KINDS: Final = ("track", "page", "screen", "identify", "group", "alias")
+
+_TIME: Final = pa.timestamp("us", tz="UTC")
+
+EVENTS: Final = pa.schema(
+    [
+        pa.field("event_id", pa.string(), nullable=False),  # the SDK's message id, else minted from the log position
+        pa.field("kind", pa.string(), nullable=False),  # one of KINDS
+        pa.field("event", pa.string(), nullable=False),  # a track's event, a page's or screen's name, else "$<kind>"
+        pa.field("time", _TIME, nullable=False),  # when it happened, corrected for the sender's clock
+        pa.field("original_time", _TIME),  # the sender's own timestamp
+        pa.field("sent_at", _TIME),  # the sender's clock when it sent
+        pa.field("received_at", _TIME, nullable=False),  # our clock when it came
+        pa.field("anonymous_id", pa.string()),
+        pa.field("user_id", pa.string()),
+        pa.field("previous_id", pa.string()),  # alias: the id that user_id replaces
+        pa.field("actor_id", pa.int64(), nullable=False),  # actor_id("user", user_id), else of the anonymous id
+        pa.field("account_id", pa.string()),  # group id of the call, else of its context
+        pa.field("session_id", pa.string()),
+        pa.field("source", pa.string(), nullable=False),  # the name of the source whose write key sent it
+        pa.field("library", pa.string()),  # "analytics-node/3.1.0"
+        pa.field("page_url", pa.string()),
+        pa.field("page_path", pa.string()),
+        pa.field("page_referrer", pa.string()),
+        pa.field("utm_source", pa.string()),
+        pa.field("utm_medium", pa.string()),
+        pa.field("utm_campaign", pa.string()),
+        pa.field("utm_term", pa.string()),
+        pa.field("utm_content", pa.string()),
+        pa.field("device", pa.string()),
+        pa.field("os", pa.string()),
+        pa.field("browser", pa.string()),
+        pa.field("locale", pa.string()),
+        pa.field("app_version", pa.string()),
+        pa.field("country", pa.string()),
+        pa.field("bot", pa.bool_(), nullable=False),  # the sender calls itself a crawler
+        pa.field("properties", pa.string(), nullable=False),  # JSON object; an identify's or group's traits
+        pa.field("context", pa.string(), nullable=False),  # JSON object
+        pa.field("log", pa.string(), nullable=False),  # which collector's log it came through, and
+        pa.field("log_offset", pa.int64(), nullable=False),  # where in it: (segment << 24) + ordinal in the segment
+        pa.field("month", pa.string(), nullable=False),  # partition: month_of(time, received_at)
+    ]
+)
+
+REJECTED: Final = pa.schema(
+    [
+        pa.field("received_at", _TIME, nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),  # the HTTP path it came by
+        pa.field("reason", pa.string(), nullable=False),  # an ingest.outcome.Outcome
+        pa.field("detail", pa.string(), nullable=False),  # what was found and what to send instead
+        pa.field("event_id", pa.string()),  # where one could be read
+        pa.field("raw", pa.binary(), nullable=False),  # the rejected event's own bytes
+        pa.field("log", pa.string(), nullable=False),
+        pa.field("log_offset", pa.int64(), nullable=False),
+        pa.field("month", pa.string(), nullable=False),  # partition: month of received_at
+    ]
+)
+
+FIRST_MONTH: Final = "2005-01"
+AHEAD: Final = timedelta(hours=24)  # a sender further in the future than this does not know the time
+
+
+@lru_cache(maxsize=100_000)
+def actor_id(kind: str, identifier: str) -> int:
+    """The signed 64-bit actor id of a typed id: ``actor_id("user", "42")`` hashes ``user:42``.
+
+    BLAKE2b, 8 bytes, little endian; signed, because Delta Lake has no unsigned type.
+    """
+    digest = hashlib.blake2b(f"{kind}:{identifier}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little", signed=True)
+
+
+def month_of(time: datetime, received_at: datetime) -> str:
+    """The partition of an event: the UTC month of its time as ``2026-01``.
+
+    Clamped to FIRST_MONTH and the month after it came in, since a write key is public and must not be able to open
+    endless partitions.
+    """
+    latest = received_at.astimezone(UTC) + timedelta(days=31)
+    return min(max(time.astimezone(UTC).strftime("%Y-%m"), FIRST_MONTH), latest.strftime("%Y-%m"))
