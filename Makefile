@@ -1,0 +1,62 @@
+# jcurve: the commands a person types. `make` alone prints this list.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test check bench oracle faults sdks spark screenshots lock clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+DATA ?= jcurve-data/default
+PORT ?= 8123
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "jcurve needs Python 3.11 or newer: make PYTHON=python3.12 setup")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+setup: .venv/ready ## Make .venv and install the locked dependencies
+
+demo: setup ## A make-believe company through the front door, its funnel beside the planted truth (EXIT=1 stops after printing)
+	$(BIN)/jcurve demo $(if $(EXIT),--exit) $(ARGS)
+
+serve: setup ## Serve everything on PORT (8123) from the data folder DATA (jcurve-data/default)
+	$(BIN)/jcurve up --data $(DATA) --port $(PORT)
+
+test: setup ## Run the tests (those that need Node, Chromium or Java say so where these are missing)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: setup ## Lint, format check and strict types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup ## Measure, as ratios against named baselines in the same run (ARGS=--write puts them into README.md)
+	$(BIN)/python -m tests.bench $(ARGS)
+
+oracle: setup ## A million random streams through the matcher and the brute force
+	JCURVE_ORACLE_STREAMS=1000000 $(BIN)/python -m pytest tests/funnels/test_differential.py $(ARGS)
+
+faults: setup ## Kill the collector 50 times while an SDK sends; nothing acknowledged may be lost
+	JCURVE_KILLS=50 $(BIN)/python -m pytest tests/ingest/test_faults.py $(ARGS)
+
+sdks: ## Install the JavaScript SDKs that the tests drive (needs Node and npm)
+	npm ci --no-audit --no-fund --prefix tests/e2e/sdks
+
+spark: setup ## Install pyspark, with which a test reads the lake (needs Java 17)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.lock
+
+screenshots: setup sdks ## Make the README's screenshot again
+	JCURVE_SCREENSHOT=1 $(BIN)/python -m pytest tests/web $(ARGS)
+
+lock: ## Pin and hash the dependencies again (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-find-links --no-emit-index-url --no-header --upgrade --quiet --output-file requirements.lock
+	uv pip compile pyproject.toml --extra dev --extra spark --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-find-links --no-emit-index-url --no-header --constraint requirements.lock --quiet --output-file requirements-spark.lock
+
+
+clean: ## Remove what the other targets made (the environment, caches, node_modules; never data)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/e2e/sdks/node_modules
