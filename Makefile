@@ -45,8 +45,9 @@ faults: setup ## Kill the collector 50 times while an SDK sends; nothing acknowl
 sdks: ## Install the JavaScript SDKs that the tests drive (needs Node and npm)
 	npm ci --no-audit --no-fund --prefix tests/e2e/sdks
 
-spark: setup ## Install pyspark, with which a test reads the lake (needs Java 17)
+spark: setup ## Install pyspark and its Delta connector, with which a test reads the lake (needs Java 17 and Maven)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.lock
+	mvn --quiet --batch-mode dependency:get -Dartifact=io.delta:delta-spark_4.1_2.13:4.2.0
 
 screenshots: setup sdks ## Make the README's screenshot again
 	JCURVE_SCREENSHOT=1 $(BIN)/python -m pytest tests/web $(ARGS)

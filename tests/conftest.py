@@ -4,7 +4,7 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--no-skips", action="store_true", help="a skipped test fails the run: for machines that have everything")
+    parser.addoption("--no-skips", action="store_true", help="a skipped test fails the run")
 
 
 @pytest.hookimpl(trylast=True)
