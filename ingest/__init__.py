@@ -1,0 +1,35 @@
+"""Ingest: from an SDK's call to rows in the lake, nothing lost and nothing twice.
+
+The way of an event: ``http`` (the door) reads the body, ``protocols.envelope`` looks whose it is, ``wal`` stores it, and
+only then the door answers 200. Later ``flush`` reads the sealed segments, ``protocols`` decodes them, ``ids`` tells copies
+apart, ``columns`` makes tables of them, ``lake`` keeps them, and the segment goes.
+
+On disk, below the data folder
+    log/<name>/     one write-ahead log per collector process: see ``log_folder``; its bytes: ``record``
+    index/          LMDB: ids seen, outcomes counted, how far each log has come: see ``ids``
+    lake/<project>/ Delta Lake tables ``events`` and ``rejected``: columns in ``event``, rules of writing in ``lake``
+
+Invariants
+- An answer of 200 means: on disk and synced. A 503 means: not stored, send again.
+- Every received event ends in exactly one ``outcome.Outcome``: accepted, duplicate, or rejected for one reason; a rejected
+  one keeps its bytes.
+- A segment is deleted only after the lake has its events and the index has its ids.
+- Doing any step again changes nothing: a crash at any point is answered by doing it again.
+- An event before the mark of ``progress.complete_until`` is in the lake.
+
+Who may import it: everyone; it imports nothing of ours. The door (``http``, ``keys``, ``wal``, ``protocols.envelope``) never
+imports pyarrow, deltalake or lmdb: a collector process stays small.
+
+Decisions
+- *A log of our own before the lake.* Context: the lake commits in 20 to 100 ms, a sender wants its answer in one. Choice:
+  append-only segments with group commit; SQLite as the log was five times slower on batches. Price: ``wal`` and its tests.
+- *The raw request is logged, not the decoded event.* Context: decoding costs ten times what storing does. Choice: the flush
+  decodes, in a process of its own. Price: the JSON is scanned twice.
+- *Exactly once by what is in hand.* Context: the lake and the index cannot commit together. Choice: the index notes the
+  group first; after a crash that very group comes first, is decided the same, and the lake refuses the batch it has. Price:
+  one small commit more per group, and one flush per data folder.
+- *Ids in LMDB, by periods of 30 days.* Context: copies come days later, ids are random. Choice: a 16-byte digest in a B-tree
+  per period; forgetting is dropping a tree. Price: some 95 bytes per event; 2 microseconds an id at half a million ids and 4
+  at three millions.
+- *zstd level 1 in the lake.* Context: Snappy is 7 % faster to write. Choice: zstd, a third smaller. Price: those 7 %.
+"""

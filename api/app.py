@@ -1,0 +1,121 @@
+"""The wiring of every role but the door's (``api/door.py``): settings in, running parts out.
+
+Each function imports what its role needs, so that a process holds no library of another role.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from api.settings import Settings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from ingest.lake import Lake
+
+
+def prepare(settings: Settings) -> None:
+    """The store at its newest schema, keys published, definitions present; ends the process with status 2 at a fault."""
+    from api.clock import now
+    from api.store import StoreError, open_store
+    from funnels.written import DefinitionError
+
+    try:
+        prepare_definitions(settings)
+        with open_store(settings.store_address, settings.folder, now()):
+            pass
+    except (DefinitionError, StoreError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+def prepare_definitions(settings: Settings) -> None:
+    """A deployment without definitions gets the defaults to edit; raises ``DefinitionError``."""
+    from funnels.load import copy_defaults, load
+
+    if not settings.definitions_folder.is_dir():
+        copy_defaults(settings.definitions_folder)
+    load(settings.definitions_folder)
+
+
+def lake_of(settings: Settings) -> Lake:
+    from ingest.lake import Lake
+
+    lake = Lake(settings.lake_root)
+    lake.create_folder()
+    return lake
+
+
+def flush(settings: Settings, stop: threading.Event) -> None:
+    """Sealed segments to the lake, until ``stop`` and all of them are there."""
+    from ingest.flush import Flush
+    from ingest.ids import Index
+
+    with Index(settings.folder.index) as index:
+        Flush(settings.folder.log, lake_of(settings), index).run(stop)
+
+
+def work(settings: Settings, stop: threading.Event) -> None:
+    """The scheduled jobs of every project, until ``stop``; a job that runs then is finished first."""
+    from api.building import builder
+    from api.clock import now
+    from api.store import open_store
+    from transforms import schedule
+
+    lake = lake_of(settings)
+    table = schedule.job_table(lake, builder(settings, lake), hourly=settings.hourly_build, nightly=settings.nightly_build)
+    jobs = [job for job in table if job.cron != "off"]
+    with open_store(settings.store_address, settings.folder, now()) as store:
+
+        def projects() -> list[str]:
+            return [project.name for project in store.projects()]
+
+        schedule.work(settings.folder.work, projects, jobs, stop=stop, clock=now)
+
+
+def serve_app(settings: Settings) -> FastAPI:
+    """The query API under ``/api``, its documentation at ``/docs``, the dashboard at ``/``."""
+    from contextlib import asynccontextmanager
+
+    import anyio
+    from fastapi import FastAPI
+    from starlette.responses import HTMLResponse, JSONResponse
+
+    from api import handlers, routes, web
+    from api.clock import now
+    from api.deployment import CurrentDefinitions, Projects
+    from api.documentation import page
+    from api.openapi import describe
+    from api.serving import Serving
+    from api.status import VERSION
+    from api.store import open_store
+    from ingest.keys import KeyFile
+
+    store = open_store(settings.store_address, settings.folder, now())
+    serving = Serving(
+        settings,
+        lake_of(settings),
+        KeyFile(settings.folder.keys),
+        Projects(store),
+        CurrentDefinitions(settings.definitions_folder),
+        anyio.CapacityLimiter(settings.queries),
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI):  # type: ignore[no-untyped-def]
+        with store:
+            yield
+
+    app = FastAPI(title="jcurve", version=VERSION, docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.router.redirect_slashes = False
+    handlers.install(app)
+    for router in routes.routers(serving):
+        app.include_router(router)
+    app.add_api_route("/api/ready", lambda: {"status": "ready"}, tags=["status"], summary="Does the query API answer?")
+    app.add_api_route("/openapi.json", lambda: JSONResponse(describe(app)), include_in_schema=False)
+    app.add_api_route("/docs", lambda: HTMLResponse(page(describe(app))), include_in_schema=False)
+    app.router.routes += web.routes(settings.folder.root / "cache")
+    return app

@@ -1,0 +1,32 @@
+"""A project's build with everything it is given from above: the deployment's definitions and the completeness mark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from api.settings import Settings
+from funnels import stages
+from funnels.load import load
+from ingest.lake import Lake
+from ingest.progress import complete_until
+from transforms.build import CORE, BuildResult, build
+
+
+def builder(settings: Settings, lake: Lake) -> Callable[[str, datetime], BuildResult]:
+    """``run(project, now)`` reads the definitions anew each time; raises ``DefinitionError`` and what ``build`` raises."""
+
+    def run(project: str, now: datetime) -> BuildResult:
+        definitions = load(settings.definitions_folder)
+        until = complete_until(settings.folder.log, now).until  # before the events' version is read
+        return build(
+            lake,
+            project,
+            (*CORE, *stages.models(definitions)),
+            until=until,
+            definition_version=definitions.version,
+            now=now,
+            memory=f"{settings.build_memory >> 20}MiB",
+        )
+
+    return run

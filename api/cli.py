@@ -1,0 +1,46 @@
+"""``jcurve``: the command line. Each command is a file of ``api/commands`` that is imported when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+COMMANDS = {
+    "up": "Serve everything on one port: collector, builds, query API, dashboard.",
+    "demo": "Show a make-believe company's funnel, sent through the front door.",
+    "build": "Bring people, accounts, stages and invites up to date now.",
+    "keys": "Create, list and revoke the keys of a project.",
+    "projects": "Create and list projects.",
+    "status": "Tell what came in, what was rejected, and how fresh the tables are.",
+    "collect": "Run the collector alone: HTTP, the log and its flush.",
+    "work": "Run the scheduled builds alone.",
+    "serve": "Run the query API and the dashboard alone.",
+}
+
+
+class _Commands(click.Group):
+    """Commands by name, in the order of COMMANDS."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"api.commands.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(package_name="jcurve", prog_name="jcurve")
+def main() -> None:
+    """jcurve: from an SDK's call to a registration -> activation -> PQL -> paid funnel."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""Wiring of the ``door``: the collector on its log, and the way on to ``serve`` for everything that is not an SDK's.
+
+Apart from ``app`` because its process imports nothing heavy: neither Arrow nor DuckDB nor FastAPI.
+"""
+
+from __future__ import annotations
+
+import socket
+
+import uvloop
+
+from api.proxy import Proxy
+from api.server import serve
+from api.settings import Settings
+from ingest.http import Collector, CollectorSettings
+from ingest.keys import KeyFile
+from ingest.wal import Log, LogSettings
+
+
+def run(settings: Settings, listener: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT; returns when all that was answered is in sealed segments."""
+    uvloop.run(_serve(settings, listener))
+
+
+async def _serve(settings: Settings, listener: socket.socket) -> None:
+    log = Log.open(settings.folder.log, log_settings(settings))
+    proxy = Proxy(settings.folder.socket)
+    try:
+        collector = Collector(log, KeyFile(settings.folder.keys), collector_settings(settings), proxy)
+        await serve(collector, listener=listener, path=None)
+    finally:
+        await proxy.close()
+        log.close()
+
+
+def log_settings(settings: Settings) -> LogSettings:
+    return LogSettings(
+        segment_bytes=settings.segment_size,
+        segment_age=settings.segment_seconds,
+        queue_bytes=settings.queue,
+        reserve_bytes=settings.disk_reserve or None,
+    )
+
+
+def collector_settings(settings: Settings) -> CollectorSettings:
+    return CollectorSettings(
+        public_url=settings.public_url or None,
+        trust_proxy=settings.trust_proxy,
+        max_body_bytes=settings.max_body,
+        max_event_bytes=settings.max_event,
+    )

@@ -1,0 +1,68 @@
+"""The data folder: the name of everything below ``--data DIR``, once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """Paths only; nothing is created except by ``create``."""
+
+    root: Path
+
+    @property
+    def store(self) -> Path:
+        return self.root / "store.sqlite"
+
+    @property
+    def keys(self) -> Path:
+        return self.root / "keys.json"
+
+    @property
+    def log(self) -> Path:
+        return self.root / "log"
+
+    @property
+    def index(self) -> Path:
+        return self.root / "index"
+
+    @property
+    def lake(self) -> Path:
+        return self.root / "lake"
+
+    @property
+    def work(self) -> Path:
+        return self.root / "work.sqlite"
+
+    @property
+    def definitions(self) -> Path:
+        return self.root / "definitions"
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "jcurve.toml"
+
+    @property
+    def run(self) -> Path:
+        return self.root / "run"
+
+    @property
+    def socket(self) -> Path:
+        """Where ``serve`` listens for the door; a deep folder's socket lies in the temporary one, as the name of a socket
+        may have 107 bytes only."""
+        own = self.run / "serve.sock"
+        if len(os.fsencode(own)) <= 100:
+            return own
+        name = hashlib.sha256(os.fsencode(self.root.absolute())).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"jcurve-{os.getuid()}-{name}" / "serve.sock"
+
+    def create(self) -> DataFolder:
+        """Make the folder and its fixed subfolders, readable by their owner alone."""
+        for folder in (self.root, self.log, self.run, self.socket.parent):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return self

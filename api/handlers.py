@@ -1,0 +1,76 @@
+"""Whatever goes wrong in the query API, as ``application/problem+json``: the one map from errors to statuses."""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.errors import PROBLEM_JSON, Detail, NotFound, Problem, Unprocessable, problem_body, unknown
+from api.openapi import describe
+from api.store import StoreError
+from funnels.errors import BadRequest
+from funnels.unknown import UnknownName
+
+logger = logging.getLogger(__name__)
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(BadRequest, _bad_request)
+    app.add_exception_handler(UnknownName, _unknown_name)
+    app.add_exception_handler(StoreError, _store_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _bug)
+
+
+def answer(problem: Problem) -> Response:
+    return Response(problem.body(), problem.status, problem.headers, PROBLEM_JSON)
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return answer(error)
+
+
+async def _bad_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, BadRequest)
+    details = [Detail(f.path, f.found, list(f.allowed), f.message) for f in error.faults]
+    return answer(Unprocessable(str(error), details))
+
+
+async def _unknown_name(request: Request, error: Exception) -> Response:
+    assert isinstance(error, UnknownName)
+    return answer(unknown(error.noun, "name", error.found, error.known))
+
+
+async def _store_error(request: Request, error: Exception) -> Response:
+    return answer(NotFound("The project of this key is not in the store any more."))
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    details = [Detail(".".join(map(str, e["loc"])), e.get("input"), [], e["msg"]) for e in error.errors()]
+    return answer(Unprocessable("; ".join(f"{d.path}: {d.message}" for d in details), details))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    if error.status_code == 404:
+        return answer(unknown("page", "path", request.url.path, ["/", "/docs", *describe(request.app)["paths"]]))
+    detail = str(error.detail)
+    if error.status_code == 405:
+        detail = f"{request.method} is not for {request.url.path}. Allowed: {headers.get('allow') or headers.get('Allow')}."
+    return Response(problem_body(error.status_code, str(error.detail), detail), error.status_code, headers, PROBLEM_JSON)
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    detail = "This is a fault of the server, not of the request; its log tells more. Other questions still work."
+    return Response(problem_body(500, "Internal error", detail), 500, None, PROBLEM_JSON)

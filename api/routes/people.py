@@ -1,0 +1,99 @@
+"""``GET /api/people/{id}``: one person by any of its ids: who it is, what it reached, and the events behind it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import cursor
+from api.errors import Detail, NotFound
+from api.parameters import CURSOR, LIMIT
+from api.serving import NO_BUILD, Answer, Asked, Serving, documented
+from transforms.engine import Engine
+from transforms.manifest import Manifest
+
+_PARAMETERS: Final = (LIMIT, CURSOR)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
+
+_FORMS: Final = "Ids are typed: user:... for a signed-in user, anonymous:... for a device."
+
+PERSON: Final = """
+select person, person_id
+from actors
+where id in ($id, 'user:' || $id, 'anonymous:' || $id)
+order by id = $id desc, id desc -- an id as it stands first, then a user's before a device's
+limit 1
+"""
+IDS: Final = "select id, linked_by, linked_at as at from actors where person_id = $person_id order by id"
+TRAITS: Final = "select traits, first_seen, last_seen, events, channel from people where person_id = $person_id"
+MEMBERSHIPS: Final = "select account_id from memberships where person_id = $person_id order by ordinal"
+STAGES: Final = """
+select stage, entered, "left", event_id as by
+from stages
+where subject = 'person' and subject_id = $person
+order by entered, stage
+"""
+EVENTS: Final = """
+select event_id, time, kind, event, account_id, source, properties
+from events
+where actor_id in (select actor_id from actors where person_id = $person_id)
+  and (time < $time or (time = $time and event_id > $id))
+order by time desc, event_id
+limit $limit
+"""
+
+
+def router(serving: Serving) -> APIRouter:
+    routes = APIRouter(tags=["people"])
+
+    @routes.get("/api/people/{id:path}", **documented("A person, found by any of its ids", _PARAMETERS))
+    async def person(request: Request, id: str) -> Response:  # noqa: A002
+        return await serving.answer(request, _PARAMETERS, lambda asked: _person(serving, asked, id))
+
+    return routes
+
+
+def _person(serving: Serving, asked: Asked, given: str) -> Answer:
+    place = cursor.decode(asked.parameters["cursor"]) if asked.parameters["cursor"] else None
+    manifest = serving.manifest(asked, place.manifest) if place else asked.manifest
+    if manifest is None:
+        raise NotFound(f"Nobody is known yet. {NO_BUILD}", [_fault(given)])
+    tables = ("actors", "people", "memberships", "stages", "events")
+    with serving.built(asked.project.name, manifest, *tables) as engine:
+        found = engine.table(PERSON, {"id": given}).to_pylist()
+        if not found:
+            raise NotFound(f"There is no person '{given}' in the last build. {_FORMS}", [_fault(given)])
+        person = found[0]
+        own = {"person_id": person["person_id"]}
+        about = (engine.table(TRAITS, own).to_pylist() or [{"traits": "{}"}])[0]
+        return {
+            "person": person["person"],
+            "ids": engine.table(IDS, own).to_pylist(),
+            **about,
+            "traits": json.loads(about["traits"]),
+            "accounts": engine.table(MEMBERSHIPS, own)["account_id"].to_pylist(),
+            "stages": engine.table(STAGES, {"person": person["person"]}).to_pylist(),
+            "events": _events(engine, manifest, own, place, asked.parameters["limit"]),
+            "data": {"manifest": manifest.number, "complete_until": manifest.complete_until},
+        }
+
+
+def _fault(given: str) -> Detail:
+    return Detail("id", given, ["user:...", "anonymous:..."], _FORMS)
+
+
+def _events(engine: Engine, manifest: Manifest, own: dict[str, Any], place: cursor.Cursor | None, limit: int) -> Answer:
+    time = _EPOCH + timedelta(microseconds=place.time) if place else _EVER
+    rows = engine.table(EVENTS, {**own, "time": time, "id": place.id if place else "", "limit": limit + 1}).to_pylist()
+    items = [{**row, "properties": json.loads(row["properties"])} for row in rows[:limit]]
+    following = None
+    if len(rows) > limit:
+        last = (items[-1]["time"] - _EPOCH) // timedelta(microseconds=1)
+        following = cursor.Cursor(manifest.number, last, items[-1]["event_id"]).encode()
+    return {"items": items, "next": following}

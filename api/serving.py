@@ -1,0 +1,120 @@
+"""What all routes share: who asks, for which project, with which parameters; and where the answer is worked out.
+
+Answers are worked out in threads of their own, a bounded number at a time, so that a slow question delays the next one and
+nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import anyio
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import formats
+from api.auth import caller
+from api.clock import now
+from api.parameters import FORMAT, Parameter, read
+from api.settings import Settings
+from api.store import Project
+from funnels.definition import Definitions
+from ingest.keys import Key
+from ingest.lake import Lake
+from ingest.progress import complete_until
+from transforms.engine import Engine
+from transforms.manifest import Manifest, current, published
+
+Answer = Mapping[str, Any]
+NO_BUILD: Final = "There is no build yet: run 'jcurve build', or wait for the hourly one."
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question, checked. ``manifest`` is the build that it is answered from, None before the first."""
+
+    key: Key
+    project: Project
+    parameters: Mapping[str, Any]
+    now: datetime
+    manifest: Manifest | None
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What stands as ``data`` in an answer read from a build."""
+        if self.manifest is None:
+            return {"manifest": None, "complete_until": None}
+        return {"manifest": self.manifest.number, "complete_until": self.manifest.complete_until}
+
+
+@dataclass(frozen=True)
+class Serving:
+    settings: Settings
+    lake: Lake
+    keys: Callable[[str], Key | None]
+    projects: Callable[[str], Project]
+    definitions: Callable[[], Definitions]
+    limiter: anyio.CapacityLimiter
+
+    async def answer(
+        self, request: Request, parameters: Sequence[Parameter] | None, work: Callable[[Asked], Answer]
+    ) -> Response:
+        """Authenticate, read the parameters, run ``work`` in a thread, and write its answer in the format asked for.
+
+        ``parameters`` None hands them on as they came, for ``funnels`` to read.
+        """
+        key = caller(request.headers.get("authorization"), self.keys)
+        formats.wanted(request)
+        answer = await self.in_thread(lambda: work(self._asked(key, request.query_params, parameters)))
+        return formats.respond(request, answer)
+
+    async def in_thread(self, work: Callable[[], Answer]) -> Answer:
+        return await anyio.to_thread.run_sync(work, limiter=self.limiter, abandon_on_cancel=True)
+
+    def _asked(self, key: Key, given: Mapping[str, str], parameters: Sequence[Parameter] | None) -> Asked:
+        project = self.projects(key.project)
+        if parameters is None:
+            values: Mapping[str, Any] = {name: text for name, text in given.items() if name != FORMAT.name}
+        else:
+            values = read(given, parameters, project.timezone)
+        return Asked(key, project, values, now(), current(self.lake, project.name))
+
+    def manifest(self, asked: Asked, number: int) -> Manifest | None:
+        """The build that a cursor names, while it is kept; else the one in force."""
+        if asked.manifest is not None and asked.manifest.number == number:
+            return asked.manifest
+        return next((m for m in published(self.lake, asked.project.name) if m.number == number), asked.manifest)
+
+    def manifest_or_empty(self, asked: Asked) -> Manifest:
+        """Before the first build, one without tables, so that answers keep their shape."""
+        if asked.manifest is not None:
+            return asked.manifest
+        until = complete_until(self.settings.folder.log, asked.now).until
+        return Manifest(0, {}, until, asked.now, self.definitions().version)
+
+    def marked(self, asked: Asked, answer: Answer) -> Answer:
+        """The answer as it is; before the first build, told apart from one that found nothing."""
+        if asked.manifest is not None:
+            return answer
+        data = {**answer.get("data", {}), "manifest": None}
+        return {**answer, "reason": "no_build", "warnings": [*answer.get("warnings", ()), NO_BUILD], "data": data}
+
+    def engine(self, project: str, versions: Mapping[str, int | None]) -> Engine:
+        """DuckDB over these versions, with this question's share of the memory."""
+        share = max(self.settings.query_memory // self.settings.queries, 128 << 20)
+        return Engine(self.lake, project, versions, memory=f"{share >> 20}MiB", threads=self.settings.query_threads)
+
+    def built(self, project: str, manifest: Manifest, *tables: str) -> Engine:
+        """DuckDB over these tables as one build left them."""
+        return self.engine(project, {table: manifest.tables.get(table) for table in tables})
+
+
+def documented(summary: str, parameters: Sequence[Parameter] = (), **more: Any) -> dict[str, Any]:
+    """Keywords of a route: its OpenAPI entry, from the very parameters that it reads."""
+    described = [parameter.openapi() for parameter in (*parameters, FORMAT)]
+    extra = {"parameters": described, "security": [{"key": []}], **more}
+    return {"summary": summary, "openapi_extra": extra, "response_class": Response}

@@ -1,0 +1,197 @@
+"""The supervisor: one child process per role, so that a greedy query cannot take the collector down.
+
+- It opens the port itself and hands it to the door, so a door that crashed loses no connection: they wait until it is back.
+- A child that ends is started again, after a pause that doubles up to half a minute.
+- SIGTERM or SIGINT drains: the door first (nothing new comes in), the flush (what came in reaches the lake), then the rest.
+  A second signal kills. If the supervisor itself is killed, each child sees its input end and drains alone.
+- The locks of the data folder are held by the children, too: who comes next waits until they have ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from api import locks
+from api.settings import Settings
+
+DRAIN_ORDER: Final = (("door",), ("flush",), ("work", "serve"))
+LOCKS: Final = {"door": "collect", "flush": "collect", "work": "work", "serve": "serve"}
+_GRACE: Final = 60.0  # seconds for one step of the drain
+_FIRST_PAUSE: Final = 0.2
+_LONGEST_PAUSE: Final = 30.0
+_STEADY: Final = 60.0  # a child that ran so long did not crash at its start
+_CRASHES: Final = 3  # before everything was ready once
+
+
+class CannotStart(Exception):
+    """What keeps the server from starting; the message says what to change."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """An open port; raises ``CannotStart`` before anything was started."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        found = f"cannot listen on {host}:{port}: {reason}"
+        raise CannotStart(f"{found}; choose another with --port (0 takes a free one)") from None
+
+
+class Supervisor:
+    """Children of these roles over one data folder. ``listener`` goes to the door, or to ``serve`` without a door."""
+
+    def __init__(self, settings: Settings, roles: Sequence[str], listener: socket.socket | None) -> None:
+        self._settings = settings
+        self._roles = [f"door-{n}" for n in range(settings.collectors) if "door" in roles]
+        self._roles += [role for role in roles if role != "door"]
+        self._listener = listener
+        self._locks = [locks.claim(settings.folder.run / f"{name}.lock") for name in sorted({LOCKS[role] for role in roles})]
+        self._children: dict[str, asyncio.subprocess.Process] = {}
+        self._stopping = asyncio.Event()
+        self._ready = False
+        self._failed: str | None = None
+
+    async def run(self, ready_line: str) -> None:
+        """Serve until a signal; prints ``ready_line`` once everything answers. Raises ``CannotStart``."""
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, self._stop)
+        await self._prepare()
+        keepers = {role: asyncio.create_task(self._keep(role)) for role in self._roles}
+        announcing = asyncio.create_task(self._announce(ready_line))
+        await self._stopping.wait()
+        announcing.cancel()
+        if self._listener is not None:
+            self._listener.close()
+        for group in DRAIN_ORDER:
+            chosen = [role for role in self._roles if role.split("-")[0] in group]
+            await asyncio.gather(*(self._drain(role) for role in chosen))
+            await asyncio.gather(*(keepers[role] for role in chosen))
+        if self._failed:
+            raise CannotStart(self._failed)
+
+    def _stop(self) -> None:
+        if self._stopping.is_set():
+            for child in self._children.values():
+                _signal(child, signal.SIGKILL)
+        self._stopping.set()
+
+    async def _prepare(self) -> None:
+        child = await self._spawn("prepare", stderr=asyncio.subprocess.PIPE)
+        self._children["prepare"] = child
+        assert child.stderr is not None
+        told = (await child.stderr.read()).decode("utf-8", "replace").strip()
+        status = await child.wait()
+        del self._children["prepare"]
+        if status:
+            raise CannotStart(told or f"preparing ended with status {status}")
+        if told:
+            print(told, file=sys.stderr)
+
+    async def _keep(self, role: str) -> None:
+        pause, crashes = _FIRST_PAUSE, 0
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            child = self._children[role] = await self._spawn(role)
+            status = await child.wait()
+            if self._stopping.is_set():
+                break
+            steady = time.monotonic() - started > _STEADY
+            pause, crashes = (_FIRST_PAUSE, 1) if steady else (pause, crashes + 1)
+            if crashes >= _CRASHES and not self._ready:
+                self._failed = f"{role} ended with status {status} {crashes} times while starting; its messages stand above"
+                self._stopping.set()
+                break
+            print(f"jcurve: {role} ended with status {status}; starting it again in {pause:.1f} s", file=sys.stderr)
+            await _within(self._stopping.wait(), pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _spawn(self, role: str, stderr: int | None = None) -> asyncio.subprocess.Process:
+        takes_port = role.startswith("door") or (role == "serve" and "door-0" not in self._roles)
+        listener = self._listener.fileno() if self._listener is not None and takes_port else None
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "api.roles", role.split("-")[0]),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=sys.stderr.fileno(),
+            stderr=stderr,
+            pass_fds=[*self._locks, *([] if listener is None else [listener])],
+            start_new_session=True,  # Ctrl-C reaches the supervisor alone, which drains in order
+        )
+        assert child.stdin is not None
+        child.stdin.write(json.dumps({"settings": self._settings.encoded(), "listener": listener}).encode() + b"\n")
+        return child
+
+    async def _drain(self, role: str) -> None:
+        child = self._children.get(role)
+        if child is None:
+            return
+        _signal(child, signal.SIGTERM)
+        if not await _within(child.wait(), _GRACE):
+            print(f"jcurve: {role} did not end within {_GRACE:.0f} s and is killed", file=sys.stderr)
+            _signal(child, signal.SIGKILL)
+            await child.wait()
+
+    async def _announce(self, line: str) -> None:
+        if self._listener is not None:
+            host, port = self._listener.getsockname()[:2]
+            paths = [path for role, path in (("door-0", "/ready"), ("serve", "/api/ready")) if role in self._roles]
+            while not all([await _answers(_reachable(host), port, path) for path in paths]):
+                await asyncio.sleep(0.1)
+        self._ready = True
+        print(line, flush=True)
+
+
+def _signal(child: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    if child.returncode is None:
+        child.send_signal(number)
+
+
+async def _within(awaitable: object, seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(awaitable, seconds)  # type: ignore[arg-type]
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _answers(host: str, port: int, path: str) -> bool:
+    """Does ``GET path`` give 200? (A client library would cost the supervisor as much memory as all the rest of it.)"""
+    try:
+        reader, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        return b" 200 " in await asyncio.wait_for(reader.readline(), 5)
+    except (OSError, TimeoutError):
+        return False
+    finally:
+        writer.close()
+
+
+def _reachable(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+
+def supervise(settings: Settings, roles: Sequence[str], *, port: bool = True) -> None:
+    """Run these roles until a signal; raises ``CannotStart`` or ``locks.InUse``."""
+    settings.folder.create()
+    listener = listen(settings.host, settings.port) if port else None
+    line = f"jcurve {' and '.join(roles)}: ready"
+    if listener is not None:
+        host, number = listener.getsockname()[:2]
+        shown = f"[{_reachable(host)}]" if ":" in host else _reachable(host)
+        line = f"jcurve is ready at http://{shown}:{number} (data: {settings.data})"
+
+    async def main() -> None:
+        await Supervisor(settings, roles, listener).run(line)
+
+    asyncio.run(main())

@@ -1,0 +1,42 @@
+// The only way to the server: the public API, with the reader's key.
+
+const STORED = "jcurve.readKey";
+
+export class ApiError extends Error {
+  /** `status` 0: the server did not answer. `errors`: the problem's list of {path, found, allowed, message}. */
+  constructor(status, title, detail, errors = []) {
+    super(detail || title);
+    Object.assign(this, { status, title, detail, errors });
+  }
+}
+
+export const key = {
+  get: () => localStorage.getItem(STORED),
+  set: (text) => localStorage.setItem(STORED, text),
+  forget: () => localStorage.removeItem(STORED),
+};
+
+/** A link such as `/#key=jr_…` (printed by `jcurve demo`) signs in; the key is taken out of the address bar and the history. */
+export function takeKeyFromAddress() {
+  const found = /^#key=([^&/]+)/.exec(location.hash);
+  if (!found) return;
+  key.set(decodeURIComponent(found[1]));
+  history.replaceState(null, "", location.pathname);
+}
+
+/** The JSON answer of `GET /api/{path}`; parameters that are null or empty are left out. Throws `ApiError`. */
+export async function get(path, parameters = {}, { signal } = {}) {
+  const given = Object.entries(parameters).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  const query = new URLSearchParams(given).toString();
+  const headers = { Accept: "application/json", Authorization: `Bearer ${key.get() ?? ""}` };
+  let response;
+  try {
+    response = await fetch(`/api/${path}${query ? `?${query}` : ""}`, { headers, signal });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError(0, "No answer", "The server does not answer. Is jcurve still running?");
+  }
+  if (response.ok) return response.json();
+  const problem = await response.json().catch(() => ({}));
+  throw new ApiError(response.status, problem.title ?? response.statusText, problem.detail, problem.errors);
+}

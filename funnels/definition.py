@@ -1,0 +1,149 @@
+"""Definitions resolved: what the deployment's TOML files mean, every default filled in and every name checked.
+
+As written they are ``funnels.written``; ``funnels.load`` makes these from those. All durations are elapsed time, inclusive at
+their end. A subject is ``person`` or ``account``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import timedelta
+from typing import Final, Literal
+
+from funnels.filters import Filter
+
+Subject = Literal["person", "account"]
+SUBJECTS: Final[tuple[Subject, ...]] = ("person", "account")
+Period = Literal["day", "week", "month"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event of the vocabulary: what it says happened, and its properties with what they mean."""
+
+    name: str
+    description: str
+    properties: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Events of one name that satisfy all filters."""
+
+    event: str
+    where: tuple[Filter, ...] = ()
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Met by the event that completes it: ``times`` matching events within ``window``, else ``people`` distinct persons.
+
+    ``people`` counts the persons of the account, also where the condition stands for a person; ``window`` None is without
+    limit. An event that fits several selections counts once.
+    """
+
+    label: str
+    selections: tuple[Selection, ...]
+    times: int = 1
+    people: int | None = None
+    window: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A subject's own conditions: entered when the ``needed``-th of them is met (1 for any of them, their number for all).
+
+    With ``after``, only events at or after the subject's entry into that stage count, and at most ``within`` later.
+    """
+
+    conditions: tuple[Condition, ...]
+    needed: int
+    after: str | None = None
+    within: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class Members:
+    """An account's rule: entered when ``count`` of its members have entered the same stage as persons."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class Stage:
+    name: str
+    title: str
+    person: Rule | None
+    account: Rule | Members | None
+
+    def rule(self, subject: Subject) -> Rule | Members | None:
+        return self.person if subject == "person" else self.account
+
+
+@dataclass(frozen=True)
+class StageFunnel:
+    """A funnel over stages: ``unit`` is the subject shown where the question names none."""
+
+    name: str
+    title: str
+    steps: tuple[str, ...]
+    window: timedelta
+    unit: Subject
+
+
+@dataclass(frozen=True)
+class NorthStar:
+    """How many units did the selected events at least ``times`` times in a ``per`` (in the project's zone)."""
+
+    name: str
+    title: str
+    unit: Subject
+    selections: tuple[Selection, ...]
+    times: int
+    per: Period
+
+
+@dataclass(frozen=True)
+class Virality:
+    """The events of an invitation, the properties that name it, and how long a new person's invitations are waited for."""
+
+    stage: str
+    horizon: timedelta
+    sent: str
+    sent_invite_id: str
+    sent_email: str
+    sent_layer: str
+    accepted: str
+    accepted_invite_id: str
+
+
+@dataclass(frozen=True)
+class Definitions:
+    events: Mapping[str, Event]
+    stages: Mapping[str, Stage]
+    funnels: Mapping[str, StageFunnel]
+    north_star: NorthStar
+    virality: Virality
+
+    @property
+    def version(self) -> str:
+        """Eight hex digits of what can change a number; texts for readers (titles, labels, the vocabulary) do not count."""
+        content = (self.stages, self.funnels, self.north_star, self.virality)
+        return hashlib.sha256(repr(_plain(content)).encode()).hexdigest()[:8]
+
+
+_READERS_TEXT: Final = {"title", "label"}
+
+
+def _plain(value: object) -> object:
+    """Nested tuples in an order that does not depend on the order of the files."""
+    if is_dataclass(value) and not isinstance(value, type):
+        named = [(field.name, _plain(getattr(value, field.name))) for field in fields(value) if field.name not in _READERS_TEXT]
+        return (type(value).__name__, tuple(named))
+    if isinstance(value, Mapping):
+        return tuple(sorted((str(key), _plain(item)) for key, item in value.items()))
+    if isinstance(value, tuple):
+        return tuple(_plain(item) for item in value)
+    return value.total_seconds() if isinstance(value, timedelta) else value

@@ -1,0 +1,128 @@
+"""The matcher's door: streams of units and the rules of a funnel in, one outcome per unit out.
+
+Raw events and stage tables both come as ``Streams``; every number shown of a funnel is read from one ``Outcome``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from funnels import kernel
+from funnels.kernel import ALWAYS, MAX_STEPS, NEVER, Ints
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """The events of many units, ordered by (unit, time); the three arrays are parallel.
+
+    A unit may have no event at all: it then simply did not enter. ``unit_ids[code]`` is a unit's public id; it stays empty
+    where nobody lists the units.
+    """
+
+    units: NDArray[np.int32]  # codes from 0, rising
+    times: Ints  # microseconds since 1970 UTC, rising within a unit
+    masks: Ints  # bit k: the event matches step k (from 0)
+    count: int  # how many units there are; codes are below it
+    unit_ids: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a chain must obey: one ``within`` per step (None: no limit; the first step's is ignored).
+
+    Entries count if ``start <= t < end``; ``window``, ``withins`` and ``as_of`` are inclusive. ``edges`` are those of the
+    trend's buckets, one more than there are buckets; together they must cover the range. Empty: no trend.
+    """
+
+    withins: tuple[timedelta | None, ...]
+    window: timedelta
+    start: datetime
+    end: datetime
+    as_of: datetime
+    edges: tuple[datetime, ...] = ()
+
+    @property
+    def ripe(self) -> datetime:
+        """The end of the mature range: entries before it have had their whole window."""
+        return max(self.start, min(self.end, self.as_of - self.window))
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Units that entered, and how many of them converted or still may."""
+
+    entrants: int
+    converted: int
+    pending: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of each unit (arrays by unit code), the mature figures and the trend."""
+
+    levels: Ints  # steps reached; 0: did not enter
+    pending: NDArray[np.bool_]
+    witness: Ints  # (units, steps) microseconds since 1970; kernel.NEVER where not reached
+    mature: Tally
+    trend: tuple[Tally, ...]
+
+    @property
+    def steps(self) -> int:
+        return int(self.witness.shape[1])
+
+
+def microseconds(time: datetime) -> int:
+    """Microseconds since 1970 of an aware time, exactly."""
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def match_streams(streams: Streams, rules: Rules) -> Outcome:
+    """Match every unit of ``streams``; linear in events, on the calling thread, without the GIL."""
+    _check(rules)
+    steps, buckets = len(rules.withins), max(len(rules.edges) - 1, 0)
+    answer = kernel.Answer(
+        levels=np.zeros(streams.count, np.int64),
+        pending=np.zeros(streams.count, np.bool_),
+        witness=np.full((streams.count, steps), NEVER, np.int64),
+        mature=np.zeros(3, np.int64),
+        trend=np.zeros((buckets, 3), np.int64),
+    )
+    offsets = np.searchsorted(streams.units, np.arange(streams.count + 1)).astype(np.int64)
+    kernel.match_units(streams.times, streams.masks, offsets, _in_numbers(rules), answer)
+    trend = tuple(Tally(*map(int, row)) for row in answer.trend)
+    return Outcome(answer.levels, answer.pending, answer.witness, Tally(*map(int, answer.mature)), trend)
+
+
+def warm() -> None:
+    """Compile the matcher, or load it from numba's cache, so that no reader waits for it (some 10 s the first time)."""
+    start, end = _EPOCH, _EPOCH + timedelta(days=2)
+    streams = Streams(np.zeros(2, np.int32), np.zeros(2, np.int64), np.array([1, 2], np.int64), 1)
+    match_streams(streams, Rules((None, None), timedelta(days=1), start, end, end, (start, end)))
+
+
+def _check(rules: Rules) -> None:
+    if not 1 <= len(rules.withins) <= MAX_STEPS:
+        raise ValueError(f"a funnel has 1 to {MAX_STEPS} steps, not {len(rules.withins)}")
+    if rules.edges and not (rules.edges[0] <= rules.start and rules.end <= rules.edges[-1]):
+        raise ValueError("the trend's buckets do not cover the range of entries")
+
+
+def _in_numbers(rules: Rules) -> kernel.Rules:
+    withins = [ALWAYS if within is None else within // _MICROSECOND for within in rules.withins]
+    return kernel.Rules(
+        within=np.array([ALWAYS, *withins[1:]], np.int64),
+        window=rules.window // _MICROSECOND,
+        start=microseconds(rules.start),
+        end=microseconds(rules.end),
+        as_of=microseconds(rules.as_of),
+        edges=np.array([microseconds(edge) for edge in rules.edges], np.int64),
+    )

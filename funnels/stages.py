@@ -1,0 +1,121 @@
+"""Stages as tables: which events fit the conditions, and the rounds in which the stages are found.
+
+A stage may lean on another one (``after``, ``members``), so they are found in rounds: each round gets the rows of those before
+it as ``settled``. The SQL of a round is ``sql/models/stage_completions.sql`` and ``stages.sql``; the last round is left to
+the build, whose table ``stages`` then holds the rows of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Final
+
+import pyarrow as pa
+
+from funnels import invites
+from funnels.definition import SUBJECTS, Condition, Definitions, Members, Rule, Selection, Stage, Subject
+from funnels.resolve_stages import leans_on
+from funnels.selections import matching
+from sql.loader import load
+from transforms.build import Model
+from transforms.engine import Engine
+from transforms.tables import STAGES
+
+_LENGTH: Final = pa.duration("us")
+_CONDITIONS: Final = pa.schema(
+    [
+        pa.field("condition", pa.int32(), nullable=False),
+        pa.field("subject", pa.string(), nullable=False),
+        pa.field("stage", pa.string(), nullable=False),
+        pa.field("needed", pa.int64(), nullable=False),  # how many conditions (members) bring the subject into the stage
+        pa.field("after_stage", pa.string()),
+        pa.field("within_length", _LENGTH),
+        pa.field("pattern", pa.int32()),  # the matches it reads; none for members
+        pa.field("times", pa.int64(), nullable=False),
+        pa.field("people", pa.int64()),
+        pa.field("window_length", _LENGTH),
+        pa.field("by_account", pa.bool_(), nullable=False),  # counted over the account's events
+        pa.field("by_membership", pa.bool_(), nullable=False),  # and handed to its members
+        pa.field("by_members", pa.bool_(), nullable=False),  # met by members who entered the stage
+    ]
+)
+
+Key = tuple[Subject, str]
+Patterns = Mapping[tuple[Selection, ...], int]
+
+
+def models(definitions: Definitions) -> tuple[Model, ...]:
+    """What a build runs after its own tables: ``stages``, then ``invites``, which reads them."""
+    return (*_models(definitions), *invites.models(definitions))
+
+
+def _models(definitions: Definitions) -> tuple[Model, Model]:
+    return (
+        Model(load("models", "stage_completions"), inputs=partial(_inputs, definitions)),
+        Model(load("models", "stages"), params={"definition_version": definitions.version}),
+    )
+
+
+def rounds(stages: Mapping[str, Stage]) -> list[list[Key]]:
+    """The stages of every subject such that each leans only on rounds before its own."""
+    left = [(subject, name) for name in stages for subject in SUBJECTS if stages[name].rule(subject) is not None]
+    done: list[list[Key]] = []
+    while left:
+        ready = [key for key in left if not set(leans_on(stages, *key)) & set(left)]
+        done.append(ready)
+        left = [key for key in left if key not in ready]
+    return done
+
+
+def _inputs(definitions: Definitions, engine: Engine) -> Mapping[str, pa.Table]:
+    """The relations of the last round; the rounds before it are run here."""
+    patterns = _patterns(definitions.stages.values())
+    engine.bind("matches", matching(engine, list(patterns)))
+    *earlier, last = [_conditions(definitions.stages, keys, patterns) for keys in rounds(definitions.stages)]
+    settled = STAGES.empty_table()
+    for conditions in earlier:
+        for name, rows in (("conditions", conditions), ("settled", settled)):
+            engine.bind(name, rows)
+        for model in _models(definitions):
+            engine.bind(model.query.name, engine.table(model.query.text, model.params))
+        settled = engine.table("from stages").cast(STAGES)
+    return {"conditions": last, "settled": settled}
+
+
+def _patterns(stages: Iterable[Stage]) -> dict[tuple[Selection, ...], int]:
+    """Each choice of events that some condition reads, once, by number."""
+    rules = [stage.rule(subject) for stage in stages for subject in SUBJECTS]
+    chosen = [condition.selections for rule in rules if isinstance(rule, Rule) for condition in rule.conditions]
+    return {selections: number for number, selections in enumerate(dict.fromkeys(chosen))}
+
+
+def _conditions(stages: Mapping[str, Stage], keys: Iterable[Key], patterns: Patterns) -> pa.Table:
+    rows = [row for subject, name in keys for row in _rows(subject, stages[name], patterns)]
+    return pa.Table.from_pylist([{"condition": number, **row} for number, row in enumerate(rows)], _CONDITIONS)
+
+
+def _rows(subject: Subject, stage: Stage, patterns: Patterns) -> list[dict[str, object]]:
+    rule = stage.rule(subject)
+    if isinstance(rule, Members):
+        none = {"times": 1, "by_account": False, "by_membership": False, "by_members": True}
+        return [{"subject": subject, "stage": stage.name, "needed": rule.count, **none}]
+    conditions = rule.conditions if rule else ()
+    return [_row(subject, stage, rule, condition, patterns) for condition in conditions if rule]
+
+
+def _row(subject: Subject, stage: Stage, rule: Rule, condition: Condition, patterns: Patterns) -> dict[str, object]:
+    return {
+        "subject": subject,
+        "stage": stage.name,
+        "needed": rule.needed,
+        "after_stage": rule.after,
+        "within_length": rule.within,
+        "pattern": patterns[condition.selections],
+        "times": condition.times,
+        "people": condition.people,
+        "window_length": condition.window,
+        "by_account": subject == "account" or condition.people is not None,
+        "by_membership": subject == "person" and condition.people is not None,
+        "by_members": False,
+    }

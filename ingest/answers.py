@@ -1,0 +1,57 @@
+"""Answers of the collector. Every error has one body that all SDKs can read, since each looks for another
+field: RudderStack's for ``code`` and ``message``, PostHog's for ``detail``, Amplitude's and Mixpanel's for ``error``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from ingest.cors import Headers
+from ingest.errors import Unavailable
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes
+    headers: Headers = ()
+
+    async def give(self, send: Send, extra: Headers = (), head: bool = False) -> None:
+        await send({"type": "http.response.start", "status": self.status, "headers": [*self.headers, *extra]})
+        await send({"type": "http.response.body", "body": b"" if head else self.body})
+
+
+def json_answer(value: object, status: int = 200, headers: Headers = ()) -> Answer:
+    """``value`` as JSON; bytes are JSON already."""
+    body = value if isinstance(value, bytes) else msgspec.json.encode(value)
+    length = str(len(body)).encode()
+    return Answer(status, body, ((b"content-type", b"application/json"), (b"content-length", length), *headers))
+
+
+def refusal(status: int, message: str, headers: Headers = ()) -> Answer:
+    """An error as every SDK understands it."""
+    body = {"code": status, "status": 0, "message": message, "error": message, "detail": message}
+    return json_answer(body, status, headers)
+
+
+def unavailable(fault: Unavailable) -> Answer:
+    """503, never 429: nearly every SDK tries again after the one, some drop events at the other."""
+    return refusal(503, str(fault), ((b"retry-after", str(max(1, math.ceil(fault.retry_after))).encode()),))
+
+
+OK: Final = json_answer(b'{"success":true}')  # exactly 200: SDKs send again what was answered 201, 202 or 204
+NO_KEY: Final = refusal(
+    401,
+    "No known write key in this request. Put one in the Authorization header (Basic, the key as user), "
+    "in the body or in the query as writeKey; a read key cannot write.",
+)
+NOT_HERE: Final = refusal(404, "There is nothing here; SDKs post to /v1/track, /v1/batch and their like.")
+POST_ONLY: Final = refusal(405, "Events are sent by POST.", ((b"allow", b"POST, OPTIONS"),))
+GET_ONLY: Final = refusal(405, "This is read by GET.", ((b"allow", b"GET, HEAD, OPTIONS"),))

@@ -1,0 +1,82 @@
+"""What a group of segments holds, decoded and parted by project: the unit in which the flush writes to the lake."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from ingest import columns
+from ingest.columns import RejectedEvent
+from ingest.ids import HOUR, Claim, Tally
+from ingest.outcome import Outcome
+from ingest.protocols import decode
+from ingest.protocols.call import Call
+from ingest.record import Record
+
+_SEGMENT_BITS = 24  # of log_offset; the rest is the segment's number
+
+
+@dataclass
+class Batch:
+    """The events of one project, in the order in which they came."""
+
+    project: str
+    received_at: int  # of its first record
+    calls: list[Call] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)  # of the calls
+    rejected: list[RejectedEvent] = field(default_factory=list)
+    tallies: Counter[Tally] = field(default_factory=Counter)
+
+    def add(self, record: Record, offset: int, mint: Callable[[int], str]) -> int:
+        """Decode ``record``, whose first event lies at ``offset``; returns how many events it had."""
+        calls, rejects = decode(record, mint)
+        hour = record.received_at // HOUR
+        self.calls += calls
+        self.offsets += range(offset, offset + len(calls))
+        if calls:
+            self.tallies[Tally(self.project, hour, record.source, Outcome.ACCEPTED.label)] += len(calls)
+        path = record.path.partition("#")[0]
+        for at, reject in enumerate(rejects, offset + len(calls)):
+            self.rejected.append(RejectedEvent(reject, record.received_at, record.source, path, at))
+            self.tallies[Tally(self.project, hour, record.source, reject.reason.label)] += 1
+        return len(calls) + len(rejects)
+
+    def drop_copies(self, claim: Claim) -> None:
+        """Keep the calls whose ids were never seen, and enter them, with all outcomes, into ``claim``."""
+        if copies := claim.copies(self.project, [call.event_id for call in self.calls]):
+            for call in (self.calls[at] for at in copies):
+                hour = call.received_at // HOUR
+                self.tallies[Tally(self.project, hour, call.source, Outcome.ACCEPTED.label)] -= 1
+                self.tallies[Tally(self.project, hour, call.source, Outcome.DUPLICATE.label)] += 1
+            self.calls = [call for at, call in enumerate(self.calls) if at not in copies]
+            self.offsets = [offset for at, offset in enumerate(self.offsets) if at not in copies]
+        claim.tallies.update(self.tallies)
+
+    def tables(self, log: str) -> list[tuple[str, pa.Table]]:
+        """What the lake gets, by table name; none for a table without rows."""
+        tables = []
+        if self.calls:
+            tables.append(("events", columns.events_table(self.calls, log, self.offsets)))
+        if self.rejected:
+            tables.append(("rejected", columns.rejected_table(self.rejected, log)))
+        return tables
+
+
+def batches(segments: Iterable[tuple[int, Iterable[tuple[int, Record]]]], log: str) -> list[Batch]:
+    """Part the records of (number, records) segments by project. Decoding them again gives the same batches."""
+    by_project: dict[str, Batch] = {}
+    for number, records in segments:
+        offset = number << _SEGMENT_BITS
+        for _, record in records:
+            batch = by_project.get(record.project)
+            if batch is None:
+                batch = by_project[record.project] = Batch(record.project, record.received_at)
+            offset += batch.add(record, offset, _mint(log, offset))
+    return list(by_project.values())
+
+
+def _mint(log: str, offset: int) -> Callable[[int], str]:
+    return lambda at: f"{log}-{offset + at:x}"

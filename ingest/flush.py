@@ -1,0 +1,144 @@
+"""The flush: sealed segments of every log -> the lake, exactly once, then out of the log.
+
+A group is a run of a log's sealed segments, in order, of GROUP_BYTES or one segment at most. Its steps, and what a crash behind each
+leaves:
+    in hand   The index notes which segments come now. The same group is done again.
+    claimed   Ids are looked up and entered; the index' transaction is open, and lost. The same group is done again.
+    stored    Events, then rejected, went to the lake as batch `last segment` of writer `log:<identity>`. The group is done
+              again, decides the same about every event, and the lake refuses the batch it has.
+    indexed   Ids, counts and watermark became true. The segments stand at or below the watermark: they are only deleted.
+    retired   The segments are deleted.
+What is in hand comes first, before any other log: its events may be in the lake while their ids are not in the index, and a
+copy of one that came through another log must not get past them.
+
+Bad weather (no room, no lake) undoes the claim, leaves the segments, and is tried again with growing pauses.
+A segment with a damaged place gives what can be read, and is set aside as ``.damaged`` instead of deleted.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from ingest import log_folder
+from ingest.batch import Batch, batches
+from ingest.disk import free_bytes
+from ingest.ids import Index, InHand
+from ingest.lake import Lake
+from ingest.record import Record, read_segment
+from ingest.segment_file import sync_folder
+
+GROUP_BYTES: Final = 32 << 20
+_POLL: Final = 0.2  # seconds
+_LONGEST_PAUSE: Final = 10.0
+_DAMAGED: Final = ".damaged"
+
+logger = logging.getLogger(__name__)
+
+
+class Flush:
+    """``at`` is told the name of each step when it is done; tests crash there."""
+
+    def __init__(self, log_root: Path, lake: Lake, index: Index, *, at: Callable[[str], None] = lambda step: None) -> None:
+        self._log_root = log_root
+        self._lake = lake
+        self._index = index
+        self._at = at
+        self._damaged: set[Path] = set()
+
+    def run(self, stop: threading.Event) -> None:
+        """Flush until ``stop``, and once more then. Errors are logged and tried again."""
+        pause = _POLL
+        while True:
+            last = stop.is_set()
+            try:
+                self.once()
+                pause = _POLL
+            except Exception:  # whatever it is, the segments are still there, and no other process will do this work
+                logger.exception("flush failed; nothing is lost, next try in %.1f s", pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            if last:
+                return
+            stop.wait(pause)
+
+    def once(self) -> int:
+        """Flush what is sealed now; returns how many events the lake got. Raises what the disk, the lake or LMDB raise."""
+        stored = 0
+        if work := self._index.in_hand():
+            stored += self._finish(work)
+        for folder in log_folder.folders(self._log_root):
+            log_folder.seal_abandoned(folder)
+            for work in self._groups(folder):
+                self._index.take(work)
+                self._at("in hand")
+                stored += self._finish(work)
+        return stored
+
+    def _groups(self, folder: Path) -> Iterator[InHand]:
+        identity = log_folder.read_identity(folder)
+        if identity is None:
+            return
+        watermark = self._index.watermark(identity)
+        most = min(GROUP_BYTES, free_bytes(folder) // 2)  # where room is scarce, a segment makes room for the next
+        numbers: list[int] = []
+        size = 0
+        for path in log_folder.sealed_segments(folder):
+            length = path.stat().st_size
+            number = log_folder.number_of(path)
+            if number <= watermark:
+                self._retire([path])
+                continue
+            if numbers and size + length > most:
+                yield InHand(folder.name, identity, numbers[0], numbers[-1])
+                numbers, size = [], 0
+            numbers.append(number)
+            size += length
+        if numbers:
+            yield InHand(folder.name, identity, numbers[0], numbers[-1])
+
+    def _finish(self, work: InHand) -> int:
+        """Bring a group that is in hand to its end."""
+        folder = self._log_root / work.folder
+        span = range(work.first, work.last + 1)
+        paths = [path for path in log_folder.sealed_segments(folder) if log_folder.number_of(path) in span]
+        if not paths:
+            logger.error("%s: segments %d to %d are gone before they were flushed", folder, work.first, work.last)
+            self._index.put_back()
+            return 0
+        found = batches(((log_folder.number_of(path), self._records(path)) for path in paths), work.identity)
+        with self._index.claim(work, min((batch.received_at for batch in found), default=0)) as claim:
+            for batch in found:
+                batch.drop_copies(claim)
+            self._at("claimed")
+            for batch in found:
+                self._store(batch, work)
+        self._at("indexed")
+        self._retire(paths)
+        self._at("retired")
+        return sum(len(batch.calls) for batch in found)
+
+    def _records(self, path: Path) -> Iterator[tuple[int, Record]]:
+        return read_segment(path, partial(self._note_damage, path))
+
+    def _note_damage(self, path: Path, first: int, behind: int) -> None:
+        logger.error("%s is damaged from byte %d to %d; the rest is flushed, the file is kept", path, first, behind)
+        self._damaged.add(path)
+
+    def _store(self, batch: Batch, work: InHand) -> None:
+        for table, rows in batch.tables(work.identity):
+            self._lake.append(
+                batch.project, table, rows, writer=f"log:{work.identity}", batch=work.last, partition="month"
+            )
+            self._at(f"stored {table}")
+
+    def _retire(self, paths: list[Path]) -> None:
+        for path in paths:
+            if path in self._damaged:
+                path.rename(path.with_suffix(_DAMAGED))
+            else:
+                path.unlink()
+        sync_folder(paths[0].parent)

@@ -1,0 +1,222 @@
+"""The index: which event ids the lake has, how the received events ended, and how far each log has come.
+
+One LMDB environment in ``<data>/index``, written by the one flush of the data folder, read by whoever shows counts.
+    seen-<period>  digest of project and event id (16 bytes) -> nothing; a period is 30 days of ``received_at``
+    hours          project \\0 hour (u32, big endian) source \\0 outcome -> how many
+    totals         project \\0 outcome -> how many
+    logs           identity of a log -> its newest segment whose events are in the lake
+    state          "in hand" -> JSON: the segments that are on their way to the lake
+
+Invariants
+- A claim's ids, counts and watermark become true in one transaction, after the lake has the events.
+- What is in hand is finished before anything else: the lake may have its events already, while their ids are not here yet.
+A period is forgotten by dropping its database; a copy is found for as long as its period or a neighbour is kept, which is
+30 to 60 days.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import struct
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+import lmdb
+
+from ingest.errors import IngestError
+
+PERIOD: Final = 30 * 86_400_000_000  # microseconds
+HOUR: Final = 3_600_000_000
+_MAP_BYTES: Final = 1 << 38  # address space, not disk
+_DATABASES: Final = 1024
+_COUNT: Final = struct.Struct("<q")
+_IN_HAND: Final = b"in hand"
+_READING: Final = threading.Lock()  # LMDB allows an environment to be open once per process
+
+
+@dataclass(frozen=True)
+class InHand:
+    """Segments ``first`` to ``last`` of the log ``identity`` in ``folder``."""
+
+    folder: str
+    identity: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Tally:
+    """One kind of outcome in one hour: ``hour`` counts hours since the epoch, ``label`` is ``Outcome.label``."""
+
+    project: str
+    hour: int
+    source: str
+    label: str
+
+
+class Index:
+    """Opened by the flush; raises IngestError while another process holds it."""
+
+    def __init__(self, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(path / "flush.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock)
+            raise IngestError(f"another flush works on {path}; one data folder has one flush") from None
+        self._env = lmdb.open(str(path), map_size=_MAP_BYTES, max_dbs=_DATABASES)
+        self._hours, self._totals, self._logs, self._state = (
+            self._env.open_db(name) for name in (b"hours", b"totals", b"logs", b"state")
+        )
+
+    def close(self) -> None:
+        self._env.close()
+        os.close(self._lock)
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def watermark(self, identity: str) -> int:
+        """The newest segment of that log whose events are all in the lake; 0 of a log never seen."""
+        with self._env.begin() as transaction:
+            return _count(transaction.get(identity.encode(), db=self._logs))
+
+    def in_hand(self) -> InHand | None:
+        with self._env.begin() as transaction:
+            found = transaction.get(_IN_HAND, db=self._state)
+        return InHand(**json.loads(found)) if found else None
+
+    def take(self, work: InHand) -> None:
+        with self._env.begin(write=True) as transaction:
+            transaction.put(_IN_HAND, json.dumps(asdict(work)).encode(), db=self._state)
+
+    def put_back(self) -> None:
+        """Forget what is in hand: its segments are gone."""
+        with self._env.begin(write=True) as transaction:
+            transaction.delete(_IN_HAND, db=self._state)
+
+    @contextmanager
+    def claim(self, work: InHand, received_at: int) -> Iterator[Claim]:
+        """A transaction that ends ``work``; if the block raises, nothing of it happened."""
+        period = received_at // PERIOD
+        current = self._env.open_db(_seen(period))
+        with self._env.begin() as transaction:
+            neighbours = [near for near in (period - 1, period + 1) if transaction.get(_seen(near)) is not None]
+        others = [self._env.open_db(_seen(near)) for near in neighbours]
+        with self._env.begin(write=True) as transaction:
+            claim = Claim(transaction, current, others)
+            yield claim
+            for tally, number in claim.tallies.items():
+                hour = struct.pack(">I", tally.hour)
+                _add(transaction, self._hours, _key(tally.project, hour + _key(tally.source, tally.label.encode())), number)
+                _add(transaction, self._totals, _key(tally.project, tally.label.encode()), number)
+            transaction.put(work.identity.encode(), _COUNT.pack(work.last), db=self._logs)
+            transaction.delete(_IN_HAND, db=self._state)
+
+    def counts(self, project: str) -> dict[str, int]:
+        """Events per outcome ever since, by ``Outcome.label``."""
+        with self._env.begin() as transaction:
+            return _outcomes(transaction, self._totals, project)
+
+
+class Claim:
+    """What a group of segments adds; see ``Index.claim``."""
+
+    def __init__(self, transaction: lmdb.Transaction, current: lmdb._Database, others: Sequence[lmdb._Database]) -> None:
+        self.tallies: Counter[Tally] = Counter()
+        self._transaction = transaction
+        self._current = current
+        self._others = others
+
+    def copies(self, project: str, ids: Sequence[str]) -> set[int]:
+        """The positions in ``ids`` of those seen before, here or earlier in the list; the others are seen from now on."""
+        prefix = blake2b(f"{project}\0".encode(), digest_size=16)
+        digests = []
+        for event_id in ids:
+            state = prefix.copy()
+            state.update(event_id.encode("utf-8", "surrogatepass"))
+            digests.append(state.digest())
+        seen: set[bytes] = set()
+        for other in self._others:
+            seen.update(bytes(key) for key, _ in self._transaction.cursor(other).getmulti(digests))
+        put = self._transaction.cursor(self._current).put
+        # In the order of the keys, so that neighbours share a page; the sort is stable, so the first copy comes first.
+        order = sorted(range(len(digests)), key=digests.__getitem__)
+        return {at for at in order if digests[at] in seen or not put(digests[at], b"", overwrite=False)}
+
+
+def counts(path: Path, project: str) -> dict[str, int]:
+    """``Index.counts`` for a process that only looks; empty where there is no index yet."""
+    with _reading(path, b"totals") as opened:
+        return _outcomes(*opened, project) if opened else {}
+
+
+def received_since(path: Path, project: str, since: datetime) -> int:
+    """Events received since the full hour of ``since``, whatever became of them."""
+    with _reading(path, b"hours") as opened:
+        if not opened:
+            return 0
+        transaction, hours = opened
+        first = _key(project, struct.pack(">I", max(0, int(since.timestamp()) // 3600)))
+        return sum(number for _, number in _scan(transaction, hours, _key(project, b""), first))
+
+
+@contextmanager
+def _reading(path: Path, name: bytes) -> Iterator[tuple[lmdb.Transaction, lmdb._Database] | None]:
+    if not (path / "data.mdb").exists():
+        yield None
+        return
+    with _READING, lmdb.open(str(path), readonly=True, max_dbs=_DATABASES) as env:
+        try:
+            database = env.open_db(name, create=False)
+        except lmdb.NotFoundError:
+            yield None
+            return
+        with env.begin() as transaction:
+            yield transaction, database
+
+
+def _outcomes(transaction: lmdb.Transaction, totals: lmdb._Database, project: str) -> dict[str, int]:
+    prefix = _key(project, b"")
+    return {key[len(prefix) :].decode(): number for key, number in _scan(transaction, totals, prefix, prefix)}
+
+
+def _scan(
+    transaction: lmdb.Transaction, database: lmdb._Database, prefix: bytes, first: bytes
+) -> Iterator[tuple[bytes, int]]:
+    cursor = transaction.cursor(database)
+    if not cursor.set_range(first):
+        return
+    for key, value in cursor:
+        if not bytes(key).startswith(prefix):
+            return
+        yield bytes(key), _count(value)
+
+
+def _add(transaction: lmdb.Transaction, database: lmdb._Database, key: bytes, number: int) -> None:
+    transaction.put(key, _COUNT.pack(_count(transaction.get(key, db=database)) + number), db=database)
+
+
+def _count(value: bytes | memoryview | None) -> int:
+    return int(_COUNT.unpack(value)[0]) if value else 0
+
+
+def _key(name: str, rest: bytes) -> bytes:
+    return name.encode() + b"\0" + rest
+
+
+def _seen(period: int) -> bytes:
+    return b"seen-%06d" % period

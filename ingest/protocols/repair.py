@@ -1,0 +1,78 @@
+"""JSON that real SDKs send and strict readers refuse, made readable: text first, then grammar.
+
+- CESU-8: mixpanel-browser sends an emoji as two surrogates of three bytes each (``ed a0 be ed b6 94``).
+- ``\\u0000`` and lone surrogates (``\\ud83d"``): PostgreSQL, Arrow and Python's encoder stop at them. Both become U+FFFD.
+- ``NaN`` and ``Infinity`` (Python's ``json.dumps`` writes them), naked control characters: null, and the escaped character.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Final
+
+_SURROGATES: Final = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]|\xed[\xa0-\xbf][\x80-\xbf]")
+_DOUBTFUL: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+# every escape is matched from the left, so that the "\\u0000" of an escaped backslash is never taken for a NUL
+_ESCAPE: Final = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u0000|u[dD][89a-fA-F]..|.)", re.DOTALL)
+_LONGEST_INTEGER: Final = 4_000  # digits; Python refuses to read more than 4,300
+
+REPLACEMENT: Final = "\ufffd".encode()
+
+
+def text(body: bytes) -> bytes:
+    """The same JSON as sound UTF-8 without NUL and lone surrogates; the very same object where there is nothing to do."""
+    if not body.isascii():
+        body = _utf8(body)
+    if b"\\u" in body and _DOUBTFUL.search(body):
+        body = _ESCAPE.sub(_escape, body)
+    return body
+
+
+def grammar(body: bytes) -> bytes | None:
+    """The same document as strict JSON, or None where it is no JSON at all."""
+    try:
+        return dumps(loads(body))
+    except (ValueError, RecursionError):
+        return None
+
+
+def loads(data: bytes) -> object:
+    """Raises ``ValueError`` or ``RecursionError``; what JSON cannot say (NaN, 1e999, endless integers) comes as None."""
+    return json.loads(
+        data.decode("utf-8", "replace"), parse_constant=lambda _: None, parse_float=_finite, parse_int=_integer, strict=False
+    )
+
+
+def dumps(value: object) -> bytes:
+    return text(json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode())
+
+
+def _utf8(body: bytes) -> bytes:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return _SURROGATES.sub(_surrogate, body).decode("utf-8", "replace").encode().removeprefix(b"\xef\xbb\xbf")
+    return body.removeprefix(b"\xef\xbb\xbf")
+
+
+def _surrogate(found: re.Match[bytes]) -> bytes:
+    halves = found[0].decode("utf-8", "surrogatepass")
+    return halves.encode("utf-16-le", "surrogatepass").decode("utf-16-le").encode() if len(halves) == 2 else REPLACEMENT
+
+
+def _escape(found: re.Match[bytes]) -> bytes:
+    escape = found[0]
+    if len(escape) == 6:
+        return b"\\ufffd"
+    return escape  # a pair of surrogates, or one of \n, \", \\ and their like
+
+
+def _finite(digits: str) -> float | None:
+    value = float(digits)
+    return value if math.isfinite(value) else None
+
+
+def _integer(digits: str) -> int | None:
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else None

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ingest import flush as flush_module
+from ingest import log_folder
+from ingest.event import EVENTS, REJECTED, actor_id
+from ingest.flush import Flush
+from ingest.ids import Index
+from ingest.lake import Lake
+from ingest.record import HEADER_BYTES, encode
+from ingest.segment_file import SegmentFile
+from tests.ingest.world import NOON, SECOND, add_segment, batch, event_ids, rows, track, write_log
+
+
+def flush(data: Path, at: Callable[[str], None] = lambda step: None) -> int:
+    with Index(data / "index") as index:
+        return Flush(data / "log", Lake(str(data / "lake")), index, at=at).once()
+
+
+def outcomes(data: Path, project: str = "shop") -> dict[str, int]:
+    with Index(data / "index") as index:
+        return {label: number for label, number in index.counts(project).items() if number}
+
+
+def test_a_call_becomes_a_row_with_every_column_of_the_schema(tmp_path: Path) -> None:
+    folder = write_log(tmp_path / "log", [batch(track("m1", timestamp="2025-12-31T23:59:59.5Z"))])
+    folder.release()
+    assert flush(tmp_path) == 1
+    lake = Lake(str(tmp_path / "lake"))
+    [row] = rows(lake, "shop", "events")
+    assert set(row) == set(EVENTS.names)
+    assert {name: row[name] for name in ("event_id", "kind", "event", "user_id", "actor_id", "source", "month", "log")} == {
+        "event_id": "m1",
+        "kind": "track",
+        "event": "Task Completed",
+        "user_id": "u1",
+        "actor_id": actor_id("user", "u1"),
+        "source": "web",
+        "month": "2025-12",
+        "log": folder.identity,
+    }
+    assert row["received_at"] == datetime(2026, 1, 1, 12, tzinfo=UTC)
+    assert row["original_time"] == datetime(2025, 12, 31, 23, 59, 59, 500_000, UTC)
+    assert row["log_offset"] == 1 << 24
+    assert log_folder.sealed_segments(folder.path) == []
+
+
+def test_a_rejected_event_keeps_its_bytes_its_reason_and_its_place(tmp_path: Path) -> None:
+    write_log(tmp_path / "log", [batch(track("m1"), {"type": "track", "userId": "u", "messageId": "m2"})]).release()
+    assert flush(tmp_path) == 1
+    [row] = rows(Lake(str(tmp_path / "lake")), "shop", "rejected")
+    assert set(row) == set(REJECTED.names)
+    assert (row["reason"], row["event_id"], row["source"], row["path"]) == ("missing_event", "m2", "web", "/v1/batch")
+    assert row["raw"] == b'{"type": "track", "userId": "u", "messageId": "m2"}'
+    assert row["month"] == "2026-01"
+    assert outcomes(tmp_path) == {"accepted": 1, "rejected:missing_event": 1}
+
+
+def test_of_copies_the_first_stays_within_a_segment_over_segments_and_over_logs(tmp_path: Path) -> None:
+    first = batch(track("a", "First"), track("b"), track("a", "Second"))
+    write_log(tmp_path / "log", [first], [batch(track("b"), track("c"))]).release()
+    write_log(tmp_path / "log", [batch(track("a"), track("d"))], name="0002").release()
+    assert flush(tmp_path) == 4
+    lake = Lake(str(tmp_path / "lake"))
+    assert sorted(event_ids(lake)) == ["a", "b", "c", "d"]
+    assert [row["event"] for row in rows(lake, "shop", "events") if row["event_id"] == "a"] == ["First"]
+    assert outcomes(tmp_path) == {"accepted": 4, "duplicate": 3}
+
+
+def test_projects_are_kept_apart(tmp_path: Path) -> None:
+    records = [batch(track("a"), project="shop"), batch(track("a"), track("b"), project="blog")]
+    write_log(tmp_path / "log", records).release()
+    assert flush(tmp_path) == 3
+    lake = Lake(str(tmp_path / "lake"))
+    assert event_ids(lake, "shop") == ["a"]
+    assert event_ids(lake, "blog") == ["a", "b"]
+    assert outcomes(tmp_path, "shop") == {"accepted": 1}
+    assert outcomes(tmp_path, "blog") == {"accepted": 2}
+
+
+def test_an_event_without_an_id_gets_one_from_its_place_and_it_is_unique(tmp_path: Path) -> None:
+    write_log(tmp_path / "log", [batch(track(None), track(None)), batch(track(None))], [batch(track(None))]).release()
+    assert flush(tmp_path) == 4
+    assert len(set(event_ids(Lake(str(tmp_path / "lake"))))) == 4
+
+
+def test_places_rise_through_a_segment(tmp_path: Path) -> None:
+    write_log(tmp_path / "log", [batch(track("a"), track("b"), "no event"), batch(track("c"))]).release()
+    flush(tmp_path)
+    lake = Lake(str(tmp_path / "lake"))
+    first = 1 << 24
+    assert [row["log_offset"] for row in rows(lake, "shop", "events")] == [first, first + 1, first + 3]
+    assert [row["log_offset"] for row in rows(lake, "shop", "rejected")] == [first + 2]
+
+
+def test_many_small_segments_are_one_commit_and_a_project_without_events_has_none(tmp_path: Path) -> None:
+    write_log(tmp_path / "log", *([batch(track(f"m{number}"))] for number in range(20))).release()
+    assert flush(tmp_path) == 20
+    lake = Lake(str(tmp_path / "lake"))
+    assert len(lake.files("shop", "events")) == 1
+    version = lake.version("shop", "events")
+    assert flush(tmp_path) == 0
+    assert lake.version("shop", "events") == version
+
+
+def test_large_segments_are_commits_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flush_module, "GROUP_BYTES", 300)
+    write_log(tmp_path / "log", *([batch(track(f"m{number}"))] for number in range(5))).release()
+    assert flush(tmp_path) == 5
+    lake = Lake(str(tmp_path / "lake"))
+    assert len(lake.files("shop", "events")) == 5
+    assert event_ids(lake) == ["m0", "m1", "m2", "m3", "m4"]
+
+
+def test_what_a_dead_collector_left_open_is_flushed_and_a_living_ones_segment_is_not(tmp_path: Path) -> None:
+    folder = write_log(tmp_path / "log")
+    segment = SegmentFile.create(folder.path, folder.identity, folder.take_number())
+    segment.append([encode(batch(track("a")))], NOON)
+    folder.beat(NOON)
+    assert flush(tmp_path) == 0
+    folder.release()  # as the kernel does when a process dies
+    assert flush(tmp_path) == 1
+    assert log_folder.read_beat(folder.path) == log_folder.CLOSED
+    os.close(segment._descriptor)
+
+
+def test_a_damaged_segment_gives_what_can_be_read_and_is_set_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = write_log(tmp_path / "log")
+    path = add_segment(folder, [batch(track("a")), batch(track("b")), batch(track("c"))])
+    folder.release()
+    data = bytearray(path.read_bytes())
+    data[HEADER_BYTES + len(encode(batch(track("a")))) + 60] ^= 1
+    path.write_bytes(data)
+    assert flush(tmp_path) == 2
+    assert event_ids(Lake(str(tmp_path / "lake"))) == ["a", "c"]
+    assert [found.name for found in folder.path.glob("0*")] == ["000000000001.damaged"]
+    assert "is damaged from byte" in caplog.text
+
+
+def test_a_lake_that_is_away_loses_nothing_and_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_log(tmp_path / "log", [batch(track("a"))]).release()
+    lake = Lake(str(tmp_path / "lake"))
+    away = [True, True]
+    real = Lake.append
+
+    def append(self: Lake, *arguments: object, **options: object) -> bool:
+        if away and away.pop():
+            raise OSError("the lake is away")
+        return real(self, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Lake, "append", append)
+    stop = threading.Event()
+    with Index(tmp_path / "index") as index:
+        worker = threading.Thread(target=Flush(tmp_path / "log", lake, index).run, args=(stop,))
+        worker.start()
+        patience = time.monotonic() + 10
+        while not event_ids(lake) and time.monotonic() < patience:
+            time.sleep(0.05)
+        stop.set()
+        worker.join()
+    assert event_ids(lake) == ["a"]
+    assert outcomes(tmp_path) == {"accepted": 1}
+
+
+class Crash(BaseException):
+    """The process is gone; nothing below may catch it."""
+
+
+STEPS = ("in hand", "claimed", "stored events", "stored rejected", "indexed", "retired")
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("nth", [1, 2, 3])
+def test_a_crash_after_any_step_changes_nothing_in_the_end(tmp_path: Path, step: str, nth: int) -> None:
+    """Two logs, one id in both: what the first has stored must hold back the copy in the second, also after the crash."""
+    write_log(
+        tmp_path / "log",
+        [batch(track("a"), track("b"), track("a"), {"type": "odd"}), batch(track("x"), {"type": "odd"}, project="blog")],
+        [batch(track("b"), track("c"), None, at=NOON + SECOND)],
+    ).release()
+    write_log(tmp_path / "log", [batch(track("b"), track("d"), track("c"))], name="0002").release()
+    times = [0]
+
+    def crash(done: str) -> None:
+        times[0] += done == step
+        if done == step and times[0] == nth:
+            raise Crash
+
+    try:
+        flush(tmp_path, crash)
+    except Crash:
+        # meanwhile a copy comes through a log that sorts before the one that crashed
+        write_log(tmp_path / "log", [batch(track("a"), track("b"))], name="0000").release()
+        duplicates = 6
+    else:
+        duplicates = 4  # the step does not come that often
+    flush(tmp_path)
+    lake = Lake(str(tmp_path / "lake"))
+    assert sorted(event_ids(lake)) == ["a", "b", "c", "d"]
+    assert event_ids(lake, "blog") == ["x"]
+    assert [row["reason"] for row in rows(lake, "shop", "rejected")] == ["unknown_type", "not_an_object"]
+    assert len(rows(lake, "blog", "rejected")) == 1
+    assert outcomes(tmp_path) == {
+        "accepted": 4,
+        "duplicate": duplicates,
+        "rejected:unknown_type": 1,
+        "rejected:not_an_object": 1,
+    }
+    assert not any(log_folder.sealed_segments(path) for path in log_folder.folders(tmp_path / "log"))

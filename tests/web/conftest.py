@@ -1,0 +1,121 @@
+"""One running jcurve for all tests of the dashboard: a small make-believe company, an empty project, and an unbuilt one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+import httpx
+import pytest
+
+from ingest.demo import Size, deliver, plan
+from tests.web.browser import Browser, Page, browser, missing
+
+JCURVE = [sys.executable, "-m", "api.cli"]
+PICTURE = os.environ.get("JCURVE_SCREENSHOT") == "1"
+SIZE = Size() if PICTURE else Size(people=160, accounts=30, days=75)
+READY = 60.0  # seconds
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running `jcurve up`. `keys`: project -> its read key."""
+
+    base: str
+    data: Path
+    keys: dict[str, str]
+    write_keys: dict[str, str]
+
+    def get(self, path: str, project: str = "default", **parameters: str) -> dict[str, object]:
+        headers = {"Authorization": f"Bearer {self.keys[project]}"}
+        response = httpx.get(f"{self.base}/api/{path}", params=parameters, headers=headers, timeout=60)
+        response.raise_for_status()
+        return cast(dict[str, object], response.json())
+
+    def send(self, project: str, body: bytes) -> None:
+        response = httpx.post(f"{self.base}/v1/batch", content=body, auth=(self.write_keys[project], ""), timeout=30)
+        response.raise_for_status()
+
+    def outcomes(self, project: str) -> int:
+        return sum(cast(dict[str, int], self.get("status", project)["outcomes"]).values())
+
+    def wait_for_outcomes(self, project: str, events: int) -> None:
+        deadline = time.monotonic() + READY
+        while (found := self.outcomes(project)) < events:
+            assert time.monotonic() < deadline, f"only {found} of {events} events of {project} reached the lake"
+            time.sleep(0.2)
+
+
+def jcurve(*arguments: str, data: Path) -> str:
+    command = [*JCURVE, *arguments, "--data", str(data)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, f"jcurve {' '.join(arguments)}: {done.stderr}"
+    return done.stdout.strip()
+
+
+@contextmanager
+def running(data: Path) -> Iterator[str]:
+    """`jcurve up` on a free port, with no builds but those that a test asks for; gives its address."""
+    command = [*JCURVE, "up", "--data", str(data), "--port", "0", "--hourly-build", "off", "--nightly-build", "off"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            line = process.stdout.readline()
+            assert "ready at" in line, f"jcurve up said: {line!r}"
+            yield next(word for word in line.split() if word.startswith("http"))
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    if reason := missing():
+        pytest.skip(reason)
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def server(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    data = tmp_path_factory.mktemp("dashboard")
+    projects = ("default", "quiet", "unbuilt")
+    with running(data) as base:
+        for name in projects[1:]:
+            jcurve("projects", "create", name, data=data)
+        reading, writing = (
+            {p: jcurve("keys", "create", kind, "--project", p, data=data) for p in projects} for kind in ("read", "write")
+        )
+        time.sleep(2)  # the server looks at the keys' file once a second
+        server = Server(base, data, reading, writing)
+        send_company(server)
+        server.send("unbuilt", b'{"batch": [{"type": "track", "userId": "u1", "event": "Signed Up"}]}')
+        server.wait_for_outcomes("unbuilt", 1)
+        jcurve("build", data=data)
+        yield server
+
+
+def send_company(server: Server) -> None:
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    delivery = deliver(plan(SIZE, midnight))
+    with httpx.Client(base_url=server.base, auth=(server.write_keys["default"], ""), timeout=60) as client:
+        for batch in delivery.batches:
+            client.post("/v1/batch", content=batch.body(int(time.time() * 1000))).raise_for_status()
+    server.wait_for_outcomes("default", delivery.calls)
+
+
+@pytest.fixture
+def signed_in(chromium: Browser, server: Server) -> Iterator[Page]:
+    page = chromium.page(server.base)
+    page.open(f"#key={server.keys['default']}")
+    page.wait_for("Overview")
+    yield page
+    page.close()

@@ -1,0 +1,54 @@
+// Drives real Chromium for the tests: one command a line on standard input, one answer a line on standard output.
+// Usage: node driver.mjs FOLDER_WITH_NODE_MODULES CHROMIUM
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+
+const [, , modules, executablePath] = process.argv;
+const puppeteer = createRequire(`${modules}/package.json`)("puppeteer-core");
+const args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic", "--no-first-run",
+              "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--font-render-hinting=none"];
+const browser = await puppeteer.launch({ executablePath, headless: true, args });
+const pages = new Map();
+const TIMEOUT = 30000;
+
+const commands = {
+  async open({ width, height, scheme, scale }) {
+    const page = await (await browser.createBrowserContext()).newPage();
+    const told = { faults: [], requests: [] };
+    page.setDefaultTimeout(TIMEOUT);
+    page.on("console", (message) => ["error", "warn"].includes(message.type()) && told.faults.push(message.text()));
+    page.on("pageerror", (error) => told.faults.push(String(error)));
+    page.on("request", (request) => told.requests.push(request.url()));
+    await page.setViewport({ width, height, deviceScaleFactor: scale });
+    await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }, { name: "prefers-reduced-motion", value: "reduce" }]);
+    const name = String(pages.size);
+    pages.set(name, { page, told });
+    return name;
+  },
+  goto: ({ url }, { page }) => page.goto(url, { waitUntil: "load" }).then(() => null),
+  evaluate: ({ script }, { page }) => page.evaluate(script),
+  wait: ({ script }, { page }) => page.waitForFunction(script, { polling: 50 }).then(() => null),
+  click: ({ selector }, { page }) => page.locator(selector).click().then(() => null),
+  type: ({ selector, text }, { page }) => page.locator(selector).fill(text).then(() => null),
+  press: ({ key }, { page }) => page.keyboard.press(key).then(() => null),
+  size: ({ width, height, scale }, { page }) => page.setViewport({ width, height, deviceScaleFactor: scale }).then(() => null),
+  screenshot: ({ path }, { page }) => page.screenshot({ path }).then(() => null),
+  told: (_, { told }) => told,
+  close: async ({ page: name }, { page }) => {
+    pages.delete(name);
+    await page.browserContext().close();
+    return null;
+  },
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const command = JSON.parse(line);
+  let answer;
+  try {
+    answer = { value: (await commands[command.do](command, pages.get(command.page))) ?? null };
+  } catch (error) {
+    answer = { error: `${command.do} ${command.selector ?? command.script ?? command.url ?? ""}: ${error.message}` };
+  }
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}
+await browser.close();

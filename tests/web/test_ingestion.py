@@ -1,0 +1,75 @@
+"""Ingestion shows what an engineer needs while wiring an SDK, as it happens."""
+
+import json
+from typing import Any
+
+from tests.web.browser import Page
+from tests.web.conftest import Server
+
+
+def test_outcomes_and_totals_are_those_of_the_status(signed_in: Page, server: Server) -> None:
+    signed_in.open("#/ingestion")
+    signed_in.wait("!!document.querySelector('.outcomes')")
+    status: dict[str, Any] = server.get("status")
+    shown = dict(zip(signed_in.texts(".outcomes tbody th"), signed_in.texts(".outcomes td:nth-child(2)"), strict=True))
+    told = {name.replace("_", " ").replace(":", ": "): f"{count:,}" for name, count in status["outcomes"].items()}
+    assert shown == told
+    tiles = dict(zip(signed_in.texts(".tile h2"), signed_in.texts(".tile p:last-of-type"), strict=False))
+    assert f"{status['received']['total']:,} in all" in signed_in.text(".tiles")
+    assert {"Received, last hour", "Answer to lake", "Complete until", "Disk"} <= set(tiles)
+
+
+def test_an_event_shows_up_by_itself_and_its_name_stays_text(signed_in: Page, server: Server) -> None:
+    signed_in.open("#/ingestion")
+    signed_in.wait("!!document.querySelector('.events tbody tr')")
+    name = "<img src=x onerror=document.title='taken'> arrived"
+    server.send("default", json.dumps({"batch": [{"type": "track", "userId": "live-1", "event": name}]}).encode())
+    signed_in.wait_for(name)
+    signed_in.wait("document.querySelector('.events tbody a').getAttribute('href') === '#/people/user%3Alive-1'")
+    assert signed_in.evaluate("document.title") == "Ingestion · jcurve"
+    assert signed_in.evaluate("document.querySelectorAll('#page .events img').length") == 0
+
+
+def test_a_pause_keeps_the_list_still(signed_in: Page, server: Server) -> None:
+    signed_in.open("#/ingestion")
+    signed_in.wait("!!document.querySelector('.events tbody tr')")
+    signed_in.click("button[aria-pressed=false]:not([data-value])")
+    before = signed_in.texts(".events tbody tr")
+    server.send("default", b'{"batch": [{"type": "track", "userId": "live-2", "event": "While paused"}]}')
+    server.wait_for_outcomes("default", server.outcomes("default") + 0)
+    signed_in.evaluate("new Promise((resolve) => setTimeout(resolve, 2500))")
+    assert signed_in.texts(".events tbody tr") == before
+    signed_in.click("button[aria-pressed=true]:not([data-value])")
+    signed_in.wait_for("While paused")
+
+
+def test_a_rejected_event_shows_its_reason_and_its_raw_text(signed_in: Page, server: Server) -> None:
+    signed_in.open("#/ingestion")
+    server.send("default", b'{"batch": [{"type": "track", "event": "Nobody did this"}]}')
+    signed_in.wait_for("missing identity")
+    signed_in.wait("document.querySelector('.rejections pre').textContent.includes('Nobody did this')")
+    signed_in.click(".rejections summary")
+    signed_in.evaluate("new Promise((resolve) => setTimeout(resolve, 2500))")
+    assert signed_in.evaluate("document.querySelectorAll('.rejections details[open]').length") == 1
+
+
+def test_the_snippets_point_at_this_server_and_take_a_write_key(signed_in: Page, server: Server) -> None:
+    signed_in.open("#/ingestion")
+    signed_in.wait("!!document.querySelector('.snippets')")
+    signed_in.type(".snippets input", "jw_mine")
+    for sdk, line in [
+        ("python", f'analytics = Client(write_key="jw_mine", host="{server.base}")'),
+        ("node", f'const analytics = new Analytics({{ writeKey: "jw_mine", host: "{server.base}" }});'),
+        ("browser", f'AnalyticsBrowser.load({{ writeKey: "jw_mine", cdnURL: "{server.base}" }});'),
+        ("curl", f"curl {server.base}/v1/track -u 'jw_mine:'"),
+    ]:
+        signed_in.click(f".snippets button[data-value={sdk}]")
+        assert line in signed_in.text(".snippet pre")
+
+
+def test_the_last_run_is_listed(signed_in: Page, server: Server) -> None:
+    signed_in.open("#/ingestion")
+    signed_in.wait("!!document.querySelector('.runs tbody tr')")
+    runs: list[dict[str, Any]] = server.get("status")["runs"]  # type: ignore[assignment]
+    assert signed_in.texts(".runs tbody th") == [run["job"] for run in runs]
+    assert signed_in.texts(".runs .chip") == [run["status"] for run in runs]

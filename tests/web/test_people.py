@@ -1,0 +1,63 @@
+"""People are found by any of their ids, and listed by the stage they reached."""
+
+from typing import Any
+
+from tests.web.browser import Page
+from tests.web.conftest import Server
+
+
+def entered(server: Server, stage: str, whose: str) -> dict[str, Any]:
+    return server.get(f"stages/{stage}/{whose}", limit="50")
+
+
+def test_a_stage_lists_who_reached_it_the_latest_first(signed_in: Page, server: Server) -> None:
+    signed_in.open("#/people?stage=activated")
+    signed_in.wait("!!document.querySelector('.members')")
+    answer = entered(server, "activated", "people")
+    assert answer["total"] > 0
+    links = signed_in.evaluate(
+        "[...document.querySelectorAll('.members a')].map((a) => decodeURIComponent(a.hash.slice(9)))"
+    )
+    assert links == [item["person"] for item in answer["items"]]
+    assert f"{len(answer['items'])} of {answer['total']}" in signed_in.text(".members ~ *, .scroll + .line")
+
+
+def test_the_rest_of_a_list_comes_on_demand(signed_in: Page, server: Server) -> None:
+    total = entered(server, "registered", "people")["total"]
+    signed_in.open("#/people?stage=registered")
+    signed_in.wait_for(f"50 of {total}")
+    signed_in.click(".line button:not([data-value])")
+    signed_in.wait_for(f"{min(100, total)} of {total}")
+
+
+def test_accounts_are_listed_too(signed_in: Page, server: Server) -> None:
+    signed_in.open("#/people?stage=paid&whose=accounts")
+    answer = entered(server, "paid", "accounts")
+    signed_in.wait_for(f"{len(answer['items'])} of {answer['total']}")
+    assert len(signed_in.texts(".members tbody tr")) == len(answer["items"])
+
+
+def test_a_person_is_found_by_any_id_with_all_that_is_known(signed_in: Page, server: Server) -> None:
+    person = next(
+        p for item in entered(server, "paid", "people")["items"] if len((p := known(server, item["person"]))["ids"]) > 1
+    )
+    device = next(one["id"] for one in person["ids"] if one["id"].startswith("anonymous:"))
+    signed_in.open("#/people")
+    signed_in.wait("!!document.querySelector('.finder input')")
+    signed_in.type(".finder input", device)
+    signed_in.press("Enter")
+    signed_in.wait("!!document.querySelector('.timeline')")
+    assert signed_in.texts(".ids .mono")[: len(person["ids"])] == [one["id"] for one in person["ids"]]
+    assert signed_in.text("h1") == person["traits"]["name"]
+    assert signed_in.texts(".timeline b") == [{"pql": "PQL"}.get(s["stage"], s["stage"].title()) for s in person["stages"]]
+    assert len(signed_in.texts(".events tbody tr")) == len(person["events"]["items"])
+
+
+def known(server: Server, person: str) -> dict[str, Any]:
+    return server.get(f"people/{person}")
+
+
+def test_an_id_that_nobody_has_is_answered_in_words(signed_in: Page) -> None:
+    signed_in.open("#/people/user%3Anobody-at-all")
+    signed_in.wait_for("Nobody by that id")
+    assert signed_in.evaluate("document.querySelector('.finder input').value") == "user:nobody-at-all"

@@ -1,0 +1,85 @@
+"""One DuckDB connection over a project's lake tables at given versions, and over whatever relations are bound to it.
+
+Constraints
+- A version's files never change, so whoever holds an engine reads one state of each table, whatever is written meanwhile.
+- DuckDB takes a list of files in its relation API but fails on an empty one: a table without files is an empty relation of
+  its schema. Its own object-store extension cannot be counted on: tables behind a URL are read through pyarrow.
+- Times are UTC and rows leave as Arrow. Rows fetched as Python objects would need a time zone package we do not carry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Self
+
+import duckdb
+import pyarrow as pa
+
+from ingest.lake import Lake
+from transforms.tables import SCHEMAS
+
+
+class Engine:
+    """Use as a context manager, from one thread at a time.
+
+    ``versions`` names the lake tables to open; None, or a table that does not exist yet, is an empty relation. ``memory`` is
+    DuckDB's limit; what exceeds it spills to a temporary folder that goes when the engine is closed.
+    """
+
+    def __init__(
+        self, lake: Lake, project: str, versions: Mapping[str, int | None], memory: str = "2GB", threads: int = 2
+    ) -> None:
+        self.versions = dict(versions)
+        self._lake, self._project = lake, project
+        self._spill = TemporaryDirectory(prefix="jcurve-")
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "threads": threads,
+            "memory_limit": memory,
+            "temp_directory": self._spill.name,
+            "preserve_insertion_order": False,
+        }
+        self._connection = duckdb.connect(":memory:", config=config)
+        self._connection.execute("set TimeZone = 'UTC'")
+        self._bound: set[str] = set()
+        for name, version in versions.items():
+            self._open(name, version)
+
+    @property
+    def relations(self) -> frozenset[str]:
+        """The names a query may read."""
+        return frozenset(self._bound)
+
+    def bind(self, name: str, rows: pa.Table) -> None:
+        """Makes ``rows`` a relation of that name, in place of an earlier one."""
+        self._connection.register(name, rows)
+        self._bound.add(name)
+
+    def table(self, text: str, params: Mapping[str, object] | None = None) -> pa.Table:
+        """The rows of one query, in no order but the query's own."""
+        return self._connection.sql(text, params=dict(params) if params else None).to_arrow_table()
+
+    def close(self) -> None:
+        self._connection.close()
+        self._spill.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _open(self, name: str, version: int | None) -> None:
+        schema = SCHEMAS[name]
+        handle = None if version is None else self._lake.open(self._project, name, version)
+        files = [] if handle is None else handle.file_uris()
+        if handle is None or not files:
+            self.bind(name, schema.empty_table())
+        elif self._lake.is_local:
+            rows = self._connection.read_parquet(files, hive_partitioning="month" in schema.names)
+            rows.create_view(name)
+            self._bound.add(name)
+        else:
+            self._connection.register(name, handle.to_pyarrow_dataset())
+            self._bound.add(name)

@@ -1,0 +1,108 @@
+"""The columns of every table a build makes, once: for the models that fill them and for whoever reads them.
+
+A column that may be empty is nullable here; the others a build refuses to leave empty. All times are UTC microseconds.
+People are named twice: ``person_id`` (the 64-bit actor id of the public id, for joins) and ``person`` (the public id itself,
+``user:42`` or ``anonymous:7f3a``, the smallest typed id the person has).
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, get_args
+
+import pyarrow as pa
+
+from ingest.event import EVENTS, REJECTED
+
+TableName = Literal["actors", "memberships", "people", "accounts", "stages", "invites"]
+
+_TIME: Final = pa.timestamp("us", tz="UTC")
+
+
+def _must(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+ACTORS: Final = pa.schema(
+    [
+        _must("actor_id", pa.int64()),  # as events carry it
+        _must("id", pa.string()),  # the typed id it is the hash of: 'user:42', 'anonymous:7f3a'
+        _must("person_id", pa.int64()),
+        _must("person", pa.string()),
+        pa.field("linked_by", pa.string()),  # the event that linked this id to another one
+        pa.field("linked_at", _TIME),
+        _must("first_seen", _TIME),
+    ]
+)
+
+MEMBERSHIPS: Final = pa.schema(
+    [
+        _must("person_id", pa.int64()),
+        _must("person", pa.string()),
+        _must("account_id", pa.string()),
+        _must("since", _TIME),  # the person's first group call for the account
+        _must("linked_by", pa.string()),  # that call's event_id
+        _must("ordinal", pa.int32()),  # 1 = the person's first account
+        pa.field("next_since", _TIME),  # since of the person's next account
+    ]
+)
+
+PEOPLE: Final = pa.schema(
+    [
+        _must("person_id", pa.int64()),
+        _must("person", pa.string()),
+        _must("first_seen", _TIME),
+        _must("last_seen", _TIME),
+        _must("events", pa.int64()),
+        pa.field("email", pa.string()),
+        pa.field("name", pa.string()),
+        _must("channel", pa.string()),  # first touch, see sql/models/people.sql
+        pa.field("account_id", pa.string()),  # the first membership
+        _must("traits", pa.string()),  # JSON object: per key the latest identify value
+    ]
+)
+
+ACCOUNTS: Final = pa.schema(
+    [
+        _must("account_id", pa.string()),
+        pa.field("name", pa.string()),
+        _must("first_seen", _TIME),
+        _must("last_seen", _TIME),
+        _must("members", pa.int64()),
+        pa.field("channel", pa.string()),  # of its first member; empty while it has none
+        _must("traits", pa.string()),  # JSON object: per key the latest group value
+    ]
+)
+
+STAGES: Final = pa.schema(
+    [
+        _must("subject", pa.string()),  # 'person' or 'account'
+        _must("subject_id", pa.string()),  # people.person or accounts.account_id
+        _must("stage", pa.string()),
+        _must("spell", pa.int32()),
+        _must("entered", _TIME),
+        pa.field("left", _TIME),
+        _must("event_id", pa.string()),  # the event by which it was entered
+        _must("definition_version", pa.string()),
+    ]
+)
+
+INVITES: Final = pa.schema(
+    [
+        _must("invite_id", pa.string()),
+        _must("inviter", pa.string()),  # people.person
+        pa.field("inviter_account", pa.string()),
+        pa.field("layer", pa.string()),
+        _must("sent_at", _TIME),
+        pa.field("invitee_email", pa.string()),
+        pa.field("accepted_at", _TIME),
+        pa.field("invitee", pa.string()),  # people.person
+        pa.field("invitee_registered_at", _TIME),
+        pa.field("scope", pa.string()),  # 'same_account' or 'new_account'
+    ]
+)
+
+TABLES: Final[dict[str, pa.Schema]] = dict(
+    zip(get_args(TableName), (ACTORS, MEMBERSHIPS, PEOPLE, ACCOUNTS, STAGES, INVITES), strict=True)
+)
+
+SCHEMAS: Final[dict[str, pa.Schema]] = {"events": EVENTS, "rejected": REJECTED, **TABLES}  # whatever an engine may open
