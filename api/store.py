@@ -150,7 +150,7 @@ class Store:
         with _locked(self._folder):
             with self._engine.begin() as db:
                 db.execute(sa.insert(KEYS).values(**row, created=_naive(now)))
-            self._publish()
+            self.publish()
         return key
 
     def revoke_key(self, project: str, key: str, now: datetime) -> None:
@@ -160,16 +160,12 @@ class Store:
         with _locked(self._folder):
             with self._engine.begin() as db:
                 changed = db.execute(sa.update(KEYS).where(found).values(revoked=_naive(now))).rowcount
-            self._publish()
+            self.publish()
         if not changed:
             raise UnknownName(f"project '{project}' has no such key in force; see its numbers: jcurve keys list")
 
     def publish(self) -> None:
-        """Write ``keys.json`` anew, where it differs from the store."""
-        with _locked(self._folder):
-            self._publish()
-
-    def _publish(self) -> None:
+        """Write ``keys.json`` anew, where it differs from the store; the caller holds the lock."""
         columns = (KEYS.c.hash, KEYS.c.project, KEYS.c.source, KEYS.c.kind)
         with self._engine.connect() as db:
             rows = db.execute(sa.select(*columns).where(KEYS.c.revoked.is_(None)).order_by(KEYS.c.id)).mappings().all()
@@ -188,13 +184,13 @@ def open_store(url: str, folder: DataFolder, now: datetime) -> Store:
 
     folder.create()
     engine = sa.create_engine(url)
+    store = Store(engine, folder)
     try:
         with _locked(folder):
             upgrade(engine)
-        store = Store(engine, folder)
-        if not any(project.name == DEFAULT_PROJECT for project in store.projects()):
-            store.create_project(Project(DEFAULT_PROJECT), now)
-        store.publish()
+            if not any(project.name == DEFAULT_PROJECT for project in store.projects()):
+                store.create_project(Project(DEFAULT_PROJECT), now)
+            store.publish()
     except sa.exc.SQLAlchemyError as error:
         engine.dispose()
         raise StoreError(f"the store at {engine.url!r} cannot be used: {error}") from error

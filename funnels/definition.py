@@ -1,7 +1,7 @@
 """Definitions resolved: what the deployment's TOML files mean, every default filled in and every name checked.
 
-As written they are ``funnels.written``; ``funnels.load`` makes these from those. All durations are elapsed time, inclusive at
-their end. A subject is ``person`` or ``account``.
+As written they are ``funnels.written``; ``funnels.load`` makes these from those. Durations are elapsed time, inclusive
+at their end. A subject is ``person`` or ``account``.
 """
 
 from __future__ import annotations
@@ -140,8 +140,8 @@ _READERS_TEXT: Final = {"title", "label"}
 def _plain(value: object) -> object:
     """Nested tuples in an order that does not depend on the order of the files."""
     if is_dataclass(value) and not isinstance(value, type):
-        named = [(field.name, _plain(getattr(value, field.name))) for field in fields(value) if field.name not in _READERS_TEXT]
-        return (type(value).__name__, tuple(named))
+        counting = [field.name for field in fields(value) if field.name not in _READERS_TEXT]
+        return (type(value).__name__, tuple((name, _plain(getattr(value, name))) for name in counting))
     if isinstance(value, Mapping):
         return tuple(sorted((str(key), _plain(item)) for key, item in value.items()))
     if isinstance(value, tuple):

@@ -1,7 +1,7 @@
 """The numbers of a metric's answer: one shape for the whole, for a period and for a group (``api.md``).
 
-A figure without a value has a reason instead: ``no_base`` (nobody to count over), ``immature`` (nobody old enough, or no
-period over yet). Never 0 for "unknown", never an error.
+A figure without a value has a reason instead: ``no_base`` (nobody to count over), ``immature`` (nobody old enough, or
+no period over yet). Never 0 for "unknown", never an error.
 """
 
 from __future__ import annotations

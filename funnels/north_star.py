@@ -1,7 +1,8 @@
 """The north star: how many people or accounts did, often enough in a period, what the product is for.
 
-Periods are counted whole: a range shows every period that it touches, never a part of one; ``complete`` are those that lie in
-the range and are over. The value is the latest of these; ``compare`` gives the one before it. Distinct units do not add up.
+Periods are counted whole: a range shows every period that it touches, never a part of one; ``complete`` are those that
+lie in the range and are over. The value is the latest of these; ``compare`` gives the one before it. Distinct units do
+not add up.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ def settings(definitions: Definitions) -> dict[str, object]:
     """What the number depends on, shown beside it."""
     star = definitions.north_star
     events = [selection.event for selection in star.selections]
-    return {"name": star.name, "title": star.title, "unit": star.unit, "events": events, "times": star.times, "per": star.per}
+    named = {"name": star.name, "title": star.title, "unit": star.unit}
+    return {**named, "events": events, "times": star.times, "per": star.per}
 
 
 def measure(engine: Engine, definitions: Definitions, question: MetricQuestion) -> Measured:

@@ -1,45 +1,30 @@
 """A funnel over stages: entering a stage is an event of its subject, so the one matcher answers (``funnels.md``).
 
-Beside the path through all stages before (``by_path``, the rates, ``dropped`` and everything below the steps), each step tells
-how many of the entrants reached it any way (``reached``: at or after their entry and within the window), so that a payer who
-never was a PQL stays visible.
+Each step tells how many of the entrants got there by the path through all stages before (``by_path``; the rates,
+``dropped`` and everything below the steps belong to it) and how many any way (``reached``: at or after their entry,
+within the window), so that a payer who never was a PQL stays visible.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Final, cast
+from datetime import datetime, timedelta
+from typing import cast
 from zoneinfo import ZoneInfo
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from funnels.definition import SUBJECTS, Definitions, StageFunnel, Subject
 from funnels.durations import EXAMPLES, format_duration, parse_duration
-from funnels.kernel import Ints
-from funnels.match import Rules, Streams, match_streams
+from funnels.match import Rules, match_streams
 from funnels.periods import GRAINS, Grain, period_of, periods
 from funnels.question import Parameters, Range, check_periods, read_range
-from funnels.result import Groups, Json, answer, iso
+from funnels.result import Json, answer, iso
+from funnels.stage_streams import READS, Subjects, read_subjects
 from funnels.unknown import UnknownName
 from funnels.written import LONGEST
 from ingest.lake import Lake
 from transforms.engine import Engine
 from transforms.manifest import Manifest
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_STREAMS: Final = """
-select stages.subject_id, stages.stage, stages.entered, coalesce(people.channel, accounts.channel) as channel
-from stages
-left join people on stages.subject = 'person' and people.person = stages.subject_id
-left join accounts on stages.subject = 'account' and accounts.account_id = stages.subject_id
-where stages.subject = $unit
-order by stages.subject_id, stages.entered
-"""
 
 
 @dataclass(frozen=True)
@@ -70,11 +55,11 @@ def stage_funnel(
     Raises ``UnknownName`` for the funnel, ``BadRequest`` for the parameters.
     """
     question = read(find(definitions, name), definitions, params, ZoneInfo(zone), manifest.complete_until)
-    versions = {table: manifest.tables.get(table) for table in ("stages", "people", "accounts")}
+    versions = {table: manifest.tables.get(table) for table in READS}
     with Engine(lake, project, versions) as engine:
-        rows = engine.table(_STREAMS, {"unit": question.unit})
+        subjects = read_subjects(engine, question.unit, question.funnel.steps)
     return {
-        **_answer(question, definitions, _Subjects.of(rows, question.funnel.steps), manifest.complete_until),
+        **_answer(question, definitions, subjects, manifest.complete_until),
         "definition": _definition(question),
         "definition_version": manifest.definition_version,
         "warnings": _warnings(definitions, manifest),
@@ -117,48 +102,7 @@ def _window(parameters: Parameters) -> timedelta | None:
     return window
 
 
-@dataclass(frozen=True)
-class _Subjects:
-    """Those who entered any of the steps: their entries by step (parallel arrays, ordered by unit and time), their channels."""
-
-    count: int
-    units: NDArray[np.int32]
-    times: Ints
-    steps: Ints  # place of the stage among the funnel's steps
-    groups: Groups
-
-    @classmethod
-    def of(cls, rows: pa.Table, steps: Sequence[str]) -> _Subjects:
-        places = pc.index_in(rows["stage"].combine_chunks(), pa.array(steps, pa.string()))
-        rows = rows.append_column("step", places).filter(pc.is_valid(places))
-        ids = rows["subject_id"].combine_chunks().dictionary_encode()
-        channels = rows["channel"].combine_chunks().dictionary_encode(null_encoding="encode")
-        units = ids.indices.to_numpy().astype(np.int32)
-        codes = np.zeros(len(ids.dictionary), np.int64)
-        codes[units] = channels.indices.to_numpy()
-        return cls(
-            len(ids.dictionary),
-            units,
-            rows["entered"].cast(pa.int64()).to_numpy(),
-            rows["step"].to_numpy().astype(np.int64),
-            Groups(codes, channels.dictionary.to_pylist()),
-        )
-
-    def streams(self, steps: Sequence[int]) -> Streams:
-        """The entries into some of the steps as the matcher's events: bit 0 for the first of these, and so on."""
-        masks = np.zeros(self.steps.size, np.int64)
-        for bit, step in enumerate(steps):
-            masks[self.steps == step] = 1 << bit
-        there = masks != 0
-        return Streams(self.units[there], self.times[there], masks[there], self.count)
-
-    def first_entry(self) -> datetime | None:
-        """The earliest entry into the first step."""
-        entries = self.times[self.steps == 0]
-        return _EPOCH + timedelta(microseconds=int(entries.min())) if entries.size else None
-
-
-def _rules(question: FunnelQuestion, subjects: _Subjects, as_of: datetime) -> Rules:
+def _rules(question: FunnelQuestion, subjects: Subjects, as_of: datetime) -> Rules:
     """The path funnel's; a range without a start begins with the period of the first entry."""
     end, grain, zone = question.range.end, question.trend, question.zone
     start = question.range.start
@@ -170,11 +114,11 @@ def _rules(question: FunnelQuestion, subjects: _Subjects, as_of: datetime) -> Ru
     return Rules((None,) * len(question.funnel.steps), question.window, start, end, as_of, edges)
 
 
-def _answer(question: FunnelQuestion, definitions: Definitions, subjects: _Subjects, as_of: datetime) -> Json:
+def _answer(question: FunnelQuestion, definitions: Definitions, subjects: Subjects, as_of: datetime) -> Json:
     """The path funnel's answer; each step, and each step of a group, also with who reached it any way."""
     stages = [definitions.stages[step] for step in question.funnel.steps]
     rules = _rules(question, subjects, as_of)
-    groups = subjects.groups if question.by_channel else None
+    groups = subjects.channels if question.by_channel else None
 
     def match(steps: Sequence[int], rules: Rules) -> Json:
         outcome = match_streams(subjects.streams(steps), rules)
@@ -191,7 +135,7 @@ def _answer(question: FunnelQuestion, definitions: Definitions, subjects: _Subje
 
 
 def _with_any_way(names: Sequence[str], path: Json, any_way: Sequence[Json]) -> list[Json]:
-    """``any_way`` holds the two-step funnel of each step; the first step's is the path itself. Entrants are the same in all."""
+    """``any_way`` holds each step's funnel of two; the first step's is the path itself. The entrants are the same in all."""
     rows = zip(names, _tables(path, "steps"), any_way, strict=True)
     return [
         {

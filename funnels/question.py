@@ -1,6 +1,7 @@
 """What is asked of a metric or a stage funnel: the parameters of its address, read, checked and defaulted.
 
-Dates without a time are midnight in the project's zone, and so are times without an offset. All faults are told at once.
+Dates without a time are midnight in the project's zone, and so are times without an offset. All faults are told at
+once.
 """
 
 from __future__ import annotations
@@ -117,4 +118,3 @@ def read_metric_question(
     check_periods(parameters, "grain", question.range, question.grain)
     parameters.finish()
     return question
-

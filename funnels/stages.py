@@ -1,8 +1,8 @@
 """Stages as tables: which events fit the conditions, and the rounds in which the stages are found.
 
-A stage may lean on another one (``after``, ``members``), so they are found in rounds: each round gets the rows of those before
-it as ``settled``. The SQL of a round is ``sql/models/stage_completions.sql`` and ``stages.sql``; the last round is left to
-the build, whose table ``stages`` then holds the rows of all.
+A stage may lean on another one (``after``, ``members``), so they are found in rounds: each round gets the rows of those
+before it as ``settled``. The SQL of a round is ``sql/models/stage_completions.sql`` and ``stages.sql``; the last round
+is left to the build, whose table ``stages`` then holds the rows of all.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Where each key of a TOML text stands: ``("stages", "pql", "person", "any", 0, "window") -> 14``.
 
-``tomllib`` keeps no positions, and a fault without its line is half a fault. The text has been read by ``tomllib`` before it
-comes here, so this walk may be forgiving: it only counts lines along keys, headers, arrays and inline tables.
+``tomllib`` keeps no positions, and a fault without its line is half a fault. The text has been read by ``tomllib``
+before it comes here, so this walk may be forgiving: it only counts lines along keys, headers, arrays and inline tables.
 """
 
 from __future__ import annotations

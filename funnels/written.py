@@ -1,7 +1,7 @@
 """Definitions as their owner wrote them: TOML documents that know their lines, and every fault found in them.
 
-``Entry`` hands out the values of one table, typed, and notes what is wrong instead of raising, so that one reading tells all
-faults. Which keys a table may have is whatever was asked of it: ``finish`` reports the others.
+``Entry`` hands out the values of one table, typed, and notes what is wrong instead of raising, so that one reading
+tells all faults. Which keys a table may have is whatever was asked of it: ``finish`` reports the others.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ def hint(found: str, known: Iterable[str]) -> str:
 class Entry:
     """One table of a document: ``title`` is what messages call it, such as ``stage 'pql'``."""
 
-    def __init__(self, document: Document, path: KeyPath, table: Mapping[str, object], title: str, faults: list[Fault]) -> None:
+    def __init__(
+        self, document: Document, path: KeyPath, table: Mapping[str, object], title: str, faults: list[Fault]
+    ) -> None:
         self.path, self.title, self.file = path, title, document.file
         self._document, self._table, self._faults = document, table, faults
         self._asked: dict[str, None] = {}
@@ -136,7 +138,8 @@ class Entry:
         except ValueError:
             length = None
         if length is None or length > LONGEST:
-            self.fault(key, f"'{key}' of {self.title} is {value!r}: write a duration such as \"90s\", \"12h\", \"7d\", at most 366d")
+            message = f"'{key}' of {self.title} is {value!r}: write a duration such as '90s', '12h', '7d', at most 366d"
+            self.fault(key, message)
             return None
         return length
 

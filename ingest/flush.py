@@ -1,7 +1,7 @@
 """The flush: sealed segments of every log -> the lake, exactly once, then out of the log.
 
-A group is a run of a log's sealed segments, in order, of GROUP_BYTES or one segment at most. Its steps, and what a crash behind each
-leaves:
+A group is a run of a log's sealed segments, in order, of GROUP_BYTES or one segment at most. Its steps, and what a crash
+behind each leaves:
     in hand   The index notes which segments come now. The same group is done again.
     claimed   Ids are looked up and entered; the index' transaction is open, and lost. The same group is done again.
     stored    Events, then rejected, went to the lake as batch `last segment` of writer `log:<identity>`. The group is done

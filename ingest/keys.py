@@ -42,7 +42,10 @@ def hash_of(key: str) -> str:
 
 
 class KeyFile:
-    """``KeyFile(path)("jw_...")`` is that key, or None. The file's time is looked at once a second at most."""
+    """``KeyFile(path)("jw_...")`` is that key, or None.
+
+    The file's time is looked at once a second, and at once for a key that is not known: it may have been made just now.
+    """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path
@@ -59,17 +62,21 @@ class KeyFile:
         if now - self._checked >= _RECHECK_SECONDS:
             self._checked = now
             self._refresh()
-        found = self._by_key.get(key)
-        if found is None:
-            found = self._by_hash.get(hash_of(key))
-            if found is not None and len(self._by_key) < _REMEMBERED:
-                self._by_key[key] = found
-        return found
+        return self._by_key.get(key) or self._look_up(key)
 
     def healthy(self) -> str | None:
         """Why no key can be known, or None. Keys read before the file went bad count as known."""
         self("")  # so that a collector without traffic notices the file, too
         return self._fault if self._stamp is None else None
+
+    def _look_up(self, key: str) -> Key | None:
+        digest = hash_of(key)
+        if digest not in self._by_hash:
+            self._refresh()
+        found = self._by_hash.get(digest)
+        if found is not None and len(self._by_key) < _REMEMBERED:
+            self._by_key[key] = found
+        return found
 
     def _refresh(self) -> None:
         try:

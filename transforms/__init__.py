@@ -20,12 +20,12 @@ Invariants
 Imports ``sql``, ``ingest.event`` and ``ingest.lake``; may be imported by ``funnels`` and ``api``.
 
 Decisions
-    Connected people by arrays, not by recursive SQL. Context: a write key is public, and a recursive query costs the square of
-    a component. Choice: ``identity.py`` joins and jumps over the few ids that aliases name (10 M links: a star 0.7 s, a chain
-    6.8 s). Price: one Python step between two SQL files.
-    Only ids that act or are linked get a row in ``actors``. Context: a device seen only beside a user id, never identified,
+    Connected people by arrays, not by recursive SQL. Context: a write key is public, and a recursive query costs the square
+    of a component. Choice: ``identity.py`` joins and jumps over the few ids that aliases name (10 M links: a star 0.7 s, a
+    chain 6.8 s). Price: one Python step between two SQL files.
+    Only ids that act or are linked get a row in ``actors``. Context: a device seen only beside a user id, not identified,
     did nothing of its own. Choice: it is nobody. Price: looking it up finds no one until an identify names it.
-    Tables are replaced as a whole. Context: the first version of builds. Choice: compare and skip, else replace. Price: a build
-    costs all events (1 M: 0.8 s); the incremental machinery changes that behind the same manifest.
+    Tables are replaced as a whole. Context: their models read all events. Choice: compare and skip, else replace. Price: a
+    build costs what is old as well as what is new (1 M events: 0.8 s).
     Times leave DuckDB as Arrow only. Context: its Python rows need a time zone package. Price: none, Arrow is what we store.
 """

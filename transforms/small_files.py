@@ -116,11 +116,16 @@ class Bucket:
         return True
 
     def replace(self, name: str, content: bytes) -> None:
-        with self._files().open_output_stream(name) as file:
-            file.write(content)
+        # Its own stream: wrapped by pyarrow 26 it is handed buffers, and takes only bytes.
+        file = self._handler()._handler.open_output_stream(name)
+        file.write(content)
+        file.close()
 
     def remove(self, name: str) -> None:
         self._files().delete_file(name)
 
     def _files(self) -> pyarrow.fs.FileSystem:
-        return pyarrow.fs.PyFileSystem(DeltaStorageHandler(self.uri, dict(self.storage)))
+        return pyarrow.fs.PyFileSystem(self._handler())
+
+    def _handler(self) -> DeltaStorageHandler:
+        return DeltaStorageHandler(self.uri, dict(self.storage))

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.parameters import FROM, TO, Parameter
 from api.serving import Answer, Asked, Serving, documented
+from funnels.plg import stage_funnel
+
+_PARAMETERS: Final = (
+    FROM,
+    TO,
+    Parameter("unit", "Who is counted; by default the funnel's own unit.", "choice", ("person", "account")),
+    Parameter("by", "Also apart by channel.", "choice", ("channel",)),
+    Parameter("trend", "Also each period as a funnel of its own.", "choice", ("day", "week", "month")),
+    Parameter("window", "Time from the first step to the last, such as 14d; by default the funnel's own."),
+)
 
 
 def router(serving: Serving) -> APIRouter:
@@ -17,17 +30,20 @@ def router(serving: Serving) -> APIRouter:
         return await serving.answer(request, (), listed)
 
     def listed(asked: Asked) -> Answer:
-        return {
-            "items": [
-                {
-                    "name": funnel.name,
-                    "title": funnel.title,
-                    "unit": funnel.unit,
-                    "steps": list(funnel.steps),
-                    "saved": False,
-                }
-                for funnel in serving.definitions().funnels.values()
-            ]
-        }
+        found = serving.definitions().funnels.values()
+        own = [{"name": one.name, "title": one.title, "unit": one.unit, "steps": list(one.steps)} for one in found]
+        return {"items": [{**one, "saved": False} for one in own]}
+
+    @routes.get("/api/funnels/{name}", **documented("A funnel over stages, such as plg", _PARAMETERS))
+    async def funnel(request: Request, name: str) -> Response:
+        return await serving.answer(request, None, lambda asked: over_stages(serving, asked, name))
 
     return routes
+
+
+def over_stages(serving: Serving, asked: Asked, name: str) -> Answer:
+    """Before the first build: the answer over empty tables, with ``no_build`` as its reason."""
+    project, manifest = asked.project, serving.manifest_or_empty(asked)
+    definitions = serving.definitions()
+    found = stage_funnel(serving.lake, project.name, definitions, name, asked.parameters, manifest, project.zone)
+    return serving.marked(asked, found)

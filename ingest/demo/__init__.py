@@ -5,6 +5,7 @@ What is here, in reading order
 - ``words``   names, channels, devices: the texts a call is dressed in
 - ``people``  who signs up when, from where, into which account, invited by whom
 - ``life``    what each of them does afterwards, a tuple of small parts
+- ``growth``  the parts that bring people and money: sales, subscriptions, invitations
 - ``plan``    the whole company from a ``Size`` and a last day
 - ``truth``   the answers under the default definitions, by bookkeeping over the plan
 - ``calls``   one happening as a Segment call

@@ -6,6 +6,7 @@ Whatever this does, the answers stay the planted ones: that is what it is for.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -21,13 +22,36 @@ LATE: Final = 0.03  # share of calls that come long after their neighbours
 TWICE: Final = 0.015  # share of calls that come again, by themselves
 BATCH_TWICE: Final = 0.004  # share of whole batches sent again, as after a timeout
 
+# Calls of an SDK that is still being wired: each must be rejected, with its reason, and nothing else with it.
+FAULTY: Final[tuple[Call, ...]] = (
+    {"type": "track", "event": "Signed Up", "messageId": "demo-faulty-1", "properties": {"plan": "free"}},
+    {"type": "track", "userId": "u-test", "messageId": "demo-faulty-2", "properties": {"plan": "free"}},
+    {"type": "group", "userId": "u-test", "messageId": "demo-faulty-3", "traits": {"name": "Test"}},
+    {"type": "tarck", "event": "Signed Up", "userId": "u-test", "messageId": "demo-faulty-4"},
+    {"event": "Signed Up", "userId": "u-test", "messageId": "demo-faulty-5"},
+    {"type": "track", "event": "Signed Up", "userId": None, "anonymousId": "", "messageId": "demo-faulty-6"},
+)
+
 
 @dataclass(frozen=True)
 class Batch:
-    """What one device sends at once. ``clock`` is how far its clock is ahead, in milliseconds."""
+    """What one device sends at once: happenings by their place in the company's history, or ready calls.
 
-    calls: tuple[Call, ...]
+    ``clock`` is how far the sender's clock is ahead, in milliseconds.
+    """
+
+    company: Company
+    ordinals: tuple[int, ...]
     clock: int = 0
+    ready: tuple[Call, ...] = ()
+
+    @property
+    def calls(self) -> list[Call]:
+        """Made anew each time: all of a company's at once would take a gigabyte."""
+        return [*(call(self.company, self.company.happenings[i], i) for i in self.ordinals), *self.ready]
+
+    def __len__(self) -> int:
+        return len(self.ordinals) + len(self.ready)
 
     def body(self, now: int) -> bytes:
         """The request's body if sent at ``now`` (milliseconds since the epoch, by a right clock)."""
@@ -50,32 +74,38 @@ class Delivery:
 
 def deliver(company: Company) -> Delivery:
     rng = Random(company.size.seed + 1)
-    by_clock: dict[tuple[int, int], list[Call]] = defaultdict(list)
-    for ordinal, happening in enumerate(company.happenings):
-        clock = company.people[happening.person].clock
-        by_clock[clock, happening.person if clock else -1].append(call(company, happening, ordinal))
-    sent = [Batch(tuple(some), clock) for (clock, _), calls in by_clock.items() for some in _batches(_strewn(calls, rng))]
-    again = [Batch(batch.calls, batch.clock) for batch in sent if rng.random() < BATCH_TWICE]
-    again += [Batch(some, batch.clock) for batch in sent if (some := tuple(c for c in batch.calls if rng.random() < TWICE))]
-    faulty = Batch(_faulty())
+    sent = [batch for ordinals in _by_device(company) for batch in _batches(company, _strewn(ordinals, rng))]
+    again = [batch for batch in sent if rng.random() < BATCH_TWICE]
+    for batch in sent:
+        if some := tuple(i for i in batch.ordinals if rng.random() < TWICE):
+            again.append(Batch(company, some, batch.clock))
+    faulty = Batch(company, (), ready=FAULTY)
     return Delivery(
         batches=tuple(_mixed(sent, [*again, faulty], rng)),
         accepted=len(company.happenings),
-        duplicate=sum(len(batch.calls) for batch in again),
-        rejected=len(faulty.calls),
+        duplicate=sum(map(len, again)),
+        rejected=len(faulty),
     )
 
 
-def _strewn(calls: list[Call], rng: Random) -> list[Call]:
+def _by_device(company: Company) -> list[list[int]]:
+    """Everyone whose clock is right in one list; a batch of the others holds one person's calls, for it has one clock."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for ordinal, happening in enumerate(company.happenings):
+        found[happening.person if company.people[happening.person].clock else -1].append(ordinal)
+    return list(found.values())
+
+
+def _strewn(ordinals: Sequence[int], rng: Random) -> list[int]:
     """In loose order; the late ones far behind their place."""
-    places = [
-        i + rng.uniform(0, LOOSE) + (rng.uniform(0, len(calls)) if rng.random() < LATE else 0) for i in range(len(calls))
-    ]
-    return [calls[i] for i in sorted(range(len(calls)), key=places.__getitem__)]
+    count = len(ordinals)
+    places = [i + rng.uniform(0, LOOSE) + (rng.uniform(0, count) if rng.random() < LATE else 0) for i in range(count)]
+    return [ordinals[i] for i in sorted(range(count), key=places.__getitem__)]
 
 
-def _batches(calls: list[Call]) -> list[list[Call]]:
-    return [calls[i : i + BATCH] for i in range(0, len(calls), BATCH)]
+def _batches(company: Company, ordinals: Sequence[int]) -> list[Batch]:
+    clock = company.people[company.happenings[ordinals[0]].person].clock
+    return [Batch(company, tuple(ordinals[i : i + BATCH]), clock) for i in range(0, len(ordinals), BATCH)]
 
 
 def _mixed(sent: list[Batch], again: list[Batch], rng: Random) -> list[Batch]:
@@ -84,15 +114,3 @@ def _mixed(sent: list[Batch], again: list[Batch], rng: Random) -> list[Batch]:
     strays = [batch for batch in sent if batch.clock] + again
     places = [(float(i), batch) for i, batch in enumerate(right)] + [(rng.uniform(0, len(right)), batch) for batch in strays]
     return [batch for _, batch in sorted(places, key=lambda pair: pair[0])]
-
-
-def _faulty() -> tuple[Call, ...]:
-    """Calls of an SDK that is still being wired: each must be rejected, with its reason, beside good ones that are kept."""
-    return (
-        {"type": "track", "event": "Signed Up", "messageId": "demo-faulty-1", "properties": {"plan": "free"}},
-        {"type": "track", "userId": "u-test", "messageId": "demo-faulty-2", "properties": {"plan": "free"}},
-        {"type": "group", "userId": "u-test", "messageId": "demo-faulty-3", "traits": {"name": "Test"}},
-        {"type": "tarck", "event": "Signed Up", "userId": "u-test", "messageId": "demo-faulty-4"},
-        {"event": "Signed Up", "userId": "u-test", "messageId": "demo-faulty-5"},
-        {"type": "track", "event": "Signed Up", "userId": None, "anonymousId": "", "messageId": "demo-faulty-6"},
-    )

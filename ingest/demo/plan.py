@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from itertools import chain
 from random import Random
 
-from ingest.demo.life import PARTS, already_here, also_invited, taken_up
+from ingest.demo.growth import already_here, also_invited, taken_up
+from ingest.demo.life import PARTS
 from ingest.demo.people import CLEAR, accounts, sign_ups, visitors
 from ingest.demo.shape import DAY, Company, Happening, Person, Size
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-MINUTE: Final = 60_000
+SECOND: Final = 1_000
+MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 CLOCK_STEP: Final = 5 * MINUTE  # a collector corrects clocks in whole steps of this

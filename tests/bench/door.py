@@ -89,7 +89,17 @@ def _server(name: str, folder: Path, core: int) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
         port = int(listener.getsockname()[1])
         process = subprocess.Popen(
-            ["taskset", "-c", str(core), sys.executable, "-m", "tests.bench.doors", name, str(folder), str(listener.fileno())],
+            [
+                "taskset",
+                "-c",
+                str(core),
+                sys.executable,
+                "-m",
+                "tests.bench.doors",
+                name,
+                str(folder),
+                str(listener.fileno()),
+            ],
             pass_fds=(listener.fileno(),),
         )
     try:

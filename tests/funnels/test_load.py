@@ -64,7 +64,14 @@ def test_the_default_stages_mean_what_the_documentation_says() -> None:
 
 def test_every_default_event_is_described_with_its_properties() -> None:
     events = load(DEFAULTS).events
-    assert {"Signed Up", "Account Created", "Invite Sent", "Invite Accepted", "Trial Started", "Subscription Started"} <= set(events)
+    assert {
+        "Signed Up",
+        "Account Created",
+        "Invite Sent",
+        "Invite Accepted",
+        "Trial Started",
+        "Subscription Started",
+    } <= set(events)
     assert all(event.description for event in events.values())
     assert "invite_id" in events["Invite Sent"].properties
 
@@ -77,7 +84,9 @@ def test_an_unknown_key_is_told_with_its_file_line_and_nearest_name(tmp_path: Pa
 
 
 def test_all_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
-    stages = ONE_STAGE + """
+    stages = (
+        ONE_STAGE
+        + """
 [stages.busy.person]
 after = "registred"
 within = "a week"
@@ -86,13 +95,14 @@ all = [{ event = "Sined Up" }, { event = "Signed Up", times = 0 }]
 members = 2
 any = [{ event = "Signed Up" }]
 """
+    )
     funnels = '[funnels.short]\nsteps = ["registered", "payed"]\nwindow = "400d"\nunit = "user"\n'
     assert faults(tmp_path, stages=stages, funnels=funnels) == [
         "funnels.toml:2: unknown stage 'payed' in funnel 'short'; did you mean 'paid'?",
-        "funnels.toml:3: 'window' of funnel 'short' is '400d': write a duration such as \"90s\", \"12h\", \"7d\", at most 366d",
+        "funnels.toml:3: 'window' of funnel 'short' is '400d': write a duration such as '90s', '12h', '7d', at most 366d",
         "funnels.toml:4: unknown unit 'user' in funnel 'short'; known: account, person",
         "stages.toml:12: unknown stage 'registred' in stage 'busy' (person); did you mean 'registered'?",
-        "stages.toml:13: 'within' of stage 'busy' (person) is 'a week': write a duration such as \"90s\", \"12h\", \"7d\", at most 366d",
+        "stages.toml:13: 'within' of stage 'busy' (person) is 'a week': write a duration such as '90s', '12h', '7d', at most 366d",
         "stages.toml:14: unknown event 'Sined Up' in condition 1 of stage 'busy' (person); did you mean 'Signed Up'?",
         "stages.toml:14: 'times' of condition 2 of stage 'busy' (person) is 0: write a whole number from 1 to 1000000",
         "stages.toml:17: stage 'busy' (account) has both 'members' and 'any': leave one out",
@@ -100,7 +110,9 @@ any = [{ event = "Signed Up" }]
 
 
 def test_stages_that_come_after_one_another_in_a_circle_are_refused(tmp_path: Path) -> None:
-    text = ONE_STAGE + """
+    text = (
+        ONE_STAGE
+        + """
 [stages.hen.person]
 after = "egg"
 any = [{ event = "Signed Up" }]
@@ -108,6 +120,7 @@ any = [{ event = "Signed Up" }]
 after = "hen"
 any = [{ event = "Signed Up" }]
 """
+    )
     assert faults(tmp_path, stages=text) == [
         "stages.toml:11: stage 'hen' comes after itself: hen after egg after hen",
         "stages.toml:14: stage 'egg' comes after itself: egg after hen after egg",
@@ -118,11 +131,20 @@ any = [{ event = "Signed Up" }]
     ("stage", "fault"),
     [
         ("[stages.x]\ntitle = 'X'", "10: stage 'x' has neither 'person' nor 'account': say when it is entered"),
-        ("[stages.x]\naccount.members = 2", "11: stage 'x' counts members of an account but does not say when a person enters it"),
+        (
+            "[stages.x]\naccount.members = 2",
+            "11: stage 'x' counts members of an account but does not say when a person enters it",
+        ),
         ("[stages.x.person]\nafter = 'registered'", "10: stage 'x' (person) needs exactly one of 'any' or 'all'"),
         ("[stages.x.person]\nany = []", "11: 'any' of stage 'x' (person) is []: write a list of tables, at least one"),
-        ("[stages.x.person]\nwithin = '7d'\nany = [{event = 'Signed Up'}]", "11: stage 'x' (person) has 'within' but no 'after': say after which stage"),
-        ("[stages.x.person]\nany = [{times = 2}]", "11: condition 1 of stage 'x' (person) needs exactly one of 'event' or 'any_of'"),
+        (
+            "[stages.x.person]\nwithin = '7d'\nany = [{event = 'Signed Up'}]",
+            "11: stage 'x' (person) has 'within' but no 'after': say after which stage",
+        ),
+        (
+            "[stages.x.person]\nany = [{times = 2}]",
+            "11: condition 1 of stage 'x' (person) needs exactly one of 'event' or 'any_of'",
+        ),
         (
             "[stages.x.person]\nany = [{event = 'Signed Up', times = 2, people = 2}]",
             "11: condition 1 of stage 'x' (person) has both 'times' and 'people': leave one out",
@@ -131,18 +153,27 @@ any = [{ event = "Signed Up" }]
             "[stages.x.person]\nafter = 'registered'\nany = [{event = 'Signed Up', people = 2}]",
             "12: condition 1 of stage 'x' (person) counts people of the account, which 'after' a person's stage cannot bound",
         ),
-        ("[stages.x.account]\nafter = 'paid'\nany = [{event = 'Signed Up'}]", "10: stage 'x' comes after stage 'paid', which has no 'account'"),
+        (
+            "[stages.x.account]\nafter = 'paid'\nany = [{event = 'Signed Up'}]",
+            "10: stage 'x' comes after stage 'paid', which has no 'account'",
+        ),
         ("[stages]\nx = 3", "11: stage 'x' is 3: write a table"),
     ],
 )
 def test_a_stage_that_cannot_be_meant_is_refused(tmp_path: Path, stage: str, fault: str) -> None:
-    text = ONE_STAGE + stage if "[stages]" not in stage else ONE_STAGE.replace("[stages.registered]", stage + "\n[stages.registered]")
+    text = (
+        ONE_STAGE + stage
+        if "[stages]" not in stage
+        else ONE_STAGE.replace("[stages.registered]", stage + "\n[stages.registered]")
+    )
     expected = fault if "[stages]" not in stage else fault.replace("11:", "3:")
     assert faults(tmp_path, stages=text) == [f"stages.toml:{expected}"]
 
 
 def test_filters_are_those_of_a_request_and_their_faults_stand_at_their_lines(tmp_path: Path) -> None:
-    text = ONE_STAGE + """
+    text = (
+        ONE_STAGE
+        + """
 [stages.big.person]
 any = [
   { event = "Signed Up", where = [
@@ -152,6 +183,7 @@ any = [
   ] },
 ]
 """
+    )
     assert faults(tmp_path, stages=text) == [
         "stages.toml:13: 'person_now.plan' in condition 1 of stage 'big' (person) changes with time; "
         "filter by what the event itself carries",
@@ -176,7 +208,9 @@ def _errors(folder: Path, content: bytes) -> list[str]:
 
 
 def test_a_file_of_another_kind_and_a_name_given_twice_are_refused(tmp_path: Path) -> None:
-    found = faults(tmp_path, stages=ONE_STAGE + "[stagse.x]\n", more="[stages.registered]\nperson.any = [{ event = 'Signed Up' }]")
+    found = faults(
+        tmp_path, stages=ONE_STAGE + "[stagse.x]\n", more="[stages.registered]\nperson.any = [{ event = 'Signed Up' }]"
+    )
     assert found == [
         "stages.toml:2: stage 'registered' is also defined in more.toml",
         "stages.toml:10: unknown table 'stagse'; did you mean 'stages'?",

@@ -13,7 +13,9 @@ from tests.funnels.world import SECOND, built, definitions_of, did, entries, joi
 from tests.transforms.world import Row, at, call
 
 
-def enters(folder: Path, rows: list[Row], stage: str, subject: str = "person", **files: str) -> dict[str, tuple[object, str]]:
+def enters(
+    folder: Path, rows: list[Row], stage: str, subject: str = "person", **files: str
+) -> dict[str, tuple[object, str]]:
     lake, manifest = built(folder, rows, definitions_of(folder, **files))
     return dict(entries(lake, manifest, stage, subject))
 
@@ -56,7 +58,9 @@ def test_work_before_the_sign_up_does_not_activate(tmp_path: Path) -> None:
 
 def test_usage_needs_its_times_within_the_rolling_window(tmp_path: Path) -> None:
     exact = [did("exact", "Report Exported", at(day), f"exact {day}") for day in (0, 1, 2, 3, 14)]
-    wide = [did("wide", "Report Exported", at(day)) for day in (0, 1, 2, 3)] + [did("wide", "Report Exported", at(14) + SECOND)]
+    wide = [did("wide", "Report Exported", at(day)) for day in (0, 1, 2, 3)] + [
+        did("wide", "Report Exported", at(14) + SECOND)
+    ]
     later = [did("later", "Report Exported", at(day), f"later {day}") for day in (0, 20, 21, 22, 23, 24, 25)]
     assert enters(tmp_path, exact + wide + later, "pql") == {
         "user:exact": (at(14), "exact 14"),
@@ -65,7 +69,11 @@ def test_usage_needs_its_times_within_the_rolling_window(tmp_path: Path) -> None
 
 
 def test_a_raised_hand_makes_a_pql_of_the_person_and_of_its_account(tmp_path: Path) -> None:
-    rows = [joined("a", "acme", at(0)), did("a", "Demo Requested", at(2), "hand"), did("b", "Contact Sales Clicked", at(3), "click")]
+    rows = [
+        joined("a", "acme", at(0)),
+        did("a", "Demo Requested", at(2), "hand"),
+        did("b", "Contact Sales Clicked", at(3), "click"),
+    ]
     lake, manifest = built(tmp_path, rows)
     assert entries(lake, manifest, "pql", "person") == {"user:a": (at(2), "hand"), "user:b": (at(3), "click")}
     assert entries(lake, manifest, "pql", "account") == {"acme": (at(2), "hand")}
@@ -94,12 +102,20 @@ def test_the_active_people_must_fit_the_window_to_the_second(tmp_path: Path, mom
 def test_the_events_of_a_person_with_two_accounts_count_only_for_the_one_they_name(tmp_path: Path) -> None:
     rows = [joined("a", "one", at(0)), joined("a", "two", at(2))]
     rows += [did("a", "Subscription Started", at(1), "sole")]
-    rows += [did("a", "Subscription Started", at(3), "unclear"), did("a", "Subscription Started", at(4), "named", account_id="two")]
+    rows += [
+        did("a", "Subscription Started", at(3), "unclear"),
+        did("a", "Subscription Started", at(4), "named", account_id="two"),
+    ]
     assert enters(tmp_path, rows, "paid", "account") == {"one": (at(1), "sole"), "two": (at(4), "named")}
 
 
 def test_an_account_is_reached_by_its_first_member_and_not_before_the_membership(tmp_path: Path) -> None:
-    rows = [did("a", "Signed Up", at(0)), joined("a", "acme", at(3)), joined("b", "acme", at(1)), did("b", "Signed Up", at(2), "b signs up")]
+    rows = [
+        did("a", "Signed Up", at(0)),
+        joined("a", "acme", at(3)),
+        joined("b", "acme", at(1)),
+        did("b", "Signed Up", at(2), "b signs up"),
+    ]
     assert enters(tmp_path, rows, "registered", "account") == {"acme": (at(2), "b signs up")}
 
 
@@ -108,7 +124,9 @@ def test_an_account_is_reached_by_as_many_members_as_its_definition_says(tmp_pat
     rows = [did(user, "Signed Up", at(day)) for day, user in enumerate("abcd")]
     rows += [joined(user, "acme", at(2)) for user in "abc"] + [joined("d", "solo", at(5))]
     funnels = "[funnels.one]\nsteps = ['registered']\nwindow = '1d'\n"
-    assert enters(tmp_path, rows, "registered", "account", stages=text, funnels=funnels) == {"acme": (at(2), "b joined acme")}
+    assert enters(tmp_path, rows, "registered", "account", stages=text, funnels=funnels) == {
+        "acme": (at(2), "b joined acme")
+    }
 
 
 def test_filters_compare_types_as_they_are(tmp_path: Path) -> None:
@@ -119,9 +137,18 @@ any = [{ any_of = [
   { event = "Signed In", where = [{ property = "properties.seats", op = "eq", value = "5" }] },
 ], where = [{ property = "country", op = "ne", value = "XX" }] }]
 """
-    told = [("a", "Signed Up", "5"), ("b", "Signed Up", "5.0"), ("c", "Signed Up", '"5"'), ("d", "Signed In", '"5"'), ("e", "Signed In", "5")]
+    told = [
+        ("a", "Signed Up", "5"),
+        ("b", "Signed Up", "5.0"),
+        ("c", "Signed Up", '"5"'),
+        ("d", "Signed In", '"5"'),
+        ("e", "Signed In", "5"),
+    ]
     rows = [did(user, event, at(0), user, properties=f'{{"seats": {seats}}}') for user, event, seats in told]
-    rows += [did("f", "Signed Up", at(0), properties='{"seats": 5}', country="XX"), did("g", "Signed Up", at(0), properties="{}")]
+    rows += [
+        did("f", "Signed Up", at(0), properties='{"seats": 5}', country="XX"),
+        did("g", "Signed Up", at(0), properties="{}"),
+    ]
     funnels = "[funnels.one]\nsteps = ['registered']\nwindow = '1d'\n"
     found = enters(tmp_path, rows, "registered", stages=text, funnels=funnels)
     assert sorted(found) == ["user:a", "user:b", "user:d"]
@@ -139,7 +166,9 @@ any = [{ any_of = ["*", "Signed In"], times = 2 }]
 
 def test_a_payer_who_never_was_anything_else_has_paid(tmp_path: Path) -> None:
     lake, manifest = built(tmp_path, [did("a", "Subscription Started", at(0), "pay")])
-    assert [(row["stage"], row["spell"], row["left"]) for row in stored(lake, manifest, "stages").to_pylist()] == [("paid", 1, None)]
+    assert [(row["stage"], row["spell"], row["left"]) for row in stored(lake, manifest, "stages").to_pylist()] == [
+        ("paid", 1, None)
+    ]
 
 
 def test_a_late_event_moves_the_entry_at_the_next_build(tmp_path: Path) -> None:
@@ -167,7 +196,12 @@ def test_bots_enter_no_stage(tmp_path: Path) -> None:
 
 def test_building_twice_changes_nothing_and_names_the_definition(tmp_path: Path) -> None:
     definitions = load(DEFAULTS)
-    rows = [did("a", "Signed Up", at(0)), joined("a", "acme", at(0)), *worked("a", 1, 2, 3), did("a", "Project Created", at(4))]
+    rows = [
+        did("a", "Signed Up", at(0)),
+        joined("a", "acme", at(0)),
+        *worked("a", 1, 2, 3),
+        did("a", "Project Created", at(4)),
+    ]
     lake, first = built(tmp_path, rows, definitions)
     _, second = built(tmp_path, [], definitions)
     assert first.tables == second.tables

@@ -42,7 +42,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        headers = {name: self.headers[name] for name in ("Content-Type", "Authorization", "User-Agent") if name in self.headers}
+        headers = {name: self.headers[name] for name in ("Content-Type", "Authorization", "User-Agent")}
         upstream = http.client.HTTPConnection("127.0.0.1", self.server.proxy.upstream, timeout=10)
         try:
             upstream.request("POST", self.path, body, headers)

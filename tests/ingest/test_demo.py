@@ -224,7 +224,7 @@ def test_the_north_star_counts_accounts_with_five_tasks_in_a_week_from_monday() 
 
 
 def test_a_batch_says_it_was_sent_by_its_own_clock() -> None:
-    body = msgspec.json.decode(Batch(({"type": "track"},), clock=-7 * MINUTE).body(DAY_0))
+    body = msgspec.json.decode(Batch(_company(), (), clock=-7 * MINUTE, ready=({"type": "track"},)).body(DAY_0))
     assert body == {"batch": [{"type": "track"}], "sentAt": "2026-01-04T23:53:00.000Z"}
 
 

@@ -222,7 +222,7 @@ def test_a_log_that_fills_the_disk_refuses_loses_nothing_and_the_flush_makes_roo
     assert event_ids(lake) == acknowledged
 
 
-@pytest.mark.parametrize("room", [0, 600_000], ids=["no room", "room for the index, not for the lake"])
+@pytest.mark.parametrize("room", [0, 150_000], ids=["no room", "room for the index, not for the lake"])
 def test_a_disk_filled_by_others_stops_log_and_flush_and_both_go_on_when_there_is_room(small_disk: Path, room: int) -> None:
     async def run() -> list[str]:
         log = Log.open(small_disk / "log", LogSettings(pulse=0.05, segment_age=0.05))
@@ -231,13 +231,13 @@ def test_a_disk_filled_by_others_stops_log_and_flush_and_both_go_on_when_there_i
             await writer.write()
         fill(small_disk / "ballast", room)
         await writer.write_until_full()
-        await asyncio.sleep(0.3)  # the segment is sealed though the disk is full
-        waiting = log_folder.sealed_segments(log.folder.path)
-        assert waiting
+        await asyncio.sleep(0.3)  # the last segment is sealed though the disk is full
         with pytest.raises(Exception, match=r"(?i)space|full|os error 28"):
             await asyncio.to_thread(flush.once)
-        assert log_folder.sealed_segments(log.folder.path) == waiting
-        assert event_ids(lake) == []
+        assert log_folder.sealed_segments(log.folder.path)
+        stored = event_ids(lake)
+        assert stored == writer.acknowledged[: len(stored)]
+        assert len(stored) < len(writer.acknowledged)
         (small_disk / "ballast").unlink()
         assert await recovered(log)
         await writer.write()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sql.loader import Query, SqlError, load, names, parse, relations
+from sql.loader import Folder, Query, SqlError, load, names, parse, relations
 
 TEXT = """-- one row per person
 -- grain: person_id, day
@@ -48,13 +48,13 @@ def test_a_name_cannot_leave_its_folder() -> None:
 
 
 @pytest.mark.parametrize("folder", ["models", "metrics", "checks"])
-def test_every_file_has_a_head_that_fits(folder: str) -> None:
-    for name in names(folder):  # type: ignore[arg-type]
-        query = load(folder, name)  # type: ignore[arg-type]
+def test_every_file_has_a_head_that_fits(folder: Folder) -> None:
+    for name in names(folder):
+        query = load(folder, name)
         assert query.title and query.grain, name
         assert query.kind in {"models": ("whole", "relation"), "checks": ("check",), "metrics": (query.kind,)}[folder], name
 
 
 @pytest.mark.parametrize("folder", ["models", "metrics", "checks"])
-def test_no_file_is_long(folder: str) -> None:
-    assert [name for name in names(folder) if load(folder, name).text.count("\n") > 90] == []  # type: ignore[arg-type]
+def test_no_file_is_long(folder: Folder) -> None:
+    assert [name for name in names(folder) if load(folder, name).text.count("\n") > 90] == []

@@ -118,7 +118,7 @@ def walked(rows: list[Row]) -> dict[object, object]:
         return one
 
     taken: set[str] = set()
-    for row in sorted(rows, key=lambda row: (row["time"], row["event_id"])):  # type: ignore[arg-type, return-value]
+    for row in sorted(rows, key=lambda row: (row["time"], row["event_id"])):
         user, anonymous, previous = row["user_id"], row["anonymous_id"], row["previous_id"]
         root(f"user:{user}" if user else f"anonymous:{anonymous}")
         if not user:
@@ -168,7 +168,8 @@ def test_components_are_those_of_a_plain_walk(links: list[tuple[int, int]]) -> N
     for _ in range(30):
         for one, other in links:
             smallest[one] = smallest[other] = min(smallest[one], smallest[other])
-    found = components(*np.array(links, dtype=np.int64).reshape(-1, 2).T, 30)
+    pairs = np.array(links, dtype=np.int64).reshape(-1, 2)
+    found = components(pairs[:, 0], pairs[:, 1], 30)
     assert found.tolist() == smallest
 
 

@@ -1,6 +1,5 @@
 """The manifest in force is complete or the one before."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,5 +73,5 @@ def test_a_manifest_that_was_not_put_in_force_leaves_the_one_before(tmp_path: Pa
 def test_files_are_plain_json_and_leave_no_draft(tmp_path: Path) -> None:
     publish(Lake(str(tmp_path)), "default", FIRST)
     folder = tmp_path / "default" / "_manifest"
-    assert sorted(os.listdir(folder)) == ["00000001.json", "current"]
+    assert sorted(path.name for path in folder.iterdir()) == ["00000001.json", "current"]
     assert (folder / "current").read_text() == (folder / "00000001.json").read_text()

@@ -125,7 +125,7 @@ def test_runs_are_the_newest_first_and_of_one_project(world: World) -> None:
 
 def test_while_one_process_runs_a_job_another_leaves_the_project_alone(world: World) -> None:
     with record.lease(world.path, "default", world.clock):
-        with pytest.raises(Busy, match="a job of project 'default' is running in .*; try again when it has finished"):
+        with pytest.raises(Busy, match=r"a job of project 'default' is running in .*; try again when it has finished"):
             run(world.path, Job("build", HOURLY, world.build), "default", world.clock)
         assert world.tick(10) == []
         assert run(world.path, Job("build", HOURLY, world.build), "other", world.clock).status == "done"

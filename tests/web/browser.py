@@ -70,6 +70,9 @@ class Page:
     def open(self, address: str) -> None:
         self.ask("goto", url=f"{self.base}/{address}")
 
+    def reload(self) -> None:
+        self.ask("reload")
+
     def evaluate(self, script: str) -> object:
         return self.ask("evaluate", script=script)
 

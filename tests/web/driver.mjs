@@ -26,6 +26,7 @@ const commands = {
     return name;
   },
   goto: ({ url }, { page }) => page.goto(url, { waitUntil: "load" }).then(() => null),
+  reload: (_, { page }) => page.reload({ waitUntil: "load" }).then(() => null),
   evaluate: ({ script }, { page }) => page.evaluate(script),
   wait: ({ script }, { page }) => page.waitForFunction(script, { polling: 50 }).then(() => null),
   click: ({ selector }, { page }) => page.locator(selector).click().then(() => null),

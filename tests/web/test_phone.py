@@ -50,6 +50,6 @@ def test_every_control_and_picture_has_a_name(signed_in: Page) -> None:
 
 NAMELESS = """
 [...document.querySelectorAll("button, a, input, figure, nav, [role=region]")].filter((node) =>
-  !(node.textContent.trim() || node.getAttribute("aria-label") || node.getAttribute("aria-labelledby") || node.labels?.length))
+  !(node.textContent.trim() || node.ariaLabel || node.getAttribute("aria-labelledby") || node.labels?.length))
   .map((node) => node.outerHTML)
 """

@@ -28,7 +28,7 @@ def test_a_key_typed_in_opens_the_dashboard_and_is_kept_over_a_reload(page: Page
     page.press("Enter")
     page.wait_for("From sign-up to paid")
     page.open("#/people")
-    page.evaluate("location.reload()")
+    page.reload()
     page.wait_for("Who reached a stage")
     assert page.evaluate("localStorage.getItem('jcurve.readKey')") == server.keys["default"]
 

@@ -70,8 +70,10 @@ function timeAxis(values) {
 export function lineOverTime(series, { name, format = ".2f" }) {
   const values = series.filter((point) => point.value !== null).map(({ start, value, interval, complete, numerator, denominator }) =>
     ({ start, value, low: interval?.[0] ?? null, high: interval?.[1] ?? null, complete, numerator, denominator }));
-  const lastComplete = values.findLastIndex((point) => point.complete);
-  const joined = values.slice(Math.max(0, lastComplete)); // the dashes start at the last solid point
+  const complete = values.map((point) => point.complete);
+  const solid = [complete.indexOf(true), complete.lastIndexOf(true)];
+  // Dashes lead to the first solid point and away from the last one; without any, all is dashes.
+  const dashed = solid[0] < 0 ? [values] : [values.slice(0, solid[0] + 1), values.slice(solid[1])];
   const tooltip = [{ field: "start", type: "temporal", title: "Week of", format: "%-d %b %Y" }, { field: "value", title: name, format },
                    { field: "low", title: "from", format }, { field: "high", title: "to", format },
                    { field: "numerator", title: "Counted", format: "," }, { field: "denominator", title: "Out of", format: "," }];
@@ -81,7 +83,7 @@ export function lineOverTime(series, { name, format = ".2f" }) {
       { transform: [{ filter: "isValid(datum.low) && isValid(datum.high)" }], mark: { type: "area", color: accent, opacity: .13 },
         encoding: { y: { field: "low", type: "quantitative", axis: { format: ".1f" } }, y2: { field: "high" } } },
       { transform: [{ filter: "datum.complete" }], mark: { type: "line", color: accent, strokeWidth: 2.2 }, encoding: { y: { field: "value", type: "quantitative" } } },
-      { data: { values: joined }, mark: { type: "line", color: accent, strokeWidth: 2, strokeDash: [3, 4] }, encoding: { y: { field: "value", type: "quantitative" } } },
+      ...dashed.map((part) => ({ data: { values: part }, mark: { type: "line", color: accent, strokeWidth: 2, strokeDash: [3, 4] }, encoding: { y: { field: "value", type: "quantitative" } } })),
       { mark: { type: "point", filled: true, size: 46, stroke: accent, strokeWidth: 2, opacity: 1 },
         encoding: { y: { field: "value", type: "quantitative" }, tooltip, fill: { condition: { test: "datum.complete", value: accent }, value: surface } } },
     ],
@@ -108,5 +110,5 @@ export function columnsOverTime(series, { name, format = "," }) {
 }
 
 export function chartNote(series) {
-  return series.some((point) => !point.complete) ? "Hollow: not over yet, may still rise." : "";
+  return series.some((point) => !point.complete) ? "Hollow: a period not over yet, or only in part within this range." : "";
 }

@@ -55,7 +55,7 @@ function fillPage(places, { ask, range, unit, signal, behind }) {
     const answer = await ask(`funnels/${FUNNEL}`, { unit, by: "channel" });
     return isEmpty(answer) ? el("p", { class: "body quiet" }, "No channels in this range.") : channelTable(answer);
   }));
-  settle(fillWith(places.k, "18rem", signal, async () => viral(await ask("metrics/viral-coefficient", { grain: range.grain, compare: "previous" }))));
+  settle(fillWith(places.k, "18rem", signal, async () => viral(await ask("metrics/viral-coefficient", { grain: range.grain }))));
   settle(fillWith(places.star, "18rem", signal, async () => northStar(await ask("metrics/north-star", { compare: "previous" }), places.star)));
 }
 
@@ -70,13 +70,14 @@ function warnings({ warnings: told = [] }) {
 
 async function fillTiles(place, { ask, range, unit, signal }) {
   place.replaceChildren(...Array.from({ length: 4 }, () => waiting("7.25rem")));
-  const before = range.from && previous(range);
+  const before = await earlier(range, signal);
+  const compare = before ? "previous" : null;
   const tiles = await Promise.all([
     guarded(signal, async () => {
       const [now, then] = await Promise.all([ask(`funnels/${FUNNEL}`, { unit }), before ? ask(`funnels/${FUNNEL}`, { unit, ...before }) : null]);
       return funnelTiles(now, then, unit);
     }),
-    guarded(signal, async () => metricTile("Viral coefficient", await ask("metrics/viral-coefficient", { grain: range.grain, compare: "previous" }))),
+    guarded(signal, async () => metricTile("Viral coefficient", await ask("metrics/viral-coefficient", { grain: range.grain, compare }))),
     guarded(signal, async () => starTile(await ask("metrics/north-star", { compare: "previous" }))),
   ]);
   if (!signal.aborted) place.replaceChildren(...tiles.flat());
@@ -90,9 +91,12 @@ async function guarded(signal, load) {
   }
 }
 
-function previous({ from, to }) {
-  const days = Math.round((Date.parse(to) - Date.parse(from)) / 86400000);
-  return { from: shift(from, -days), to: from };
+/** The range before, of the same length; null where the data does not reach back so far, for then any change would be a fiction. */
+async function earlier({ from, to }, signal) {
+  if (!from) return null;
+  const start = shift(from, -Math.round((Date.parse(to) - Date.parse(from)) / 86400000));
+  const history = await get("metrics/north-star", {}, { signal }).catch(() => ({ series: [] }));
+  return history.series.length && history.series[0].start <= start ? { from: start, to: from } : null;
 }
 
 function funnelTiles(now, then, unit) {

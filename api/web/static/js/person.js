@@ -38,7 +38,7 @@ function stages(list) {
 function ids({ ids: list, person: smallest }) {
   return el("ul", { class: "body ids" }, list.map((one) => el("li", {},
     el("span", { class: "mono" }, one.id), one.id === smallest && el("span", { class: "chip good" }, "shown as"),
-    el("span", { class: "small faint" }, one.linked_by ? `linked ${moment(one.at)} by ${one.linked_by}` : "first id"))));
+    el("span", { class: "small faint" }, one.linked_by ? `linked ${moment(one.at)} by ${one.linked_by}` : null))));
 }
 
 function traits(given) {

@@ -1,0 +1,79 @@
+"""A funnel over raw events, from the question to the answer: read the streams, match them, tell the result.
+
+Events and identity are read at one pair of versions, so that no answer mixes two states; ``person_now`` and ``account_now``
+are those of the last build.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from funnels.ask import Funnel, definition
+from funnels.errors import nearest
+from funnels.match import Rules, match_streams
+from funnels.periods import periods
+from funnels.result import Json, answer, iso
+from funnels.streams import Found, missing_names, read_streams
+from ingest.lake import Lake
+from transforms.engine import Engine
+from transforms.manifest import Manifest
+from transforms.overlay import identity
+
+
+def funnel(lake: Lake, project: str, request: Funnel, *, complete_until: datetime, manifest: Manifest | None) -> Json:
+    """The answer of section 7 to a request that ``funnels.request.parse`` has read.
+
+    ``complete_until``: the data's completeness mark, the latest ``as_of`` there can be.
+    """
+    as_of = complete_until if request.as_of is None else min(request.as_of, complete_until)
+    version = lake.version(project, "events")
+    with _engine(lake, project, version, manifest) as engine:
+        found = read_streams(engine, request, as_of)
+        missing = missing_names(engine, request.event_names)
+    rules = rules_of(request, as_of)
+    outcome = match_streams(found.streams, rules)
+    return {
+        **answer(outcome, [step.label for step in request.steps], rules, request.zone),
+        "definition": definition(request, as_of),
+        "warnings": [*_moved(request, as_of), *map(_never, missing, missing.values())],
+        "data": _data(version, manifest, complete_until, found),
+    }
+
+
+def rules_of(request: Funnel, as_of: datetime) -> Rules:
+    """The request as the matcher's rules."""
+    buckets = [] if request.trend is None else periods(request.start, request.end, request.trend, request.zone)
+    edges = (*(bucket.start for bucket in buckets), *(bucket.end for bucket in buckets[-1:]))
+    withins = tuple(step.within for step in request.steps)
+    return Rules(withins, request.window, request.start, request.end, as_of, edges)
+
+
+def _engine(lake: Lake, project: str, version: int | None, manifest: Manifest | None) -> Engine:
+    """Events at one version, who is who at the same, and the last build's people and accounts."""
+    tables = {} if manifest is None else manifest.tables
+    known = identity(lake, project, version, manifest)
+    engine = Engine(lake, project, {"events": version, "people": tables.get("people"), "accounts": tables.get("accounts")})
+    engine.bind("actors", known.actors)
+    engine.bind("memberships", known.memberships)
+    return engine
+
+
+def _moved(request: Funnel, as_of: datetime) -> list[str]:
+    if request.as_of is None or request.as_of == as_of:
+        return []
+    return [f"as_of {iso(request.as_of)} is later than the data is complete: brought back to {iso(as_of)}"]
+
+
+def _never(name: str, occurred: list[str]) -> str:
+    near = ", ".join(repr(other) for other in nearest(name, occurred))
+    return f"no event {name!r} has ever occurred" + (f"; the nearest names are {near}" if near else "")
+
+
+def _data(version: int | None, manifest: Manifest | None, complete_until: datetime, found: Found) -> Json:
+    return {
+        "events": version,
+        "actors": None if manifest is None else manifest.number,
+        "complete_until": iso(complete_until),
+        "events_without_unit": found.without_unit,
+        "bots_left_out": found.bots,
+    }

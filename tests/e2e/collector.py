@@ -1,0 +1,56 @@
+"""A running ``jcurve collect``: its address, a write key, and what has come into its lake."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ingest.lake import Lake
+
+JCURVE = str(Path(sys.executable).with_name("jcurve"))
+PATIENCE = 20.0  # seconds; events are in the lake within 5
+
+
+@dataclass(frozen=True)
+class Collecting:
+    data: Path
+    url: str
+    key: str
+
+    def rows(self, table: str, ids: Collection[str]) -> list[dict[str, Any]]:
+        """A table's rows once all of ``ids`` are among them, or after PATIENCE; properties and context as objects."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            handle = Lake(str(self.data / "lake")).open("default", table)
+            rows = [] if handle is None else handle.to_pyarrow_table().to_pylist()
+            if {row["event_id"] for row in rows}.issuperset(ids) or time.monotonic() > deadline:
+                return [with_objects(row) for row in rows]
+            time.sleep(0.1)
+
+
+def with_objects(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: json.loads(value) if name in ("properties", "context") else value for name, value in row.items()}
+
+
+@contextmanager
+def collecting(data: Path) -> Iterator[Collecting]:
+    created = subprocess.run(
+        [JCURVE, "keys", "create", "write", "--data", str(data)], capture_output=True, text=True, check=True
+    )
+    command = [JCURVE, "collect", "--data", str(data), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            ready = process.stdout.readline()
+            assert "ready at http://" in ready, ready
+            yield Collecting(data, ready.split(" ready at ")[1].split()[0], created.stdout.strip())
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
