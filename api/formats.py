@@ -60,7 +60,7 @@ def to_json(answer: Mapping[str, Any]) -> bytes:
 
 def to_csv(answer: Mapping[str, Any]) -> bytes:
     found = list(rows(answer))
-    names = list(dict.fromkeys(name for row in found for name in row))
+    names = _names(found)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
@@ -72,7 +72,7 @@ def to_arrow(answer: Mapping[str, Any]) -> bytes:
     import pyarrow as pa
 
     found = list(rows(answer))
-    names = list(dict.fromkeys(name for row in found for name in row))
+    names = _names(found)
     columns = {}
     for name in names:
         cells = [row.get(name) for row in found]
@@ -96,6 +96,13 @@ def rows(answer: Mapping[str, Any]) -> Iterable[Row]:
     if "steps" in answer:
         return _funnel_rows(answer)
     return [_flat(answer)]
+
+
+def _names(found: Iterable[Row]) -> list[str]:
+    """The columns; without one that is empty wherever it is not spread over columns of its own."""
+    names = list(dict.fromkeys(name for row in found for name in row))
+    spread = {name for name in names if any(other.startswith(f"{name}_") for other in names)}
+    return [name for name in names if name not in spread or any(row.get(name) is not None for row in found)]
 
 
 def _funnel_rows(answer: Mapping[str, Any]) -> list[Row]:

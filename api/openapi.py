@@ -86,5 +86,5 @@ def _collector() -> dict[str, Any]:
 def _send(call: str, example: dict[str, Any]) -> dict[str, Any]:
     summary = "Many events in one request" if "batch" in example else f"One {call} call"
     body = {"content": {"application/json": {"schema": {"type": "object"}, "example": example}}, "required": True}
-    security = [{"write_key": []}]
+    security: list[dict[str, list[str]]] = [{"write_key": []}]
     return {"tags": ["collector"], "summary": summary, "requestBody": body, "responses": _STORED, "security": security}

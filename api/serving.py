@@ -67,10 +67,13 @@ class Serving:
 
         ``parameters`` None hands them on as they came, for ``funnels`` to read.
         """
-        key = caller(request.headers.get("authorization"), self.keys)
+        key = self.caller(request)
         formats.wanted(request)
         answer = await self.in_thread(lambda: work(self._asked(key, request.query_params, parameters)))
         return formats.respond(request, answer)
+
+    def caller(self, request: Request) -> Key:
+        return caller(request.headers.get("authorization"), self.keys)
 
     async def in_thread(self, work: Callable[[], Answer]) -> Answer:
         return await anyio.to_thread.run_sync(work, limiter=self.limiter, abandon_on_cancel=True)

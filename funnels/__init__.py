@@ -1,0 +1,36 @@
+"""funnels: what is asked of the data, and how it is answered.
+
+Owns
+- definitions: ``definitions/*.toml`` (the defaults) -> ``written`` (tables with lines, faults) -> ``load``, ``resolve``,
+  ``resolve_stages`` -> ``definition`` (resolved, with a version);
+- models for the build, handed over by ``api``: ``stages`` and ``invites`` (``sql/models``), over the events that
+  ``selections`` finds;
+- funnels: ``request``, ``filters`` -> ``streams`` (events) or ``stage_streams`` (the table ``stages``) -> ``match``
+  (``kernel``) -> ``result``; doors are ``adhoc`` and ``plg``;
+- metrics: ``metrics`` (the catalogue, one answer shape), one file per question (``virality``, ``north_star``) over
+  ``sql/metrics``; ``question`` reads what is asked, ``figures`` holds what was found.
+
+On disk: nothing of its own. It reads a deployment's ``DIR/definitions/*.toml`` and the lake at the versions of one manifest.
+
+Invariants
+- One matcher: every funnel number comes from ``match.match_streams``; ``tests/oracle.py`` says what it must be.
+- A stage is a condition; entering it is an event of its subject. No stage presupposes another unless its definition says so.
+- All faults of a definition or a question are told at once, with what was found and what is allowed.
+- A figure without a base is null with a reason, never 0. Time is an argument: ``as_of`` is the manifest's completeness mark.
+- An answer names the manifest and the definition it was made from.
+
+May import ``sql``, ``ingest.event``, ``ingest.lake`` and ``transforms``. Imported by ``api`` and nobody else.
+
+Decisions
+- Rounds for stages. Context: a stage may lean on another one (``after``, ``members``), SQL windows cannot recurse portably.
+  Choice: the same two SQL files run once per round, the rows of earlier rounds bound as ``settled``. Price: each round reads
+  the small relation of matching events again (three rounds for the defaults).
+- Stages are kept, not left. Context: none of registered, activated, PQL and paid has a way out in this version. Choice: one
+  spell per subject and stage, ``left`` empty; the columns are there. Price: churn is not a stage yet.
+- The vocabulary is binding. Context: a slip in an event's name gives a chart of zeros. Choice: definitions may name only
+  events of the vocabulary (``$identify`` and the like aside). Price: an own event is described before it is used.
+- One row per invitation and invitee. Context: share links bring several people by one id. Choice: ``scope`` marks the one
+  row that is credited for a new person, so K is a count of marked rows. Price: an invitation's id is no key by itself.
+- The interval of K is that of a mean of counts by the central limit. Context: an inviter brings more than one, so K is no
+  proportion and Wilson's does not fit. Choice: mean +- 1.96 s / sqrt(n), cut off at 0. Price: rough below some 30 inviters.
+"""

@@ -6,6 +6,7 @@ FunnelError
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -31,7 +32,8 @@ class Fault:
         return f"{self.path}: {self.message}"
 
     def as_json(self) -> dict[str, object]:
-        return {"path": self.path, "found": self.found, "allowed": list(self.allowed), "message": self.message}
+        found = json.loads(json.dumps(self.found, default=str), parse_constant=str)  # JSON has no NaN
+        return {"path": self.path, "found": found, "allowed": list(self.allowed), "message": self.message}
 
 
 class BadRequest(FunnelError):

@@ -142,7 +142,9 @@ def _read_property(found: object, path: str, faults: Faults) -> str:
         return ""
     if found in COLUMNS or (found.startswith(ROOTS) and all(found.split("."))):
         return found
-    if found.startswith(("person.", "account.")):
+    if found.startswith(ROOTS):
+        faults.add(path, found, allowed, "a name is missing beside a dot")
+    elif found.startswith(("person.", "account.")):
         root = found.split(".")[0]
         faults.add(path, found, allowed, f"values at the time of the event are not kept; ask for {root}_now.<name>")
     else:

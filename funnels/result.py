@@ -53,7 +53,6 @@ def answer(
         "excluded": 0,
         "lost": entrants - converted - pending,
         "conversion": ratio(converted, entrants),
-        "interval": wilson(converted, entrants),
         "mature": {**_share(outcome.mature), "to": iso(rules.ripe)},
         "as_of": iso(rules.as_of),
     }

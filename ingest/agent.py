@@ -14,8 +14,8 @@ class Agent(NamedTuple):
     bot: bool
 
 
-_BOT: Final = re.compile(
-    r"bot\b|bot/|crawl|spider|slurp|archiver|facebookexternalhit|mediapartners|lighthouse|pagespeed|bingpreview"
+_BOT: Final = re.compile(  # Cubot makes phones
+    r"(?<!cu)bot\b|crawl|spider|slurp|archiver|facebookexternalhit|mediapartners|lighthouse|pagespeed|bingpreview"
     r"|prerender|uptime|pingdom|monitoring|google-inspectiontool|feedfetcher|embedly|whatsapp/",
     re.IGNORECASE,
 )

@@ -32,7 +32,7 @@ from ingest.lake import Lake
 from ingest.record import Record, read_segment
 from ingest.segment_file import sync_folder
 
-GROUP_BYTES: Final = 32 << 20
+GROUP_BYTES: Final = 16 << 20
 _POLL: Final = 0.2  # seconds
 _LONGEST_PAUSE: Final = 10.0
 _DAMAGED: Final = ".damaged"
@@ -130,9 +130,7 @@ class Flush:
 
     def _store(self, batch: Batch, work: InHand) -> None:
         for table, rows in batch.tables(work.identity):
-            self._lake.append(
-                batch.project, table, rows, writer=f"log:{work.identity}", batch=work.last, partition="month"
-            )
+            self._lake.append(batch.project, table, rows, writer=f"log:{work.identity}", batch=work.last, partition="month")
             self._at(f"stored {table}")
 
     def _retire(self, paths: list[Path]) -> None:

@@ -6,7 +6,7 @@ answer. What is no SDK's goes on to ``fallback``.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -18,7 +18,7 @@ from ingest.errors import Unavailable
 from ingest.keys import Key
 from ingest.outcome import Outcome
 from ingest.protocols import MAX_EVENT_BYTES, refused_path
-from ingest.protocols.envelope import Envelope, Refused, opened
+from ingest.protocols.envelope import Keyed, Refused, opened
 from ingest.request import Request, Scope
 from ingest.routes import METRICS, SINGLE, route, settings_key, tidy
 
@@ -101,7 +101,7 @@ class Collector:
         await self._log.append(key.project, key.source, path, request.ip, request.user_agent, content)
         return answer
 
-    def _examine(self, path: str, raw: bytes | Refused) -> tuple[Envelope, bytes] | Refused:
+    def _examine(self, path: str, raw: bytes | Refused) -> tuple[Keyed, bytes] | Refused:
         if isinstance(raw, Refused):
             return raw
         content = body.unwrapped(raw, self._settings.max_body_bytes)
@@ -112,15 +112,17 @@ class Collector:
             return Refused(Outcome.TOO_LARGE, f"an event of {len(content)} bytes; at most {limit} are taken", content)
         return opened(content, single)
 
-    def _key(self, request: Request, envelope: Envelope | None) -> tuple[bool, Key | None]:
-        """Whether the request offers a key at all, and the first that may write."""
-        offered = False
-        for candidate in _candidates(request, envelope):
-            key = self._keys(candidate)
-            if key is not None and key.kind == "write":
-                return True, key
-            offered = True
-        return offered, None
+    def _key(self, request: Request, envelope: Keyed | None) -> tuple[bool, Key | None]:
+        """Whether the request offers a key at all, and the first that may write: nearly always the header's."""
+        in_header = request.header_key()
+        if in_header is not None and (key := self._writer(in_header)):
+            return True, key
+        others = [*(envelope.keys() if envelope is not None else ()), *request.query_keys()]
+        return in_header is not None or bool(others), next(filter(None, map(self._writer, others)), None)
+
+    def _writer(self, candidate: str) -> Key | None:
+        key = self._keys(candidate)
+        return key if key is not None and key.kind == "write" else None
 
     def _own(self, path: str | None, scope: Scope) -> Callable[[Request], Answer] | None:
         """Who answers a request that carries no events, if it is ours to answer."""
@@ -137,8 +139,7 @@ class Collector:
         return state or (lambda request: self._browser_settings(key or "", request))
 
     def _browser_settings(self, key: str, request: Request) -> Answer:
-        known = self._keys(key)
-        if known is None or known.kind != "write":
+        if self._writer(key) is None:
             return answers.NO_KEY
         return json_answer(settings_for(key, self._address or request.address), headers=_BRIEFLY)
 
@@ -155,15 +156,6 @@ def _preflight(request: Request) -> Answer:
     asked = request.header(b"access-control-request-headers")
     private = request.header(b"access-control-request-private-network") == b"true"
     return Answer(200, b"", ((b"content-length", b"0"), *cors.preflight(asked, private)))
-
-
-def _candidates(request: Request, envelope: Envelope | None) -> Iterator[str]:
-    in_header = request.header_key()
-    if in_header is not None:
-        yield in_header
-    if envelope is not None:
-        yield from envelope.keys()
-    yield from request.query_keys()
 
 
 def _unreadable(refused: Refused) -> Answer:

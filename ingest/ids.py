@@ -111,6 +111,7 @@ class Index:
     @contextmanager
     def claim(self, work: InHand, received_at: int) -> Iterator[Claim]:
         """A transaction that ends ``work``; if the block raises, nothing of it happened."""
+        self._env.reader_check()  # a reader that was killed would keep old pages for ever
         period = received_at // PERIOD
         current = self._env.open_db(_seen(period))
         with self._env.begin() as transaction:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from ingest.errors import CorruptSegment
-from ingest.record import FORMAT, whole_length
+from ingest.record import FORMAT, HEADER_BYTES, whole_length
 from ingest.segment_file import OPEN, SEALED, sync_folder
 
 CLOSED: Final = -1
@@ -74,8 +74,11 @@ class LogFolder:
             raise
 
     def release(self) -> None:
-        os.close(self._beat)
-        os.close(self._lock)
+        """Let another process have it; doing so twice is harmless."""
+        if self._lock >= 0:
+            os.close(self._beat)
+            os.close(self._lock)
+            self._lock = -1
 
     def take_number(self) -> int:
         """The number of the next segment."""
@@ -92,7 +95,7 @@ class LogFolder:
         """Cut the torn tail of every segment that a crash left open, and seal it; one without a whole record goes."""
         for path in open_segments(self.path):
             length = whole_length(path)
-            if length == 0:
+            if length <= HEADER_BYTES:
                 path.unlink()
                 continue
             with path.open("r+b") as file:

@@ -119,7 +119,7 @@ class Bucket:
         # Its own stream: wrapped by pyarrow 26 it is handed buffers, and takes only bytes.
         file = self._handler()._handler.open_output_stream(name)
         file.write(content)
-        file.close()
+        file.close()  # type: ignore[attr-defined]  # its stub forgets the method that ends the upload
 
     def remove(self, name: str) -> None:
         self._files().delete_file(name)

@@ -8,9 +8,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.body import json_body
 from api.parameters import FROM, TO, Parameter
 from api.serving import Answer, Asked, Serving, documented
+from funnels.adhoc import funnel
 from funnels.plg import stage_funnel
+from funnels.request import parse
+from ingest.progress import complete_until
 
 _PARAMETERS: Final = (
     FROM,
@@ -20,6 +24,15 @@ _PARAMETERS: Final = (
     Parameter("trend", "Also each period as a funnel of its own.", "choice", ("day", "week", "month")),
     Parameter("window", "Time from the first step to the last, such as 14d; by default the funnel's own."),
 )
+_EXAMPLE: Final = {
+    "steps": [{"event": "Signed Up", "label": "Registered"}, {"event": "Project Created", "within": "7d"}],
+    "from": "2026-01-01",
+    "to": "2026-02-01",
+    "window": "14d",
+    "unit": "person",
+    "trend": "week",
+}
+_BODY: Final = {"required": True, "content": {"application/json": {"schema": {"type": "object"}, "example": _EXAMPLE}}}
 
 
 def router(serving: Serving) -> APIRouter:
@@ -35,10 +48,23 @@ def router(serving: Serving) -> APIRouter:
         return {"items": [{**one, "saved": False} for one in own]}
 
     @routes.get("/api/funnels/{name}", **documented("A funnel over stages, such as plg", _PARAMETERS))
-    async def funnel(request: Request, name: str) -> Response:
+    async def stages(request: Request, name: str) -> Response:
         return await serving.answer(request, None, lambda asked: over_stages(serving, asked, name))
 
+    @routes.post("/api/funnel", **documented("A funnel over raw events, by the definition of a funnel", requestBody=_BODY))
+    async def ad_hoc(request: Request) -> Response:
+        serving.caller(request)  # before a body is read
+        body = await json_body(request)
+        return await serving.answer(request, (), lambda asked: over_events(serving, asked, body))
+
     return routes
+
+
+def over_events(serving: Serving, asked: Asked, body: object) -> Answer:
+    """Any funnel, over all events that are in the lake now; identity is as of these very events."""
+    question = parse(body)
+    until = complete_until(serving.settings.folder.log, asked.now).until  # before the events' version is read
+    return funnel(serving.lake, asked.project.name, question, complete_until=until, manifest=asked.manifest)
 
 
 def over_stages(serving: Serving, asked: Asked, name: str) -> Answer:

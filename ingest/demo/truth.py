@@ -103,7 +103,7 @@ class Book:
         return self.account.get(happening.person) if time >= self.since.get(happening.person, NEVER) else None
 
     def channels(self) -> dict[int, str]:
-        """Person -> the channel of their first happening; who came directly and signed up by an invitation's link was invited."""
+        """Person -> the channel of their first happening; who came directly but signed up by an invitation was invited."""
         first: dict[int, str] = {}
         for _, h in self.seen:
             first.setdefault(h.person, h.touch or "direct")

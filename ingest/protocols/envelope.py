@@ -17,36 +17,36 @@ NOTHING: Final = msgspec.Raw()
 KEY_FIELDS: Final = ("writeKey", "api_key", "token", "$token")
 
 
-class Envelope(msgspec.Struct, gc=False):
-    """``batch`` is None where the body is itself one event; fields hold their JSON as it came, NOTHING where absent."""
+class Keyed(msgspec.Struct, gc=False):
+    """A body that is itself one event: all that the door reads of it is its key, as JSON and uncut; NOTHING where absent."""
 
-    batch: list[msgspec.Raw] | None = None
-    sent_at: msgspec.Raw = msgspec.field(default=NOTHING, name="sentAt")
-    context: msgspec.Raw = NOTHING
     write_key: msgspec.Raw = msgspec.field(default=NOTHING, name="writeKey")
     api_key: msgspec.Raw = NOTHING
     token: msgspec.Raw = NOTHING
     dollar_token: msgspec.Raw = msgspec.field(default=NOTHING, name="$token")
 
     def keys(self) -> Iterator[str]:
-        """The keys it carries, the likeliest first; a browser's batch repeats its key in each event."""
+        """The keys it carries, the likeliest first."""
         for raw in (self.write_key, self.api_key, self.token, self.dollar_token):
             yield from _string(bytes(raw))
+
+
+class Envelope(Keyed, gc=False):
+    """A body on a batch path. ``batch`` is None where it is one event all the same."""
+
+    batch: list[msgspec.Raw] | None = None
+    sent_at: msgspec.Raw = msgspec.field(default=NOTHING, name="sentAt")
+    context: msgspec.Raw = NOTHING
+
+    def keys(self) -> Iterator[str]:
+        """A browser's batch repeats its key in each event."""
+        yield from Keyed.keys(self)
         if self.batch:
             try:
-                first = _BODY.decode(self.batch[0])
+                first = _KEYED.decode(self.batch[0])
             except msgspec.MsgspecError:
                 return
-            yield from _string(bytes(first.write_key))
-
-
-class _Body(msgspec.Struct, gc=False):
-    """The envelope where the path says that the body is one event: a ``batch`` in it means nothing."""
-
-    write_key: msgspec.Raw = msgspec.field(default=NOTHING, name="writeKey")
-    api_key: msgspec.Raw = NOTHING
-    token: msgspec.Raw = NOTHING
-    dollar_token: msgspec.Raw = msgspec.field(default=NOTHING, name="$token")
+            yield from first.keys()
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -58,11 +58,11 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 _ENVELOPE: Final = msgspec.json.Decoder(Envelope)
-_BODY: Final = msgspec.json.Decoder(_Body)
+_KEYED: Final = msgspec.json.Decoder(Keyed)
 
 
-def opened(body: bytes, single: bool) -> tuple[Envelope, bytes] | Refused:
-    """The envelope and the body as strict JSON, which is the body itself nearly always."""
+def opened(body: bytes, single: bool) -> tuple[Keyed, bytes] | Refused:
+    """The envelope (an ``Envelope`` unless ``single``) and the body as strict JSON: nearly always the very same bytes."""
     try:
         return _read(body, single), body
     except msgspec.ValidationError as fault:
@@ -80,11 +80,8 @@ def opened(body: bytes, single: bool) -> tuple[Envelope, bytes] | Refused:
         return Refused(Outcome.UNREADABLE, f"JSON that cannot be read: {fault}", body)
 
 
-def _read(body: bytes, single: bool) -> Envelope:
-    if not single:
-        return _ENVELOPE.decode(body)
-    keys = _BODY.decode(body)
-    return Envelope(None, NOTHING, NOTHING, keys.write_key, keys.api_key, keys.token, keys.dollar_token)
+def _read(body: bytes, single: bool) -> Keyed:
+    return _KEYED.decode(body) if single else _ENVELOPE.decode(body)
 
 
 def _no_envelope(body: bytes, fault: msgspec.ValidationError) -> Refused:

@@ -16,7 +16,7 @@ from ingest.event import KINDS, actor_id
 from ingest.outcome import Outcome
 from ingest.protocols import repair, tolerant
 from ingest.protocols.call import Call, Reject
-from ingest.protocols.envelope import NOTHING, Refused, opened
+from ingest.protocols.envelope import NOTHING, Envelope, Refused, opened
 from ingest.protocols.shape import groups_in, json_object, merged, named, with_page
 from ingest.record import Record
 from ingest.scalar import NOBODY, Scalar, identifier, text
@@ -75,14 +75,14 @@ _FAULTS: Final = (msgspec.MsgspecError, ValueError, OverflowError, RecursionErro
 def decode(record: Record, mint: Mint, max_event_bytes: int) -> tuple[list[Call], list[Reject]]:
     """Calls and rejects of one request; never raises."""
     kind = _KIND_OF_PATH.get(record.path)
-    envelope_and_body = opened(repair.text(record.body), kind is not None)
-    if isinstance(envelope_and_body, Refused):
-        refused = envelope_and_body
-        return [], [Reject(refused.reason, refused.detail, None, record.body)]
-    envelope, body = envelope_and_body
-    alone = envelope.batch is None
-    items = [msgspec.Raw(body)] if envelope.batch is None else envelope.batch
-    sent_at, context = (None, b"") if alone else (_time(bytes(envelope.sent_at)), bytes(envelope.context))
+    found = opened(repair.text(record.body), kind is not None)
+    if isinstance(found, Refused):
+        return [], [Reject(found.reason, found.detail, None, record.body)]
+    envelope, body = found
+    if isinstance(envelope, Envelope) and envelope.batch is not None:
+        items, sent_at, context = envelope.batch, _time(bytes(envelope.sent_at)), bytes(envelope.context)
+    else:
+        items, sent_at, context = [msgspec.Raw(body)], None, b""
     sender = Sender(kind, record.source, record.user_agent, record.received_at, sent_at, context)
     calls: list[Call] = []
     rejects: list[Reject] = []
@@ -214,8 +214,8 @@ def _tolerated(raw: bytes) -> Item:
 def _check_ids(item: Item, raw: bytes) -> None:
     """An id that is an object, a list or a truth value is no id, and must not pass for a missing one."""
     given = tolerant.FIELDS.decode(raw)
-    ids = {"userId": item.user_id, "anonymousId": item.anonymous_id, "previousId": item.previous_id, "groupId": item.group_id}
-    for field, value in ids.items():
+    ids = (item.user_id, item.anonymous_id, item.previous_id, item.group_id)
+    for field, value in zip(("userId", "anonymousId", "previousId", "groupId"), ids, strict=True):
         if value is None and bytes(given.get(field, b"null")) != b"null":
             raise RuleError(Outcome.ILLEGAL_ID, f"{field} is {bytes(given[field])[:100]!r}")
 

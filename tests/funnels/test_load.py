@@ -102,7 +102,8 @@ any = [{ event = "Signed Up" }]
         "funnels.toml:3: 'window' of funnel 'short' is '400d': write a duration such as '90s', '12h', '7d', at most 366d",
         "funnels.toml:4: unknown unit 'user' in funnel 'short'; known: account, person",
         "stages.toml:12: unknown stage 'registred' in stage 'busy' (person); did you mean 'registered'?",
-        "stages.toml:13: 'within' of stage 'busy' (person) is 'a week': write a duration such as '90s', '12h', '7d', at most 366d",
+        "stages.toml:13: 'within' of stage 'busy' (person) is 'a week': "
+        "write a duration such as '90s', '12h', '7d', at most 366d",
         "stages.toml:14: unknown event 'Sined Up' in condition 1 of stage 'busy' (person); did you mean 'Signed Up'?",
         "stages.toml:14: 'times' of condition 2 of stage 'busy' (person) is 0: write a whole number from 1 to 1000000",
         "stages.toml:17: stage 'busy' (account) has both 'members' and 'any': leave one out",
@@ -151,7 +152,8 @@ any = [{ event = "Signed Up" }]
         ),
         (
             "[stages.x.person]\nafter = 'registered'\nany = [{event = 'Signed Up', people = 2}]",
-            "12: condition 1 of stage 'x' (person) counts people of the account, which 'after' a person's stage cannot bound",
+            "12: condition 1 of stage 'x' (person) counts people of the account, "
+            "which 'after' a person's stage cannot bound",
         ),
         (
             "[stages.x.account]\nafter = 'paid'\nany = [{event = 'Signed Up'}]",
@@ -178,7 +180,7 @@ def test_filters_are_those_of_a_request_and_their_faults_stand_at_their_lines(tm
 any = [
   { event = "Signed Up", where = [
     { property = "properties.plan", op = "eqq", value = "team" },
-    { any = [{ property = "seats", op = "gt", value = 3 }] },
+    { any = [{ property = "zzz", op = "gt", value = 3 }] },
     { property = "person_now.plan", op = "eq", value = "team" },
   ] },
 ]
@@ -187,9 +189,10 @@ any = [
     assert faults(tmp_path, stages=text) == [
         "stages.toml:13: 'person_now.plan' in condition 1 of stage 'big' (person) changes with time; "
         "filter by what the event itself carries",
-        "stages.toml:14: 'where[0].op' of condition 1 of stage 'big' (person) is 'eqq': no such operator; did you mean 'eq'?",
-        "stages.toml:15: 'where[1].any[0].property' of condition 1 of stage 'big' (person) is 'seats': "
-        "no such property; did you mean 'properties.seats'?",
+        "stages.toml:14: 'where[0].op' of condition 1 of stage 'big' (person) is 'eqq': "
+        "no such operator; did you mean 'eq'?",
+        "stages.toml:15: 'where[1].any[0].property' of condition 1 of stage 'big' (person) is 'zzz': "
+        "no such property; did you mean 'properties.zzz'?",
     ]
 
 
@@ -221,7 +224,8 @@ def test_a_deployment_may_write_only_what_differs_and_add_events_of_its_own(tmp_
     definitions = definitions_of(
         tmp_path,
         ours='[events."Board Shared"]\ndescription = "A board was shown to others."\n',
-        virality='[virality]\nstage = "registered"\nhorizon = "2w"\n[virality.sent]\nevent = "Board Shared"\n[virality.accepted]\nevent = "Invite Accepted"\n',
+        virality="[virality]\nstage = 'registered'\nhorizon = '2w'\n"
+        "sent.event = 'Board Shared'\naccepted.event = 'Invite Accepted'\n",
     )
     assert definitions.virality.sent == "Board Shared"
     assert definitions.virality.sent_invite_id == "invite_id"

@@ -31,7 +31,7 @@ def definitions_of(folder: Path, **files: str) -> Definitions:
 
 def did(user: str, event: str, time: datetime, event_id: str | None = None, **columns: object) -> Row:
     """One track call of a user; ids are made of what happened where the test names none."""
-    return call(event_id or f"{user} {event} {time:%m-%dT%H:%M:%S}", time, user=user, event=event, **columns)
+    return call(event_id or f"{user} {event} {time:%m-%dT%H:%M:%S}", time, user=user, event=event) | columns
 
 
 def joined(user: str, account: str, time: datetime) -> Row:

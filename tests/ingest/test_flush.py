@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import threading
 import time
@@ -17,6 +19,7 @@ from ingest.ids import Index
 from ingest.lake import Lake
 from ingest.record import HEADER_BYTES, encode
 from ingest.segment_file import SegmentFile
+from ingest.wal import Log
 from tests.ingest.world import NOON, SECOND, add_segment, batch, event_ids, rows, track, write_log
 
 
@@ -168,6 +171,28 @@ def test_a_lake_that_is_away_loses_nothing_and_is_tried_again(tmp_path: Path, mo
         worker.join()
     assert event_ids(lake) == ["a"]
     assert outcomes(tmp_path) == {"accepted": 1}
+
+
+def test_an_event_is_in_the_lake_within_five_seconds_of_its_answer(tmp_path: Path) -> None:
+    async def send() -> None:
+        log = Log.open(tmp_path / "log")
+        await log.append("shop", "web", "/v1/track", "", "", json.dumps(track("a")).encode())
+        patience = time.monotonic() + 5
+        while not event_ids(lake):
+            assert time.monotonic() < patience
+            await asyncio.sleep(0.05)
+        log.close()
+
+    lake = Lake(str(tmp_path / "lake"))
+    stop = threading.Event()
+    with Index(tmp_path / "index") as index:
+        worker = threading.Thread(target=Flush(tmp_path / "log", lake, index).run, args=(stop,))
+        worker.start()
+        try:
+            asyncio.run(send())
+        finally:
+            stop.set()
+            worker.join()
 
 
 class Crash(BaseException):

@@ -1,6 +1,7 @@
 """From the bytes of the Segment SDKs to calls and rejects."""
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from ingest.protocols.call import Call, Reject
 from ingest.record import Record
 from ingest.times import SECOND
 
+EXAMPLES = int(os.environ.get("EXAMPLES", "60"))
 RECEIVED = 1_743_298_500_000_000  # 2025-03-30T01:35:00Z
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Version/17.5 Mobile/15E148 Safari/604.1"
 
@@ -318,6 +320,13 @@ def test_a_servers_page_call_names_page_and_campaign_in_its_properties() -> None
             False,
         ),
         ("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", None, None, None, True),
+        (
+            "Mozilla/5.0 (Linux; Android 9; CUBOT NOTE) Chrome/99.0 Mobile Safari/537.36",
+            "mobile",
+            "Android",
+            "Chrome",
+            False,
+        ),
         ("analytics-python/2.4.0", None, None, None, False),
     ],
 )
@@ -369,7 +378,7 @@ ITEMS = VALUES | st.builds(
 PATHS = st.sampled_from(["/v1/batch", "/v1/import", "/v1/track", "/v1/page", "/v1/identify", "/v1/group", "/v1/alias"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.lists(ITEMS, max_size=5), st.dictionaries(st.sampled_from(["sentAt", "context", "writeKey"]), VALUES | CONTEXTS))
 def test_every_item_of_a_batch_ends_as_one_call_or_one_reject(items: list[object], envelope: dict[str, object]) -> None:
     calls, rejects = decoded("/v1/batch", {"batch": items, **envelope})
@@ -381,7 +390,7 @@ def test_every_item_of_a_batch_ends_as_one_call_or_one_reject(items: list[object
     assert decoded("/v1/batch", {"batch": items, **envelope}) == (calls, rejects)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(
     PATHS,
     st.binary(max_size=200)

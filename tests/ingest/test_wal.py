@@ -213,6 +213,7 @@ def test_the_queue_is_bounded_in_bytes(tmp_path: Path) -> None:
 def test_a_closed_log_takes_nothing(tmp_path: Path) -> None:
     log = Log.open(tmp_path)
     log.close()
+    log.close()
     with pytest.raises(LogUnavailable):
         asyncio.run(send(log, b"x"))
     assert log_folder.read_beat(log.folder.path) == log_folder.CLOSED

@@ -1,5 +1,6 @@
 """Who is who: links in force, people as their connected components, whatever order the events came in."""
 
+import os
 import random
 
 import numpy as np
@@ -12,6 +13,7 @@ from transforms.build import CORE
 from transforms.identity import components
 
 ACTORS = CORE[:1]
+STREAMS = int(os.environ.get("JCURVE_IDENTITY_STREAMS", "60"))
 
 
 def people(rows: list[Row]) -> dict[object, object]:
@@ -153,7 +155,7 @@ def streams(draw: st.DrawFn) -> list[Row]:
     return rows
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=STREAMS, deadline=None)
 @given(streams(), st.randoms(use_true_random=False))
 def test_people_are_those_of_a_plain_walk_in_whatever_order_events_came(rows: list[Row], chance: random.Random) -> None:
     expected = walked(rows)

@@ -132,6 +132,29 @@ def test_while_one_process_runs_a_job_another_leaves_the_project_alone(world: Wo
     assert world.tick(20) == ["nightly build: done", "hourly build: unchanged"]
 
 
+def test_of_many_at_one_instant_one_gets_the_lease(world: World) -> None:
+    start = threading.Barrier(8)
+    got: list[int] = []
+    busy: list[int] = []
+
+    def take() -> None:
+        start.wait()
+        try:
+            with record.lease(world.path, "default", world.clock):
+                got.append(1)
+                while len(got) + len(busy) < 8:
+                    threading.Event().wait(0.01)
+        except Busy:
+            busy.append(1)
+
+    threads = [threading.Thread(target=take) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert (len(got), len(busy)) == (1, 7)
+
+
 def test_the_lease_of_a_process_that_died_lapses_and_its_run_is_due_again(world: World) -> None:
     record.begin(world.path, Run("hourly build", "default", at(minutes=10)))
     with closing(sqlite3.connect(world.path)) as database, database:

@@ -117,7 +117,7 @@ class Page:
 
     def overflow(self) -> int:
         """By how many pixels the page is wider than its window."""
-        script = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        script = "Math.max(0, document.documentElement.scrollWidth - innerWidth)"
         return cast(int, self.evaluate(script))
 
     def screenshot(self, path: Path) -> None:

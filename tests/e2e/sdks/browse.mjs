@@ -10,7 +10,7 @@ try {
   page.on("console", (message) => console.error(message.text()));
   page.on("pageerror", (error) => console.error(String(error)));
   await page.goto(url);
-  console.log(JSON.stringify(await page.evaluate("window.sent")));
+  console.log(await page.evaluate("window.sent"));
 } finally {
   await browser.close();
 }

@@ -9,7 +9,7 @@ const note = (error, context) => made.push(error ? { error: String(error) } : co
 
 analytics.identify({ userId: "user-1", anonymousId: "anon-1", traits: { email: "zoë@example.com", name: "Zoë 🦔" }, timestamp }, note);
 analytics.track({ userId: "user-1", event: "Signed Up", properties: { plan: "pro", price: 19.99, emoji: "🦔 café" }, timestamp }, note);
-analytics.track({ userId: "user-1", event: "Project Created", messageId: "fixed-1", context: { groupId: "acme" } }, note);
+analytics.track({ userId: "user-1", event: "Project Created", messageId: "node-1", context: { groupId: "acme" } }, note);
 analytics.track({ anonymousId: "anon-2", event: "Visited", properties: { n: 2, deep: { a: [1, [2]] } } }, note);
 analytics.group({ userId: "user-1", groupId: "acme", traits: { name: "Acme GmbH" } }, note);
 analytics.page({ userId: "user-1", category: "Docs", name: "Getting started", properties: { path: "/docs" } }, note);

@@ -14,7 +14,7 @@ made = [
     client.track(
         "user-1", "Signed Up", {"plan": "pro", "price": 19.99, "tags": ["a", None], "emoji": "🦔 café"}, timestamp=then
     ),
-    client.track(42, "Project Created", {"n": 1}, message_id="fixed-1"),
+    client.track(42, "Project Created", {"n": 1}, message_id=f"python-{gzip}"),
     client.track(None, "Visited", {"n": 2}, anonymous_id="anon-2"),
     client.group("user-1", "acme", {"name": "Acme GmbH"}),
     client.page("user-1", "Docs", "Getting started", {"url": "https://a.example/docs?utm_source=news", "path": "/docs"}),

@@ -11,7 +11,7 @@ export function funnelFigure(answer, unit) {
   const items = answer.steps.map((step, index) => {
     const next = answer.steps[index + 1];
     return el("li", { class: "step", style: { "--path": share(byPath(step)), "--any": share(step.reached), "--next": next ? share(byPath(next)) : "0" } },
-      head(step, index), bar(next), foot(step, index));
+      head(step, index), bar(next), foot(step, start, !next));
   });
   return el("ol", { class: "funnel", "aria-label": `Funnel of ${unit === "account" ? "accounts" : "people"}`, }, items);
 }
@@ -28,17 +28,18 @@ function bar(next) {
     el("div", { class: "column" }, el("div", { class: "any" }), el("div", { class: "path" })), flow);
 }
 
-function foot(step, index) {
-  if (index === 0) return el("p", { class: "foot quiet small" }, "enter the funnel");
+function foot(step, start, last) {
   const other = step.reached - byPath(step);
+  const first = step.from_previous === null && step.seconds_from_previous === null;
   return el("dl", { class: "foot figures" },
-    fact("of all who entered", percent(step.from_start), percentInterval(step.interval)),
-    fact("median from previous", duration(step.seconds_from_previous?.median)),
-    other > 0 && fact("any other way", `+${count(other)}`, "", "other"));
+    !first && fact("of all who entered", percent(step.from_start), percentInterval(step.interval)),
+    !first && fact("median from previous", duration(step.seconds_from_previous?.median)),
+    !last && fact("stopped here", count(step.dropped), percent(step.dropped / start)),
+    other > 0 && fact("any other way", `+${count(other)}`));
 }
 
-function fact(name, value, more = "", kind = "") {
-  return el("div", { class: kind }, el("dt", {}, name), el("dd", {}, el("b", {}, value), more && el("span", { class: "faint" }, ` ${more}`)));
+function fact(name, value, more = "") {
+  return el("div", {}, el("dt", {}, name), el("dd", {}, el("b", {}, value), more && el("span", { class: "faint" }, ` ${more}`)));
 }
 
 /** The same numbers as a table: what the picture cannot say, and what a screen reader reads. */

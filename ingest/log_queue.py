@@ -1,0 +1,108 @@
+"""Requests on their way to the log: from the event loop, which may not wait, to the writer thread, which does.
+
+Bounded in bytes. ``received_at`` is stamped under the lock that queues the record, and never runs backwards: so records lie
+in the log in its order, and ``moment`` is a lower bound of every record that is not yet in a segment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from ingest.errors import LogFull, LogUnavailable, Unavailable
+from ingest.record import Record
+
+_RETRY: Final = 1.0  # seconds
+
+
+@dataclass
+class Group:
+    """What is committed together. ``size``: bytes of the bodies."""
+
+    records: list[Record] = field(default_factory=list)
+    futures: list[asyncio.Future[None]] = field(default_factory=list)
+    size: int = 0
+
+    def answer(self, fault: Unavailable | None) -> None:
+        """Tell all who wait, in one call into their loop: stored, or refused with ``fault``."""
+        if self.futures and not (loop := self.futures[0].get_loop()).is_closed():
+            loop.call_soon_threadsafe(self._settle, fault)
+
+    def _settle(self, fault: Unavailable | None) -> None:
+        for future in self.futures:
+            if future.done():
+                continue  # whoever sent it has hung up
+            if fault is None:
+                future.set_result(None)
+            else:
+                future.set_exception(type(fault)(str(fault), fault.retry_after))
+
+
+class LogQueue:
+    """``put`` in the event loop; ``take``, ``done`` and ``moment`` in the writer thread; ``close`` anywhere."""
+
+    def __init__(self, limit: int, now: Callable[[], int]) -> None:
+        self._limit = limit
+        self._now = now
+        self._ready = threading.Condition(threading.Lock())
+        self._waiting: deque[tuple[Record, asyncio.Future[None]]] = deque()
+        self._bytes = 0  # of what waits and of the group being written
+        self._newest = 0  # no record to come is stamped before this
+        self._closing = False
+
+    def put(self, project: str, source: str, path: str, ip: str, user_agent: str, body: bytes) -> asyncio.Future[None]:
+        """The future is done when the record is synced. Raises LogFull or LogUnavailable."""
+        future = asyncio.get_running_loop().create_future()
+        with self._ready:
+            if self._closing:
+                raise LogUnavailable("the log is closing; send again", _RETRY)
+            if self._bytes and self._bytes + len(body) > self._limit:
+                raise LogFull("more requests wait than memory allows; send again", _RETRY)
+            self._newest = received_at = max(self._newest, self._now())
+            self._waiting.append((Record(received_at, project, source, path, ip, user_agent, body), future))
+            self._bytes += len(body)
+            self._ready.notify()
+        return future
+
+    def take(self, most: int, patience: float) -> Group | None:
+        """The next group of ``most`` bytes or one record; an empty one after ``patience`` seconds; None when it is over."""
+        group = Group()
+        with self._ready:
+            if not self._waiting and not self._closing:
+                self._ready.wait(patience)
+            if not self._waiting and self._closing:
+                return None
+            while self._waiting and group.size < most:
+                record, future = self._waiting.popleft()
+                group.records.append(record)
+                group.futures.append(future)
+                group.size += len(record.body)
+        return group
+
+    def done(self, group: Group) -> None:
+        """Its memory is free again."""
+        with self._ready:
+            self._bytes -= group.size
+
+    def moment(self) -> int:
+        """All records stamped before this have been taken, and none will be stamped before it."""
+        with self._ready:
+            if self._waiting:
+                return self._waiting[0][0].received_at
+            self._newest = max(self._newest, self._now())
+            return self._newest
+
+    def close(self) -> None:
+        with self._ready:
+            self._closing = True
+            self._ready.notify()
+
+    def refuse_all(self) -> None:
+        """Nobody waits for ever, should a bug stop the writer."""
+        self.close()
+        while group := self.take(self._limit, 0):
+            group.answer(LogUnavailable("the log's writer has stopped; restart the collector", _RETRY))

@@ -1,0 +1,112 @@
+"""``jcurve demo`` as a newcomer runs it: from the HTTP door to the answers, beside the truth that the generator planted."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from api.demo import folder
+from api.demo.compare import Figure, Row, Section
+from api.locks import InUse
+
+SMALL = ["--people", "250", "--accounts", "40", "--days", "60"]
+PATIENCE = 120
+
+
+@contextmanager
+def _demo(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "api.cli", "demo", *SMALL, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+
+
+def _read_until(process: subprocess.Popen[str], line: str) -> str:
+    assert process.stdout is not None
+    told = ""
+    while not told.endswith(line + "\n"):
+        read = process.stdout.readline()
+        assert read, told
+        told += read
+    return told
+
+
+def test_all_planted_numbers_come_out_and_the_demo_ends_with_status_0(tmp_path: Path) -> None:
+    with _demo("--exit", "--port", "0", "--data", str(tmp_path / "demo")) as process:
+        told, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, told
+    assert "✗" not in told
+    assert "All planted numbers came out." in told
+    titles = [
+        "People: registration to paid",
+        "Accounts: registration to paid",
+        "Viral coefficient",
+        "North star",
+        "What came in",
+    ]
+    assert [title for title in titles if title not in told] == []
+    assert "cycle time, median days" in told
+
+
+def test_it_takes_a_free_port_serves_until_ctrl_c_and_makes_its_folder_anew(tmp_path: Path) -> None:
+    data = tmp_path / "demo"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with _demo("--port", str(port), "--data", str(data)) as process:
+            told = _read_until(process, "Serving until Ctrl-C.")
+            dashboard = re.search(r"(http://127\.0\.0\.1:(\d+))/#key=(jr_\w+)", told)
+            assert dashboard, told
+            address, key = dashboard[1], dashboard[3]
+            assert int(dashboard[2]) != port
+            assert httpx.get(address).status_code == 200
+            funnels = httpx.get(f"{address}/api/funnels", headers={"Authorization": f"Bearer {key}"})
+            assert funnels.json()["items"][0]["name"] == "plg"
+            with pytest.raises(InUse):
+                folder.fresh(data)
+            process.send_signal(signal.SIGINT)
+            rest = process.communicate(timeout=PATIENCE)[0]
+        assert process.returncode == 0, rest
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(address)
+    folder.fresh(data)
+    assert not (data / "lake").exists()
+
+
+def test_ctrl_c_while_it_works_ends_it_with_status_2(tmp_path: Path) -> None:
+    with _demo("--port", "0", "--data", str(tmp_path / "demo"), "--people", "20000") as process:
+        _read_until(process, "Making up a company")
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        told = process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == 2
+    assert "the demo cannot be shown: it was stopped" in told
+
+
+def test_a_folder_that_no_demo_made_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("mine")
+    with pytest.raises(folder.NotOurs, match="was not made by a demo"):
+        folder.fresh(tmp_path)
+    assert (tmp_path / "precious").read_text() == "mine"
+
+
+def test_one_wrong_figure_makes_a_section_wrong() -> None:
+    def section(found: float | None) -> Section:
+        return Section("K", ("value",), (Row("K", (Figure(0.25, 0.25), Figure(0.5, found))),))
+
+    assert section(0.5).is_right
+    assert not section(0.51).is_right
+    assert not section(None).is_right
+    assert Figure(None, None).is_right

@@ -1,0 +1,85 @@
+"""A plain reading of what stages mean, to hold the SQL to: no joins, no windows, one subject and one event after another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from funnels.definition import Condition, Members, Rule, Stage, Subject
+
+Met = tuple[datetime, str]
+
+
+@dataclass(frozen=True)
+class Did:
+    """An event as the walk sees it: who did what for which account (None: unclear), when."""
+
+    time: datetime
+    event_id: str
+    event: str
+    person: str
+    account: str | None
+
+
+@dataclass(frozen=True)
+class Walk:
+    stages: Mapping[str, Stage]
+    events: Sequence[Did]
+    members: Mapping[tuple[str, str], Met]  # (person, account) -> since, by which event
+
+    def entered(self, subject: Subject, who: str, stage: str) -> Met | None:
+        rule = self.stages[stage].rule(subject)
+        if isinstance(rule, Members):
+            return self._by_members(who, stage, rule.count)
+        if rule is None:
+            return None
+        met = sorted(found for condition in rule.conditions if (found := self._met(subject, who, rule, condition)))
+        return met[rule.needed - 1] if len(met) >= rule.needed else None
+
+    def _by_members(self, account: str, stage: str, count: int) -> Met | None:
+        reached = []
+        for (person, joined), since in self.members.items():
+            entered = self.entered("person", person, stage)
+            if joined == account and entered is not None:
+                reached.append(since if since[0] > entered[0] else entered)
+        return sorted(reached)[count - 1] if len(reached) >= count else None
+
+    def _met(self, subject: Subject, who: str, rule: Rule, condition: Condition) -> Met | None:
+        if subject == "person" and condition.people is not None:
+            return min(self._handed_over(who, rule, condition), default=None)
+        events = [
+            one for one in self._of(subject, who) if self._fits(one, condition) and self._counts(one, subject, who, rule)
+        ]
+        return next((one[:2] for one in self._completions(events, condition)), None)
+
+    def _handed_over(self, person: str, rule: Rule, condition: Condition) -> list[Met]:
+        found = []
+        for (member, account), since in self.members.items():
+            met = self._met("account", account, rule, condition) if member == person else None
+            if met is not None:
+                found.append(since if since[0] > met[0] else met)
+        return found
+
+    def _of(self, subject: Subject, who: str) -> list[Did]:
+        mine = [one for one in self.events if who == (one.person if subject == "person" else one.account)]
+        return sorted(mine, key=lambda one: (one.time, one.event_id))
+
+    def _fits(self, one: Did, condition: Condition) -> bool:
+        return any(one.event == selection.event for selection in condition.selections)
+
+    def _counts(self, one: Did, subject: Subject, who: str, rule: Rule) -> bool:
+        if rule.after is None:
+            return True
+        begun = self.entered(subject, who, rule.after)
+        return begun is not None and begun[0] <= one.time and (rule.within is None or one.time - begun[0] <= rule.within)
+
+    def _completions(self, events: Sequence[Did], condition: Condition) -> list[Met]:
+        window = condition.window or timedelta.max
+        found: list[Met] = []
+        for place, last in enumerate(events):
+            near = [one for one in events[: place + 1] if last.time - one.time <= window]
+            size = len(near) if condition.people is None else len({one.person for one in near})
+            if size >= (condition.people or condition.times):
+                found.append((last.time, last.event_id))
+        return found

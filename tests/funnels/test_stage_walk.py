@@ -1,0 +1,95 @@
+"""The stages of random histories, held to the plain walk: many small worlds in one build."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from funnels.definition import SUBJECTS
+from tests.funnels.stage_walk import Did, Met, Walk
+from tests.funnels.world import built, definitions_of, did, joined, stored
+from tests.transforms.world import Row, at
+
+WORLDS: Final = 250
+EVENTS: Final = ("Signed Up", "Signed In", "Project Created", "Task Completed")
+STAGES: Final = """
+[stages.registered]
+account.members = 2
+person.any = [{ event = "Signed Up" }]
+
+[stages.begun.person]
+after = "registered"
+within = "3d"
+all = [{ event = "Project Created" }, { event = "Task Completed", times = 2, window = "2d" }]
+[stages.begun.account]
+members = 1
+
+[stages.busy.person]
+after = "begun"
+any = [{ any_of = ["Signed In", "Task Completed"], times = 2, window = "1d" }, { event = "Project Created", times = 3 }]
+[stages.busy.account]
+after = "begun"
+within = "4d"
+all = [{ event = "Task Completed", people = 2, window = "1d" }, { event = "Signed In" }]
+
+[stages.team.person]
+all = [{ event = "Task Completed", people = 2, window = "2d" }, { event = "Signed In", people = 2 }]
+[stages.team.account]
+any = [{ event = "Task Completed", people = 3, window = "3d" }, { event = "Signed In", times = 3, window = "2d" }]
+"""
+FUNNELS: Final = "[funnels.all]\nsteps = ['registered', 'begun', 'busy', 'team']\nwindow = '9d'\n"
+
+
+def history(random: random.Random, world: int) -> tuple[list[Row], list[Did], dict[tuple[str, str], Met]]:
+    """Events at a coarse grid of times, so that instants coincide and windows are met exactly."""
+    people, accounts = [f"w{world}p{n}" for n in range(4)], [f"w{world}a{n}" for n in range(2)]
+    members: dict[tuple[str, str], Met] = {}
+    rows: list[Row] = []
+    for person in people:
+        for account in random.sample(accounts, random.choice((0, 1, 1, 1, 2))):
+            since = at(random.randrange(8))
+            members[f"user:{person}", account] = (since, f"{person} joined {account}")
+            rows.append(joined(person, account, since))
+    seen = []
+    for number in range(random.randrange(50)):
+        person, event, time = random.choice(people), random.choice(EVENTS), at(random.randrange(9))
+        named = random.choice((None, None, None, *accounts))
+        event_id = f"w{world}e{number:02}"
+        rows.append(did(person, event, time, event_id, account_id=named))
+        seen.append(Did(time, event_id, event, f"user:{person}", named or sole(members, f"user:{person}", time)))
+    return rows, seen, members
+
+
+def sole(members: dict[tuple[str, str], Met], person: str, time: datetime) -> str | None:
+    """The only account a person is a member of at a time."""
+    joined = [account for (member, account), since in members.items() if member == person and since[0] <= time]
+    return joined[0] if len(joined) == 1 else None
+
+
+def test_stages_agree_with_a_plain_walk_over_random_histories(tmp_path: Path) -> None:
+    seeded = random.Random(20260302)
+    definitions = definitions_of(tmp_path, stages=STAGES, funnels=FUNNELS)
+    worlds = [history(seeded, world) for world in range(WORLDS)]
+    lake, manifest = built(tmp_path, [row for rows, _, _ in worlds for row in rows], definitions)
+    found = {
+        (row["subject"], row["subject_id"], row["stage"]): (row["entered"], row["event_id"])
+        for row in stored(lake, manifest, "stages").to_pylist()
+    }
+    expected = {key: met for _, seen, members in worlds for key, met in walked(Walk(definitions.stages, seen, members))}
+    assert found == expected
+    frequencies = Counter((subject, stage) for subject, _, stage in found)
+    assert all(frequencies[subject, stage] > 10 for subject in SUBJECTS for stage in definitions.stages)
+
+
+def walked(walk: Walk) -> Iterator[tuple[tuple[str, str, str], Met]]:
+    people = {one.person for one in walk.events} | {person for person, _ in walk.members}
+    accounts = {one.account for one in walk.events if one.account} | {account for _, account in walk.members}
+    for subject in SUBJECTS:
+        for who in people if subject == "person" else accounts:
+            for stage in walk.stages:
+                if (entered := walk.entered(subject, who, stage)) is not None:
+                    yield (subject, who, stage), entered

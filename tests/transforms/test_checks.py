@@ -1,0 +1,123 @@
+"""Each check holds for a sound world and finds the one fault it is there for."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pytest
+
+from ingest.lake import Lake
+from sql.loader import load, names
+from tests.transforms.world import at, built, call, table
+from transforms import checks
+from transforms.engine import Engine
+from transforms.errors import CheckFailed
+from transforms.tables import INVITES, STAGES
+
+EVENTS = [
+    call("e1", at(0), kind="page", anonymous="x"),
+    call("e2", at(1), kind="identify", user="1", anonymous="x"),
+    call("e3", at(2), kind="group", user="1", account_id="a"),
+    call("e4", at(3), kind="group", user="1", account_id="b"),
+    call("e5", at(4), user="2"),
+]
+STAGE = {
+    "subject": "person",
+    "subject_id": "user:2",
+    "stage": "paid",
+    "spell": 1,
+    "entered": at(4),
+    "left": None,
+    "event_id": "e5",
+    "definition_version": "aaaa",
+}
+INVITE = dict.fromkeys(INVITES.names) | {
+    "invite_id": "i1",
+    "inviter": "anonymous:x",
+    "invitee": "user:2",
+    "sent_at": at(2),
+    "scope": "new_account",
+}
+
+# check -> the relation that is broken, and how: its rows, or columns replaced
+BREAKS = {
+    "accounts_are_seen_in_order": (
+        "accounts",
+        "select * replace (first_seen + interval 1 year as first_seen) from accounts",
+    ),
+    "accounts_count_their_members": ("accounts", "select * replace (members + 1 as members) from accounts"),
+    "actor_ids_do_not_collide": ("actors", "select * replace (person_id as actor_id) from actors"),
+    "actors_cover_events": ("actors", "select * from actors where id <> 'user:2'"),
+    "actors_follow_their_links": ("actors", "select * replace (actor_id as person_id, id as person) from actors"),
+    "actors_name_people_by_their_smallest_id": ("actors", "select * replace ('user:1' as person) from actors"),
+    "event_ids_are_unique": ("events", "select * from events union all select * from events"),
+    "events_carry_one_identity": ("events", "select * replace (null as user_id, null as anonymous_id) from events"),
+    "invites_are_between_people": ("invites", "select * replace (inviter as invitee) from invites"),
+    "invites_are_unique": ("invites", "select * from invites union all select * from invites"),
+    "invites_credit_a_person_once": ("invites", "select * from invites union all select * from invites"),
+    "memberships_belong_to_people_and_accounts": ("accounts", "select * from accounts where account_id <> 'a'"),
+    "memberships_have_no_gaps": ("memberships", "select * from memberships where ordinal <> 1"),
+    "people_are_seen_in_order": ("people", "select * replace (first_seen + interval 1 year as first_seen) from people"),
+    "people_are_unique": ("people", "select * from people union all select * from people"),
+    "people_count_every_event_once": ("people", "select * replace (events + 1 as events) from people"),
+    "people_cover_actors": ("people", "select * from people where person <> 'user:2'"),
+    "stages_are_entered_by_events": ("stages", "select * replace ('nothing' as event_id) from stages"),
+    "stages_are_left_after_they_are_entered": (
+        "stages",
+        'select * replace (entered - interval 1 day as "left") from stages',
+    ),
+    "stages_are_unique": ("stages", "select * replace (2 as spell) from stages"),
+    "stages_belong_to_people_and_accounts": ("stages", "select * replace ('user:9' as subject_id) from stages"),
+}
+
+
+@pytest.fixture
+def sound() -> Iterator[Engine]:
+    """An engine with every table of a sound world."""
+    with Engine(Lake("unused"), "default", {}) as engine:
+        engine.bind("events", table(EVENTS))
+        for name, rows in built(EVENTS).items():
+            engine.bind(name, rows)
+        engine.bind("id_links", engine.table(load("models", "id_links").text))
+        engine.bind("stages", pa.Table.from_pylist([STAGE], schema=STAGES))
+        engine.bind("invites", pa.Table.from_pylist([INVITE], schema=INVITES))
+        yield engine
+
+
+def test_every_check_has_a_world_that_breaks_it() -> None:
+    assert sorted(BREAKS) == names("checks")
+
+
+def test_a_sound_world_passes_every_check(sound: Engine) -> None:
+    assert checks.run(sound) == len(names("checks"))
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_a_broken_world_is_found(sound: Engine, name: str) -> None:
+    relation, text = BREAKS[name]
+    sound.bind(relation, sound.table(text))
+    found = checks.violation(sound, load("checks", name))
+    assert found is not None
+    assert found.count >= len(found.examples) >= 1
+
+
+def test_a_failure_names_each_rule_the_count_examples_and_the_query(sound: Engine) -> None:
+    sound.bind("people", sound.table("select * replace (events * 2 as events) from people where person = 'user:2'"))
+    with pytest.raises(CheckFailed) as caught:
+        checks.run(sound)
+    assert [found.rule for found in caught.value.violations] == [
+        "invites_are_between_people",
+        "memberships_belong_to_people_and_accounts",
+        "people_count_every_event_once",
+        "people_cover_actors",
+    ]
+    counted = caught.value.violations[2]
+    assert str(counted).startswith(
+        "people_count_every_event_once: 1 rows (the total of people's events where it differs from the number of events), "
+        "such as counted=2, stored=5. Run it again:\n-- the total of people's events"
+    )
+
+
+def test_a_check_whose_tables_were_not_built_is_left_out() -> None:
+    with Engine(Lake("unused"), "default", {}) as engine:
+        engine.bind("events", table(EVENTS))
+        assert checks.run(engine) == 2
