@@ -17,20 +17,20 @@ from ingest.keys import KeyFile
 from ingest.wal import Log, LogSettings
 
 
-def run(settings: Settings, listener: socket.socket) -> None:
+def run(settings: Settings, listener: socket.socket, *, has_serve: bool) -> None:
     """Serve until SIGTERM or SIGINT; returns when all that was answered is in sealed segments."""
-    uvloop.run(_serve(settings, listener))
+    uvloop.run(_serve(settings, listener, Proxy(settings.folder.socket) if has_serve else None))
 
 
-async def _serve(settings: Settings, listener: socket.socket) -> None:
+async def _serve(settings: Settings, listener: socket.socket, proxy: Proxy | None) -> None:
     log = Log.open(settings.folder.log, log_settings(settings))
-    proxy = Proxy(settings.folder.socket)
     try:
         collector = Collector(log, KeyFile(settings.folder.keys), collector_settings(settings), proxy)
         await serve(collector, listener=listener, path=None)
     finally:
-        await proxy.close()
         log.close()
+        if proxy is not None:
+            await proxy.close()
 
 
 def log_settings(settings: Settings) -> LogSettings:

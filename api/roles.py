@@ -15,51 +15,60 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from api.settings import Settings, decoded
 
 _GRACE: Final = 60.0  # seconds from the supervisor's end until a role that does not come to an end is cut off
 
-Role = Callable[[Settings, socket.socket | None, threading.Event], None]
+
+@dataclass(frozen=True)
+class Given:
+    """What the supervisor gives a role: ``stop`` is set when it is to end; ``has_serve``: the query API runs beside it."""
+
+    settings: Settings
+    listener: socket.socket | None
+    has_serve: bool
+    stop: threading.Event
 
 
-def prepare(settings: Settings, listener: socket.socket | None, stop: threading.Event) -> None:
+def prepare(given: Given) -> None:
     """Before the others: the store at its newest schema, keys published, definitions present and without a fault."""
     from api import app
 
-    app.prepare(settings)
+    app.prepare(given.settings)
 
 
-def door(settings: Settings, listener: socket.socket | None, stop: threading.Event) -> None:
+def door(given: Given) -> None:
     """The HTTP collector and its log; everything else goes on to ``serve``."""
     from api import door as wired
 
-    assert listener is not None
-    wired.run(settings, listener)
+    assert given.listener is not None
+    wired.run(given.settings, given.listener, has_serve=given.has_serve)
 
 
-def flush(settings: Settings, listener: socket.socket | None, stop: threading.Event) -> None:
+def flush(given: Given) -> None:
     from api import app
 
-    app.flush(settings, stop)
+    app.flush(given.settings, given.stop)
 
 
-def work(settings: Settings, listener: socket.socket | None, stop: threading.Event) -> None:
+def work(given: Given) -> None:
     from api import app
 
-    app.work(settings, stop)
+    app.work(given.settings, given.stop)
 
 
-def serve(settings: Settings, listener: socket.socket | None, stop: threading.Event) -> None:
+def serve(given: Given) -> None:
     """The query API and the dashboard: on the socket of the data folder behind a door, else on a port of its own."""
     from api import app
     from api.server import run
 
-    run(app.serve_app(settings), listener=listener, path=settings.folder.socket)
+    run(app.serve_app(given.settings), listener=given.listener, path=given.settings.folder.socket)
 
 
-ROLES: Final[dict[str, Role]] = {role.__name__: role for role in (prepare, door, flush, work, serve)}
+ROLES: Final[dict[str, Callable[[Given], None]]] = {role.__name__: role for role in (prepare, door, flush, work, serve)}
 
 
 def main() -> None:
@@ -74,7 +83,7 @@ def main() -> None:
         signal.signal(name, lambda *_: stop.set())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     listener = None if given["listener"] is None else socket.socket(fileno=given["listener"])
-    ROLES[sys.argv[1]](settings, listener, stop)
+    ROLES[sys.argv[1]](Given(settings, listener, given["serve"], stop))
 
 
 def _end_with_parent() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import sys
@@ -40,7 +41,7 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
         found = f"cannot listen on {host}:{port}: {reason}"
         raise CannotStart(f"{found}; choose another with --port (0 takes a free one)") from None
 
@@ -126,7 +127,8 @@ class Supervisor:
             start_new_session=True,  # Ctrl-C reaches the supervisor alone, which drains in order
         )
         assert child.stdin is not None
-        child.stdin.write(json.dumps({"settings": self._settings.encoded(), "listener": listener}).encode() + b"\n")
+        given = {"settings": self._settings.encoded(), "listener": listener, "serve": "serve" in self._roles}
+        child.stdin.write(json.dumps(given).encode() + b"\n")
         return child
 
     async def _drain(self, role: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from funnels.definition import Definitions
 from sql.loader import load
@@ -25,5 +26,5 @@ def models(definitions: Definitions) -> tuple[Model, ...]:
 
 
 def _path(name: str) -> str:
-    """The JSON path of a property: ``$."invite_id"``; a dot or a quote in the name is part of the name."""
-    return f"$.{json.dumps(name, ensure_ascii=False)}"
+    """The JSON path of a property: ``$.invite_id``; a dot or a space in the name is part of the name, ``$."invite id"``."""
+    return f"$.{name}" if re.fullmatch(r"\w+", name, re.ASCII) else f"$.{json.dumps(name, ensure_ascii=False)}"

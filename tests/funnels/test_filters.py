@@ -63,7 +63,7 @@ def run(filters: Sequence[Sequence[Filter]], rows: list[dict[str, object]], zone
     return [list(row.values()) for row in found.to_pylist()]
 
 
-@pytest.mark.parametrize("seed", range(300))
+@pytest.mark.parametrize("seed", range(8))
 def test_compiled_filters_agree_with_a_plain_reading(seed: int) -> None:
     random = Random(seed)
     written = [[random_filter(random) for _ in range(random.randint(1, 2))] for _ in range(40)]

@@ -40,10 +40,8 @@ def activated(user: str, day: float, medium: str | None = None) -> list[Row]:
 
 def world() -> list[Row]:
     """all: the whole path; payer: skips the PQL; early: a PQL before activation; late: pays after the window."""
-    rows = activated("all", 0, "cpc") + [
-        did("all", "Demo Requested", at(3)),
-        did("all", "Subscription Started", at(4)),
-    ]
+    rows = activated("all", 0, "cpc")
+    rows += [did("all", "Demo Requested", at(3)), did("all", "Subscription Started", at(4))]
     rows += [*activated("payer", 0), did("payer", "Subscription Started", at(9))]
     rows += [*activated("early", 1, "cpc"), did("early", "Demo Requested", at(1.5))]
     rows += [did("late", "Signed Up", at(8)), did("late", "Subscription Started", at(98) + SECOND)]

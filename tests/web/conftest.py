@@ -16,12 +16,15 @@ from typing import cast
 import httpx
 import pytest
 
+from api.folder import DataFolder
+from api.store import Project, open_store
 from ingest.demo import Size, deliver, plan
 from tests.web.browser import Browser, Page, browser, missing
 
 JCURVE = [sys.executable, "-m", "api.cli"]
 PICTURE = os.environ.get("JCURVE_SCREENSHOT") == "1"
 SIZE = Size() if PICTURE else Size(people=160, accounts=30, days=75)
+PROJECTS = ("default", "quiet", "unbuilt")
 READY = 60.0  # seconds
 
 
@@ -30,7 +33,6 @@ class Server:
     """A running `jcurve up`. `keys`: project -> its read key."""
 
     base: str
-    data: Path
     keys: dict[str, str]
     write_keys: dict[str, str]
 
@@ -52,13 +54,6 @@ class Server:
         while (found := self.outcomes(project)) < events:
             assert time.monotonic() < deadline, f"only {found} of {events} events of {project} reached the lake"
             time.sleep(0.2)
-
-
-def jcurve(*arguments: str, data: Path) -> str:
-    command = [*JCURVE, *arguments, "--data", str(data)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, f"jcurve {' '.join(arguments)}: {done.stderr}"
-    return done.stdout.strip()
 
 
 @contextmanager
@@ -87,20 +82,24 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def server(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data = tmp_path_factory.mktemp("dashboard")
-    projects = ("default", "quiet", "unbuilt")
+    reading, writing = make_keys(data)
     with running(data) as base:
-        for name in projects[1:]:
-            jcurve("projects", "create", name, data=data)
-        reading, writing = (
-            {p: jcurve("keys", "create", kind, "--project", p, data=data) for p in projects} for kind in ("read", "write")
-        )
-        time.sleep(2)  # the server looks at the keys' file once a second
-        server = Server(base, data, reading, writing)
+        server = Server(base, reading, writing)
         send_company(server)
         server.send("unbuilt", b'{"batch": [{"type": "track", "userId": "u1", "event": "Signed Up"}]}')
         server.wait_for_outcomes("unbuilt", 1)
-        jcurve("build", data=data)
+        subprocess.run([*JCURVE, "build", "--data", str(data)], check=True, stdout=subprocess.DEVNULL, timeout=300)
         yield server
+
+
+def make_keys(data: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """A read and a write key of each project."""
+    now = datetime.now(UTC)
+    with open_store(f"sqlite:///{data / 'store.sqlite'}", DataFolder(data), now) as store:
+        for name in PROJECTS[1:]:
+            store.create_project(Project(name), now)
+        reading = {name: store.create_key(name, "read", "default", now) for name in PROJECTS}
+        return reading, {name: store.create_key(name, "write", "default", now) for name in PROJECTS}
 
 
 def send_company(server: Server) -> None:
