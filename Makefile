@@ -1,6 +1,6 @@
 # jcurve: the commands a person types. `make` alone prints this list.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check bench oracle faults sdks spark screenshots lock clean
+.PHONY: help setup demo serve test check bench oracle faults sdks spark screenshots readme lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -37,10 +37,10 @@ bench: setup ## Measure, as ratios against named baselines in the same run (ARGS
 	$(BIN)/python -m tests.bench $(ARGS)
 
 oracle: setup ## A million random streams through the matcher and the brute force
-	JCURVE_ORACLE_STREAMS=1000000 $(BIN)/python -m pytest tests/funnels/test_differential.py $(ARGS)
+	JCURVE_TEST_ORACLE_STREAMS=1000000 $(BIN)/python -m pytest tests/funnels/test_differential.py $(ARGS)
 
 faults: setup ## Kill the collector 50 times while an SDK sends; nothing acknowledged may be lost
-	JCURVE_KILLS=50 $(BIN)/python -m pytest tests/ingest/test_faults.py $(ARGS)
+	JCURVE_TEST_KILLS=50 $(BIN)/python -m pytest tests/ingest/test_faults.py $(ARGS)
 
 sdks: ## Install the JavaScript SDKs that the tests drive (needs Node and npm)
 	npm ci --no-audit --no-fund --prefix tests/e2e/sdks
@@ -50,7 +50,10 @@ spark: setup ## Install pyspark and its Delta connector, with which a test reads
 	mvn --quiet --batch-mode dependency:get -Dartifact=io.delta:delta-spark_4.1_2.13:4.2.0
 
 screenshots: setup sdks ## Make the README's screenshot again
-	JCURVE_SCREENSHOT=1 $(BIN)/python -m pytest tests/web $(ARGS)
+	JCURVE_TEST_SCREENSHOT=1 $(BIN)/python -m pytest tests/web $(ARGS)
+
+readme: setup ## Make the README's tables again from the code
+	$(BIN)/python -m tests.readme
 
 lock: ## Pin and hash the dependencies again (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

@@ -1,0 +1,41 @@
+"""Where everything meets: the command line, the processes, the query API, and the dashboard in ``web/``.
+
+    jcurve up (cli, up) -> roles: door, flush, work, serve -> door, app: the wiring -> ingest, transforms, funnels
+    browser -> door -> proxy -> serve: app -> handlers, auth, parameters -> routes/* -> formats -> answer
+
+Owns, in the data folder (``folder`` names everything in it)
+    store.sqlite     projects, and the hashes of their keys (``store``, ``migrations``)
+    keys.json        the hashes in force, replaced in one act after each change; collectors and the query API read only this
+    run/             locks of the roles, and the socket between the door and ``serve``
+    jcurve.toml      settings, where there are any
+
+Invariants
+    - Only ``settings`` reads the environment; only ``clock`` reads the time; only ``app`` and ``door`` wire.
+    - The door's process imports neither Arrow, DuckDB, numba nor FastAPI, and waits for none of the other processes.
+    - Each error answers as ``application/problem+json``; ``handlers`` is the one map from errors to statuses.
+    - A key belongs to one project; the project of an answer is the key's, never a parameter.
+    - An answer reads the tables of one manifest, and says which.
+
+Who may import it: nobody below; tests.
+
+Decisions
+    Context  One greedy query must not take the collector down, yet a newcomer wants one command and one port.
+    Choice   A supervisor that opens the port and starts a process per role; the door hands what is not an SDK's on.
+    Price    About 450 MB for the idle roles, and 2 ms for a question on its way through the door.
+
+    Context  A crashed door would refuse connections until it is back, and some SDKs drop what they could not send.
+    Choice   The supervisor keeps the listening socket open; connections wait in its queue until the next door takes them.
+    Price    While no door comes up, senders see a time-out instead of a refusal.
+
+    Context  Typer's signatures would repeat the settings table per command, and it imports half of its weight at each start.
+    Choice   click, with flags made from the table, and each command's file imported when it is called.
+    Price    A decorator of twenty lines (``commands/__init__``).
+
+    Context  FastAPI's pages at /docs load their scripts from another host, which an offline host cannot.
+    Choice   ``documentation`` writes the same description as one page of HTML; /openapi.json is there for tools.
+    Price    No "try it out" button.
+
+    Context  FastAPI declares parameters in signatures and stops at the first kind of fault.
+    Choice   Parameters are data (``parameters``): one list reads them, names all faults at once, and documents them.
+    Price    Routes take a plain request.
+"""

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from api.settings import Settings
+
+QUICK: Final = 4  # answers read in a moment that may be worked out at one time
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -54,8 +56,19 @@ def flush(settings: Settings, stop: threading.Event) -> None:
     from ingest.flush import Flush
     from ingest.ids import Index
 
+    if settings.store_url:
+        threading.Thread(target=_republish, args=(settings, stop), daemon=True).start()
     with Index(settings.folder.index) as index:
         Flush(settings.folder.log, lake_of(settings), index).run(stop)
+
+
+def _republish(settings: Settings, stop: threading.Event) -> None:
+    """Keys that another host made in the common store, for the collectors of this one."""
+    from api.clock import now
+    from api.store import open_store, republish
+
+    with open_store(settings.store_address, settings.folder, now()) as store:
+        republish(store, stop)
 
 
 def work(settings: Settings, stop: threading.Event) -> None:
@@ -102,6 +115,7 @@ def serve_app(settings: Settings) -> FastAPI:
         Projects(store),
         CurrentDefinitions(settings.definitions_folder),
         anyio.CapacityLimiter(settings.queries),
+        anyio.CapacityLimiter(QUICK),
     )
 
     @asynccontextmanager

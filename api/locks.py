@@ -18,7 +18,7 @@ class InUse(Exception):
 def claim(path: Path) -> int:
     """The descriptor of the lock, held until it and its copies in children are closed; raises ``InUse``.
 
-    A supervisor that was killed leaves children that drain and end by themselves: they are waited for, a living owner is not.
+    A supervisor that was killed leaves children that drain and end by themselves: these are waited for, a living one is not.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     deadline = time.monotonic() + _PATIENCE

@@ -51,6 +51,9 @@ class Asked:
         return {"manifest": self.manifest.number, "complete_until": self.manifest.complete_until}
 
 
+Work = Callable[[Asked], Answer]
+
+
 @dataclass(frozen=True)
 class Serving:
     settings: Settings
@@ -59,9 +62,10 @@ class Serving:
     projects: Callable[[str], Project]
     definitions: Callable[[], Definitions]
     limiter: anyio.CapacityLimiter
+    quick_limiter: anyio.CapacityLimiter  # for what is read in a moment, so that the status is there while queries run
 
     async def answer(
-        self, request: Request, parameters: Sequence[Parameter] | None, work: Callable[[Asked], Answer]
+        self, request: Request, parameters: Sequence[Parameter] | None, work: Work, *, quick: bool = False
     ) -> Response:
         """Authenticate, read the parameters, run ``work`` in a thread, and write its answer in the format asked for.
 
@@ -69,14 +73,14 @@ class Serving:
         """
         key = self.caller(request)
         formats.wanted(request)
-        answer = await self.in_thread(lambda: work(self._asked(key, request.query_params, parameters)))
+        answer = await anyio.to_thread.run_sync(
+            lambda: work(self._asked(key, request.query_params, parameters)),
+            limiter=self.quick_limiter if quick else self.limiter,
+        )
         return formats.respond(request, answer)
 
     def caller(self, request: Request) -> Key:
         return caller(request.headers.get("authorization"), self.keys)
-
-    async def in_thread(self, work: Callable[[], Answer]) -> Answer:
-        return await anyio.to_thread.run_sync(work, limiter=self.limiter, abandon_on_cancel=True)
 
     def _asked(self, key: Key, given: Mapping[str, str], parameters: Sequence[Parameter] | None) -> Asked:
         project = self.projects(key.project)

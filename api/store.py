@@ -11,8 +11,10 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import secrets
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +30,8 @@ from api import values
 from api.folder import DataFolder
 
 Kind = Literal["write", "read", "admin"]
+logger = logging.getLogger(__name__)
+
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 PREFIXES: Final[dict[Kind, str]] = {"write": "jw_", "read": "jr_", "admin": "ja_"}
 DEFAULT_PROJECT: Final = "default"
@@ -107,7 +111,7 @@ class Store:
 
     def __init__(self, engine: sa.Engine, folder: DataFolder) -> None:
         self._engine = engine
-        self._folder = folder
+        self.folder = folder
 
     def __enter__(self) -> Store:
         return self
@@ -147,7 +151,7 @@ class Store:
         self.project(project)
         key = PREFIXES[kind] + secrets.token_hex(16)
         row = {"project": project, "kind": kind, "source": source, "hash": digest(key), "hint": f"{key[:3]}..{key[-3:]}"}
-        with _locked(self._folder):
+        with _locked(self.folder):
             with self._engine.begin() as db:
                 db.execute(sa.insert(KEYS).values(**row, created=_naive(now)))
             self.publish()
@@ -157,7 +161,7 @@ class Store:
         """Revoke by the number that ``keys list`` shows, or by the key itself."""
         chosen = KEYS.c.id == int(key) if key.isdecimal() else KEYS.c.hash == digest(key)
         found = sa.and_(chosen, KEYS.c.project == project, KEYS.c.revoked.is_(None))
-        with _locked(self._folder):
+        with _locked(self.folder):
             with self._engine.begin() as db:
                 changed = db.execute(sa.update(KEYS).where(found).values(revoked=_naive(now))).rowcount
             self.publish()
@@ -170,7 +174,7 @@ class Store:
         with self._engine.connect() as db:
             rows = db.execute(sa.select(*columns).where(KEYS.c.revoked.is_(None)).order_by(KEYS.c.id)).mappings().all()
         content = json.dumps({"keys": [dict(row) for row in rows]}, indent=1).encode()
-        target = self._folder.keys
+        target = self.folder.keys
         if not target.is_file() or target.read_bytes() != content:
             _replace(target, content)
 
@@ -183,7 +187,10 @@ def open_store(url: str, folder: DataFolder, now: datetime) -> Store:
     from api.migrations import upgrade
 
     folder.create()
-    engine = sa.create_engine(url)
+    try:
+        engine = sa.create_engine(url)
+    except (sa.exc.ArgumentError, ImportError) as error:
+        raise StoreError(f"the store's URL cannot be used: {error}; is the database's driver installed?") from error
     store = Store(engine, folder)
     try:
         with _locked(folder):
@@ -195,6 +202,16 @@ def open_store(url: str, folder: DataFolder, now: datetime) -> Store:
         engine.dispose()
         raise StoreError(f"the store at {engine.url!r} cannot be used: {error}") from error
     return store
+
+
+def republish(store: Store, stop: threading.Event, every: float = 10.0) -> None:
+    """Until ``stop``, publish what other hosts changed; while the store is away, the keys published last stay in force."""
+    while not stop.wait(every):
+        try:
+            with _locked(store.folder):
+                store.publish()
+        except sa.exc.SQLAlchemyError as error:
+            logger.warning("the store does not answer; the keys published last stay in force: %s", error)
 
 
 def digest(key: str) -> str:

@@ -29,7 +29,9 @@ from api.up import CannotStart, Supervisor, listen
 from ingest.demo import Delivery, Size, deliver, plan, truth
 
 ROLES: Final = ("door", "flush", "work", "serve")
-_PATIENCE: Final = 120.0  # seconds without any progress
+STOPPED: Final = "it was stopped"
+_PATIENCE: Final = 120.0  # seconds for one step
+_DRAIN: Final = 20.0  # seconds for a server to end
 
 
 class DemoFailed(Exception):
@@ -71,7 +73,7 @@ def run(demo: Demo) -> bool:
     """
     with _listener(demo.settings) as listener:
         host, port = listener.getsockname()[:2]
-        stand = Stand(demo.settings, f"http://{host}:{port}", _make_keys(demo.settings))
+        stand = Stand(demo.settings, f"http://{host}:{port}", make_keys(demo.settings))
         return asyncio.run(_serve_and_show(demo, stand, listener))
 
 
@@ -90,6 +92,14 @@ async def _serve_and_show(demo: Demo, stand: Stand, listener: socket.socket) -> 
 
 
 def _show(demo: Demo, stand: Stand) -> bool:
+    try:
+        return _show_all(demo, stand)
+    except (NotTaken, httpx.TransportError) as fault:
+        stopped = stand.stopped.wait(_DRAIN)  # a server that was told to stop first closes its door, then ends
+        raise DemoFailed(STOPPED if stopped else f"the server does not answer: {fault}") from None
+
+
+def _show_all(demo: Demo, stand: Stand) -> bool:
     page = demo.page
     with page.step("Making up a company"):
         company = plan(demo.size, demo.end)
@@ -120,10 +130,7 @@ def _send(stand: Stand, delivery: Delivery, page: Page) -> None:
             acknowledged += calls
             advance(acknowledged)
 
-        try:
-            send(stand.address, stand.keys["write"], delivery.batches, sent)
-        except NotTaken as fault:
-            raise DemoFailed("it was stopped" if stand.stopped.is_set() else str(fault)) from None
+        send(stand.address, stand.keys["write"], delivery.batches, sent)
 
 
 def _wait_for_the_lake(stand: Stand, delivery: Delivery, page: Page) -> None:
@@ -141,7 +148,7 @@ def _until(stand: Stand, done: Callable[[], bool]) -> None:
     deadline = time.monotonic() + _PATIENCE
     while not done():
         if stand.stopped.wait(0.1):
-            raise DemoFailed("it was stopped")
+            raise DemoFailed(STOPPED)
         if time.monotonic() > deadline:
             raise DemoFailed(f"the server did not come to it within {_PATIENCE:.0f} s; its messages stand above")
 
@@ -171,10 +178,11 @@ def _build(stand: Stand) -> None:
         if ended.error is not None:
             raise DemoFailed(f"the build failed: {ended.error}")
         return
-    raise DemoFailed("it was stopped")
+    raise DemoFailed(STOPPED)
 
 
-def _make_keys(settings: Settings) -> dict[str, str]:
+def make_keys(settings: Settings) -> dict[str, str]:
+    """A key of each kind; made before the server starts, so that its collectors know them at once."""
     with open_store(settings.store_address, settings.folder, now()) as store:
         return {kind: store.create_key(settings.project, kind, "demo", now()) for kind in KINDS}
 

@@ -14,7 +14,7 @@ def router(serving: Serving) -> APIRouter:
 
     @routes.get("/api/project", **documented("The project of the key, its time zone and currency"))
     async def project(request: Request) -> Response:
-        return await serving.answer(request, (), _project)
+        return await serving.answer(request, (), _project, quick=True)
 
     return routes
 

@@ -15,7 +15,7 @@ def router(serving: Serving) -> APIRouter:
 
     @routes.get("/api/status", **documented("Received events by outcome, lags, runs, disk"))
     async def status_(request: Request) -> Response:
-        return await serving.answer(request, (), answer)
+        return await serving.answer(request, (), answer, quick=True)
 
     def answer(asked: Asked) -> Answer:
         return status(serving.settings, serving.lake, asked.project.name, asked.now)

@@ -37,7 +37,7 @@ POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self' 'unsafe-eval'",
-        "style-src 'self' 'unsafe-inline'",
+        "style-src 'self'",
         "img-src 'self' data:",
         "font-src 'self'",
         "connect-src 'self'",

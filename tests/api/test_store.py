@@ -3,13 +3,14 @@
 import json
 import stat
 import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from api.folder import DataFolder
-from api.store import Project, Store, StoreError, Taken, UnknownName, digest, open_store
+from api.store import Project, Store, StoreError, Taken, UnknownName, digest, open_store, republish
 from ingest.keys import KeyFile
 from ingest.lake import PROJECT_NAME
 
@@ -119,3 +120,27 @@ def test_a_store_that_cannot_be_reached_says_so(tmp_path: Path) -> None:
     (tmp_path / "store.sqlite").write_bytes(b"this is no database, but it is long enough to be taken for one " * 9)
     with pytest.raises(StoreError, match="cannot be used"):
         opened(tmp_path)
+
+
+def test_a_key_made_on_another_host_reaches_this_ones_collectors(tmp_path: Path) -> None:
+    common = f"sqlite:///{tmp_path}/common.sqlite"
+    here, there = DataFolder(tmp_path / "here"), DataFolder(tmp_path / "there")
+    stop = threading.Event()
+    with open_store(common, here, NOW) as ours, open_store(common, there, NOW) as theirs:
+        thread = threading.Thread(target=republish, args=(ours, stop, 0.02))
+        thread.start()
+        key = theirs.create_key("default", "write", "a", NOW)
+        keys = KeyFile(here.keys, clock=iter(range(1_000_000)).__next__)
+        try:
+            deadline = time.monotonic() + 10
+            while keys(key) is None and time.monotonic() < deadline:
+                time.sleep(0.02)
+            assert keys(key) is not None
+        finally:
+            stop.set()
+            thread.join()
+
+
+def test_a_database_without_a_driver_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="is the database's driver installed"):
+        open_store("postgresql+nodriver://localhost/jcurve", DataFolder(tmp_path), NOW)

@@ -162,3 +162,26 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
         process.terminate()
         process.wait(20)
         eventually(lambda: not any(alive(pid) for pid in children.values()), "nothing is left")
+
+
+def test_idle_processes_stay_small(tmp_path: Path) -> None:
+    with up(tmp_path / "data") as running:
+        sizes = {role: memory(pid) for role, pid in running.children().items()} | {"up": memory(running.process.pid)}
+    assert sizes["door"] < 150e6, sizes
+    assert sum(sizes.values()) < 900e6, sizes
+
+
+def memory(pid: int) -> int:
+    """Its proportional share of memory (PSS) in bytes: pages shared with others count in part."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+def test_several_collectors_share_the_port_each_with_its_own_log(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write, read = key(data, "write"), key(data, "read")
+    with up(data, "--collectors", "2") as running:
+        for n in range(20):
+            assert running.post("/v1/track", {"event": "A", "userId": str(n)}, write).status_code == 200
+        eventually(in_lake(running, read, 20), "the lake has the events of both")
+        assert len([folder for folder in (data / "log").iterdir() if folder.is_dir()]) == 2

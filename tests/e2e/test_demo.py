@@ -85,10 +85,10 @@ def test_it_takes_a_free_port_serves_until_ctrl_c_and_makes_its_folder_anew(tmp_
     assert not (data / "lake").exists()
 
 
-def test_ctrl_c_while_it_works_ends_it_with_status_2(tmp_path: Path) -> None:
-    with _demo("--port", "0", "--data", str(tmp_path / "demo"), "--people", "20000") as process:
-        _read_until(process, "Making up a company")
-        time.sleep(0.2)
+def test_ctrl_c_while_it_sends_ends_it_with_status_2(tmp_path: Path) -> None:
+    with _demo("--port", "0", "--data", str(tmp_path / "demo"), "--people", "4000") as process:
+        _read_until(process, "Waiting for the server")
+        time.sleep(0.3)
         process.send_signal(signal.SIGINT)
         told = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 2

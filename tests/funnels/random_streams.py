@@ -20,9 +20,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def random_question(random: Random) -> Question:
     steps, span = random.choice([1, 2, 2, 3, 3, 4, 5]), random.choice([4, 8, 20, 50])
     window = random.choice([1, 2, span // 2, span, 3 * span])
-    start = random.choice([-1, 0, random.randint(0, span - 1)])
-    end = random.choice([start + 1, random.randint(start + 1, span + 1), span + 1])
-    as_of = random.choice([2 * span + window, span, random.randint(0, span)])
+    start = random.choice([-1, -1, 0, random.randint(0, span - 1)])
+    end = random.choice([start + 1, random.randint(start + 1, span + 1), span + 1, 3 * span])
+    as_of = random.choice([2 * span + window, span + window, span, random.randint(0, span)])
     withins = [None, *(random.choice([None, None, 1, 2, span // 3 + 1]) for _ in range(steps - 1))]
     return Question(tuple(withins), window, start, end, as_of)
 
@@ -37,12 +37,12 @@ def random_edges(question: Question, random: Random) -> list[int]:
 
 
 def random_events(question: Question, random: Random) -> list[Event]:
-    """Up to eight events; most match one step, some several, some none; often several at one instant."""
+    """Up to nine events; most match one step, some several, some none; often several at one instant."""
     steps, span = len(question.withins), random.choice([2, 5, 12, 60])
     origin = random.randint(-2, 3)
     events = []
-    for _ in range(random.choice([1, 2, 3, 4, 5, 6, 7, 8])):
-        bits = random.choices(range(steps), k=random.choice([0, 1, 1, 1, 2, 2, 3, 5]))
+    for _ in range(random.choice([1, 2, 3, 4, 5, 6, 7, 8, 9])):
+        bits = random.choices(range(steps), k=random.choice([0, 1, 1, 1, 1, 2, 2, 3, 5]))
         events.append(Event(origin + random.randrange(span), frozenset(bits)))
     return events
 

@@ -28,7 +28,8 @@ const commands = {
   goto: ({ url }, { page }) => page.goto(url, { waitUntil: "load" }).then(() => null),
   reload: (_, { page }) => page.reload({ waitUntil: "load" }).then(() => null),
   evaluate: ({ script }, { page }) => page.evaluate(script),
-  wait: ({ script }, { page }) => page.waitForFunction(script, { polling: 50 }).then(() => null),
+  // What throws now (the element is not there yet) may hold later: puppeteer alone would stop looking at the first throw.
+  wait: ({ script }, { page }) => page.waitForFunction(`(() => { try { return ${script}; } catch { return false; } })()`, { polling: 50 }).then(() => null),
   click: ({ selector }, { page }) => page.locator(selector).click().then(() => null),
   type: ({ selector, text }, { page }) => page.locator(selector).fill(text).then(() => null),
   press: ({ key }, { page }) => page.keyboard.press(key).then(() => null),

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, cast
 
 import pytest
@@ -28,7 +29,7 @@ def test_the_funnel_shows_the_api_s_counts_and_rates(signed_in: Page, server: Se
     steps = funnel(server, unit)["steps"]
     assert steps[0]["by_path"] > 0
     assert signed_in.texts(".funnel .total") == [f"{step['by_path']:,}" for step in steps]
-    assert signed_in.texts(".funnel .rate") == [f"{step['from_previous']:.1%}" for step in steps[1:]]
+    assert signed_in.texts(".funnel .rate") == [share(step["from_previous"]) for step in steps[1:]]
     rows = [row.split("|") for row in rows_of(signed_in, "table.steps")]
     assert [row[1:5] for row in rows] == [
         [f"{s['by_path']:,}", f"{s['reached']:,}", share(s["from_start"]), share(s["from_previous"])] for s in steps
@@ -112,4 +113,5 @@ def rows_of(page: Page, table: str) -> list[str]:
 
 
 def share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1%}"
+    """As the browser writes it: halves are rounded up, by the number's exact value."""
+    return "–" if value is None else f"{(Decimal(value) * 100).quantize(Decimal('0.1'), ROUND_HALF_UP)}%"

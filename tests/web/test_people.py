@@ -19,14 +19,14 @@ def test_a_stage_lists_who_reached_it_the_latest_first(signed_in: Page, server: 
         "[...document.querySelectorAll('.members a')].map((a) => decodeURIComponent(a.hash.slice(9)))"
     )
     assert links == [item["person"] for item in answer["items"]]
-    assert f"{len(answer['items'])} of {answer['total']}" in signed_in.text(".members ~ *, .scroll + .line")
+    assert f"{len(answer['items'])} of {answer['total']}" in signed_in.text(".more")
 
 
 def test_the_rest_of_a_list_comes_on_demand(signed_in: Page, server: Server) -> None:
     total = entered(server, "registered", "people")["total"]
     signed_in.open("#/people?stage=registered")
     signed_in.wait_for(f"50 of {total}")
-    signed_in.click(".line button:not([data-value])")
+    signed_in.click(".more button")
     signed_in.wait_for(f"{min(100, total)} of {total}")
 
 

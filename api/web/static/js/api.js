@@ -19,9 +19,10 @@ export const key = {
 /** A link such as `/#key=jr_…` (printed by `jcurve demo`) signs in; the key is taken out of the address bar and the history. */
 export function takeKeyFromAddress() {
   const found = /^#key=([^&/]+)/.exec(location.hash);
-  if (!found) return;
+  if (!found) return false;
   key.set(decodeURIComponent(found[1]));
   history.replaceState(null, "", location.pathname);
+  return true;
 }
 
 /** The JSON answer of `GET /api/{path}`; parameters that are null or empty are left out. Throws `ApiError`. */

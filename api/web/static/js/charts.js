@@ -1,5 +1,6 @@
 // Charts over time, as Vega-Lite specifications. The library (0.9 MB) is loaded when the first chart is drawn.
 import { el } from "./dom.js";
+import { failure } from "./states.js";
 
 let loading = null;
 const drawn = new Map(); // place -> {specification, view}
@@ -12,8 +13,19 @@ function library() {
   return loading;
 }
 
-/** Draw into `place`, and again whenever the colours change. `specify(colours)` gives the Vega-Lite specification. */
-export async function draw(place, specify) {
+/** Draw into `place` as soon as it has a width, and again when the colours change. `specify(colours)` gives the Vega-Lite specification. */
+export function chart(label, specify) {
+  const place = el("figure", { class: "chart", "aria-label": label });
+  const sized = new ResizeObserver(() => {
+    if (!place.clientWidth) return;
+    sized.disconnect();
+    draw(place, specify).catch((error) => place.replaceChildren(failure(error)));
+  });
+  sized.observe(place);
+  return place;
+}
+
+async function draw(place, specify) {
   const embed = await library();
   const specification = { $schema: "https://vega.github.io/schema/vega-lite/v6.json", background: null, width: "container", autosize: { type: "fit", contains: "padding" }, ...specify(colours()), config: look(colours()) };
   const { view } = await embed(place, specification, { actions: false, renderer: "svg", defaultStyle: false, tooltip: { disableDefaultStyle: true, theme: "custom" } });

@@ -10,7 +10,7 @@ const DAY = 86400000;
 
 /** `ask(path, parameters)` asks within the page's range; numbers that fail are told in their own tile. */
 export async function fillHeadlines(place, { ask, funnel, range, unit, signal }) {
-  place.replaceChildren(...Array.from({ length: 4 }, () => waiting("7.25rem")));
+  place.replaceChildren(...Array.from({ length: 4 }, () => waiting("8.375rem")));
   const before = await earlier(range, signal);
   const comparable = before !== null;
   const tiles = await Promise.all([

@@ -9,7 +9,7 @@ import { outcomes, runs, vitals } from "./vitals.js";
 
 const EVERY = 2000;
 
-export function ingestion({ signal, status, freshness }) {
+export function ingestion({ signal, status }) {
   const places = { vitals: el("section", { class: "tiles", "aria-label": "Vital signs" }), outcomes: el("div"), rejected: el("div"), runs: el("div") };
   const live = liveEvents();
   const settle = (work) => work.catch((error) => window.dispatchEvent(new CustomEvent("apifailure", { detail: error })));
@@ -26,7 +26,7 @@ export function ingestion({ signal, status, freshness }) {
   ]);
   settle(repeat(refresh, signal));
   return el("div", { class: "page" },
-    el("header", {}, el("div", {}, el("h1", {}, "Ingestion"), freshness)),
+    el("header", {}, el("div", {}, el("h1", {}, "Ingestion"), el("p", { class: "small" }, "What arrives, what is refused, and why"))),
     places.vitals,
     live.card,
     el("section", { class: "pair" }, card("Outcomes", "Every received event ends in exactly one", places.outcomes),

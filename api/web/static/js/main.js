@@ -8,13 +8,14 @@ import { people } from "./people.js";
 import { person } from "./person.js";
 import { address, start } from "./router.js";
 import { signIn, whatIsWrong } from "./signin.js";
-import { failure, waiting } from "./states.js";
+import { failure, settled, waiting } from "./states.js";
 
 const PAGES = [["overview", "Overview", overview], ["ingestion", "Ingestion", ingestion], ["people", "People", people]];
 const app = document.getElementById("app");
 let move = null; // set once the router runs
 
 takeKeyFromAddress();
+window.addEventListener("hashchange", () => { if (takeKeyFromAddress()) open(); });
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault(); // the fragment belongs to the router
   document.getElementById("content")?.focus();
@@ -55,6 +56,7 @@ function shell(project) {
       el("nav", { "aria-label": "Pages" }, el("ul", {}, PAGES.map(link))),
       el("div", { class: "tools" },
         el("p", { class: "project" }, el("b", { class: "clip" }, project.project), el("span", { class: "small faint" }, `${project.zone} · ${project.currency}`)),
+        el("a", { class: "small quiet docs", href: "/docs" }, "API documentation"),
         el("div", { class: "row" },
           el("button", { class: "button plain compact", type: "button", "aria-label": "Light or dark", title: "Light or dark", onclick: () => window.theme.toggle() }, icon("theme")),
           el("button", { class: "button plain compact", type: "button", "aria-label": "Leave: forget the key", title: "Leave: forget the key", onclick: leave }, icon("leave"))))),
@@ -76,17 +78,29 @@ async function show(place, signal) {
   document.title = `${label} · jcurve`;
   const root = document.getElementById("page");
   if (!root) return;
-  if (root.dataset.page !== label) root.replaceChildren(el("div", { class: "page" }, waiting("3rem"), waiting("7.25rem"), waiting("30rem")));
+  const stays = root.dataset.page === label && label !== "Person";
+  if (!stays) root.replaceChildren(el("div", { class: "page" }, waiting("3rem"), waiting("8.375rem"), waiting("40rem")));
   root.dataset.page = label;
   try {
     const status = await get("status", {}, { signal });
     const content = await page({ ...place, signal, status, freshness: freshness(status) });
-    if (!signal.aborted) root.replaceChildren(content);
+    if (stays) await settled(content); // the numbers on the page stay until the next ones are here
+    if (signal.aborted) return;
+    const focused = pressed();
+    root.replaceChildren(content);
+    if (focused) root.querySelector(focused)?.focus({ preventScroll: true });
+    else if (!stays) scrollTo(0, 0);
   } catch (error) {
     if (signal.aborted) return;
     root.replaceChildren();
     report(error);
   }
+}
+
+/** Which choice has the focus: a choice makes the page anew, and the keyboard shall stay where it was. */
+function pressed() {
+  const { dataset, parentElement } = document.activeElement;
+  return dataset.value ? `[aria-label="${parentElement.ariaLabel}"] [data-value="${dataset.value}"]` : null;
 }
 
 function freshness({ complete_until: mark, now }) {

@@ -1,7 +1,7 @@
 // The overview: headline numbers, the funnel for people and accounts, by channel, and the two series over time.
 import { get } from "./api.js";
 import { channelTable } from "./channels.js";
-import { chartNote, columnsOverTime, draw, lineOverTime } from "./charts.js";
+import { chart, chartNote, columnsOverTime, lineOverTime } from "./charts.js";
 import { choices } from "./choices.js";
 import { el } from "./dom.js";
 import { count, decimal, NONE } from "./format.js";
@@ -11,7 +11,7 @@ import { said } from "./metrics.js";
 import { rangeOf, rangePicker } from "./range.js";
 import { go } from "./router.js";
 import { emptyRange, gettingStarted, notBuilt } from "./start.js";
-import { failure, fillWith } from "./states.js";
+import { fillWith } from "./states.js";
 
 const FUNNEL = "funnels/plg";
 
@@ -55,10 +55,10 @@ function fillPage(places, { range, unit, signal, behind }) {
   const ask = once((path, more) => get(path, { from: range.from, to: range.to, ...more }, { signal }));
   const work = [
     fillHeadlines(places.headlines, { ask, funnel: FUNNEL, range, unit, signal }),
-    fillWith(places.funnel, "32rem", signal, async () => funnelParts(await ask(FUNNEL, { unit }), unit, behind)),
-    fillWith(places.channels, "18rem", signal, async () => channelParts(await ask(FUNNEL, { unit, by: "channel" }))),
-    fillWith(places.viral, "20rem", signal, async () => viral(await ask("metrics/viral-coefficient", { grain: range.grain, compare: "previous" }))),
-    fillWith(places.star, "20rem", signal, async () => northStar(await ask("metrics/north-star", { compare: "previous" }), places.starTitle)),
+    fillWith(places.funnel, "40rem", signal, async () => funnelParts(await ask(FUNNEL, { unit }), unit, behind)),
+    fillWith(places.channels, "26rem", signal, async () => channelParts(await ask(FUNNEL, { unit, by: "channel" }))),
+    fillWith(places.viral, "22rem", signal, async () => viral(await ask("metrics/viral-coefficient", { grain: range.grain, compare: "previous" }))),
+    fillWith(places.star, "22rem", signal, async () => northStar(await ask("metrics/north-star", { compare: "previous" }), places.starTitle)),
   ];
   for (const part of work) {
     part.catch((error) => { if (!signal.aborted) window.dispatchEvent(new CustomEvent("apifailure", { detail: error })); });
@@ -90,12 +90,9 @@ function northStar(answer, place) {
 
 function chartParts(answer, label, specify, facts) {
   if (!answer.series.some((point) => point.value !== null)) return el("p", { class: "body quiet" }, said(answer).reason || "No values in this range.");
-  const chart = el("figure", { class: "chart", "aria-label": label });
-  // The chart is drawn once it stands in the page, since it takes its width from there.
-  queueMicrotask(() => draw(chart, specify).catch((error) => chart.replaceChildren(failure(error))));
   return el("div", { class: "body" },
     el("dl", { class: "facts figures" }, facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))),
-    chart, el("p", { class: "small faint" }, chartNote(answer.series)));
+    chart(label, specify), el("p", { class: "small faint" }, chartNote(answer.series)));
 }
 
 /** The same question is asked once per page, though two places show its answer. */

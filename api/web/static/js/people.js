@@ -2,9 +2,10 @@
 import { get } from "./api.js";
 import { choices } from "./choices.js";
 import { el } from "./dom.js";
-import { count, moment, title } from "./format.js";
+import { moment, title } from "./format.js";
+import { moreRows } from "./listing.js";
 import { address, go } from "./router.js";
-import { failure, fillWith } from "./states.js";
+import { fillWith } from "./states.js";
 import { gettingStarted, notBuilt } from "./start.js";
 
 const PAGE = 50;
@@ -38,25 +39,12 @@ export function finder(text = "") {
 function stageList(answer, { stage, whose, list }) {
   if (!answer.items.length) return el("p", { class: "body quiet" }, `No ${whose} reached “${title(stage)}” yet.`);
   const body = el("tbody", {}, answer.items.map((item) => row(item, whose)));
-  const more = el("button", { class: "button", type: "button" }, "Show more");
-  let next = answer.next;
-  const shown = el("p", { class: "small quiet figures", role: "status" });
-  const tell = () => { shown.textContent = `${count(body.childElementCount)} of ${count(answer.total)}`; more.hidden = !next; };
-  more.addEventListener("click", async () => {
-    more.disabled = true;
-    try {
-      const page = await list(next);
-      next = page.next;
-      body.append(...page.items.map((item) => row(item, whose)));
-      tell();
-    } catch (error) { more.after(failure(error)); }
-    more.disabled = false;
-  });
-  tell();
   const heads = [whose === "people" ? "Person" : "Account", "Entered", "By event"];
-  return [el("div", { class: "scroll" }, el("table", { class: "members" },
-    el("thead", {}, el("tr", {}, heads.map((text) => el("th", { scope: "col" }, text)))), body)),
-    el("div", { class: "body line" }, shown, more)];
+  return [
+    el("div", { class: "scroll" }, el("table", { class: "members" },
+      el("thead", {}, el("tr", {}, heads.map((text) => el("th", { scope: "col" }, text)))), body)),
+    moreRows(body, answer.next, { row: (item) => row(item, whose), load: list, total: answer.total }),
+  ];
 }
 
 function row(item, whose) {

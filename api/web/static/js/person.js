@@ -1,14 +1,16 @@
 // One person: the ids and why they are one, traits, accounts, stages, and the events behind all of it.
 import { get } from "./api.js";
 import { el } from "./dom.js";
-import { count, moment, title } from "./format.js";
+import { moment, title } from "./format.js";
+import { moreRows } from "./listing.js";
 import { finder } from "./people.js";
 import { failure } from "./states.js";
 
 export async function person({ rest: [id], signal }) {
+  const ask = (cursor) => get(`people/${encodeURIComponent(id)}`, { cursor }, { signal });
   let found;
   try {
-    found = await get(`people/${encodeURIComponent(id)}`, {}, { signal });
+    found = await ask();
   } catch (error) {
     if (error.status !== 404) throw error;
     return el("div", { class: "page narrow" }, el("header", {}, el("h1", {}, "Nobody by that id"), finder(id)),
@@ -21,7 +23,7 @@ export async function person({ rest: [id], signal }) {
       card("Stages", stages(found.stages)),
       card("Ids", ids(found))),
     el("section", { class: "pair" }, card("Traits", traits(found.traits)), card("Accounts", accounts(found.accounts))),
-    card("Events", events(found.events)));
+    card("Events", events(found.events, async (cursor) => (await ask(cursor)).events)));
 }
 
 function card(heading, ...content) {
@@ -53,14 +55,21 @@ function accounts(list) {
   return el("ul", { class: "body ids" }, list.map((account) => el("li", { class: "mono" }, String(account.account ?? account))));
 }
 
-function events({ items }) {
+function events({ items, next }, load) {
   if (!items.length) return el("p", { class: "body quiet" }, "No events.");
-  return el("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": `Events, ${count(items.length)} shown` }, el("table", { class: "events" },
-    el("thead", {}, el("tr", {}, ["Time", "Event", "Properties"].map((text) => el("th", { scope: "col" }, text)))),
-    el("tbody", {}, items.map((event) => el("tr", {},
-      el("td", { class: "figures faint" }, moment(event.time)),
-      el("th", { scope: "row" }, el("span", { class: `chip kind kind-${event.kind}` }, event.kind), " ", event.event ?? ""),
-      el("td", { class: "mono small faint clip wide" }, written(event.properties)))))));
+  const body = el("tbody", {}, items.map(row));
+  return [
+    el("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Events" }, el("table", { class: "events" },
+      el("thead", {}, el("tr", {}, ["Time", "Event", "Properties"].map((text) => el("th", { scope: "col" }, text)))), body)),
+    moreRows(body, next, { row, load }),
+  ];
+}
+
+function row(event) {
+  return el("tr", {},
+    el("td", { class: "figures faint" }, moment(event.time)),
+    el("th", { scope: "row" }, el("span", { class: `chip kind kind-${event.kind}` }, event.kind), " ", event.event ?? ""),
+    el("td", { class: "mono small faint clip wide" }, written(event.properties)));
 }
 
 function written(properties) {

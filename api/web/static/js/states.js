@@ -31,4 +31,18 @@ export async function fillWith(place, height, signal, load) {
   }
 }
 
-export function command(text) { return el("code", { class: "chip mono" }, text); }
+/** When nothing in `node` waits any more, or the reader has waited long enough to be shown that something does. */
+export function settled(node, patience = 800) {
+  return new Promise((resolve) => {
+    const look = () => {
+      if (node.querySelector(".waiting, [aria-busy]")) return;
+      clearTimeout(timer);
+      seen.disconnect();
+      resolve();
+    };
+    const seen = new MutationObserver(look);
+    const timer = setTimeout(() => { seen.disconnect(); resolve(); }, patience);
+    seen.observe(node, { childList: true, subtree: true, attributes: true, attributeFilter: ["aria-busy"] });
+    look();
+  });
+}
