@@ -53,22 +53,27 @@ def lake_of(settings: Settings) -> Lake:
 
 def flush(settings: Settings, stop: threading.Event) -> None:
     """Sealed segments to the lake, until ``stop`` and all of them are there."""
+    from functools import partial
+
     from ingest.flush import Flush
     from ingest.ids import Index
+    from ingest.protocols import decode
 
+    decoder = partial(decode, max_event_bytes=settings.max_event)
     if settings.store_url:
         threading.Thread(target=_republish, args=(settings, stop), daemon=True).start()
     with Index(settings.folder.index) as index:
-        Flush(settings.folder.log, lake_of(settings), index).run(stop)
+        Flush(settings.folder.log, lake_of(settings), index, decoder=decoder).run(stop)
 
 
 def _republish(settings: Settings, stop: threading.Event) -> None:
     """Keys that another host made in the common store, for the collectors of this one."""
     from api.clock import now
-    from api.store import open_store, republish
+    from api.publishing import republish
+    from api.store import open_store
 
     with open_store(settings.store_address, settings.folder, now()) as store:
-        republish(store, stop)
+        republish(store.publish, settings.folder, stop)
 
 
 def work(settings: Settings, stop: threading.Event) -> None:

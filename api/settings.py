@@ -48,7 +48,7 @@ class Settings:
     max_event: Size = _setting(Size.of("32 KiB"), values.size, "Largest single event; a larger one is rejected and kept.")
     queue: Size = _setting(Size.of("64 MiB"), values.size, "Bytes that may wait for the disk before senders get 503.")
     segment_seconds: float = _setting(1.0, values.seconds, "Age at which a segment of the log is closed.")
-    segment_size: Size = _setting(Size.of("32 MiB"), values.size, "Size at which a segment of the log is closed.")
+    segment_size: Size = _setting(Size.of("16 MiB"), values.size, "Size at which a segment of the log is closed.")
     disk_reserve: Size = _setting(Size(0), values.size, "Free disk below which senders get 503; 0: 1 %, at most 64 MiB.")
     low_disk: Size = _setting(Size.of("1 GiB"), values.size, "Free disk below which the status warns (or 5 %, if more).")
     lake_url: str = _setting("", values.lake_url, "Folder or store (s3://...) of the lake; empty: in the data folder.")

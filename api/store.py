@@ -8,19 +8,12 @@ their callers, so that neither needs the store while it serves:
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import logging
-import os
 import secrets
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Final, Literal, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -28,10 +21,9 @@ import sqlalchemy as sa
 
 from api import values
 from api.folder import DataFolder
+from api.publishing import locked, replace_file
 
 Kind = Literal["write", "read", "admin"]
-logger = logging.getLogger(__name__)
-
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 PREFIXES: Final[dict[Kind, str]] = {"write": "jw_", "read": "jr_", "admin": "ja_"}
 DEFAULT_PROJECT: Final = "default"
@@ -151,7 +143,7 @@ class Store:
         self.project(project)
         key = PREFIXES[kind] + secrets.token_hex(16)
         row = {"project": project, "kind": kind, "source": source, "hash": digest(key), "hint": f"{key[:3]}..{key[-3:]}"}
-        with _locked(self.folder):
+        with locked(self.folder):
             with self._engine.begin() as db:
                 db.execute(sa.insert(KEYS).values(**row, created=_naive(now)))
             self.publish()
@@ -161,7 +153,7 @@ class Store:
         """Revoke by the number that ``keys list`` shows, or by the key itself."""
         chosen = KEYS.c.id == int(key) if key.isdecimal() else KEYS.c.hash == digest(key)
         found = sa.and_(chosen, KEYS.c.project == project, KEYS.c.revoked.is_(None))
-        with _locked(self.folder):
+        with locked(self.folder):
             with self._engine.begin() as db:
                 changed = db.execute(sa.update(KEYS).where(found).values(revoked=_naive(now))).rowcount
             self.publish()
@@ -176,7 +168,7 @@ class Store:
         content = json.dumps({"keys": [dict(row) for row in rows]}, indent=1).encode()
         target = self.folder.keys
         if not target.is_file() or target.read_bytes() != content:
-            _replace(target, content)
+            replace_file(target, content)
 
 
 def open_store(url: str, folder: DataFolder, now: datetime) -> Store:
@@ -193,7 +185,7 @@ def open_store(url: str, folder: DataFolder, now: datetime) -> Store:
         raise StoreError(f"the store's URL cannot be used: {error}; is the database's driver installed?") from error
     store = Store(engine, folder)
     try:
-        with _locked(folder):
+        with locked(folder):
             upgrade(engine)
             if not any(project.name == DEFAULT_PROJECT for project in store.projects()):
                 store.create_project(Project(DEFAULT_PROJECT), now)
@@ -204,16 +196,6 @@ def open_store(url: str, folder: DataFolder, now: datetime) -> Store:
     return store
 
 
-def republish(store: Store, stop: threading.Event, every: float = 10.0) -> None:
-    """Until ``stop``, publish what other hosts changed; while the store is away, the keys published last stay in force."""
-    while not stop.wait(every):
-        try:
-            with _locked(store.folder):
-                store.publish()
-        except sa.exc.SQLAlchemyError as error:
-            logger.warning("the store does not answer; the keys published last stay in force: %s", error)
-
-
 def digest(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -221,21 +203,3 @@ def digest(key: str) -> str:
 def _naive(now: datetime) -> datetime:
     """UTC without its mark, which SQLite does not keep."""
     return now.astimezone(UTC).replace(tzinfo=None, microsecond=0)
-
-
-@contextmanager
-def _locked(folder: DataFolder) -> Iterator[None]:
-    """One process at a time changes the schema or publishes, so that an older list never replaces a newer one."""
-    with (folder.run / "store.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _replace(target: Path, content: bytes) -> None:
-    beside = target.with_name(f"{target.name}.{os.getpid()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -12,9 +13,13 @@ from ingest import columns
 from ingest.columns import RejectedEvent
 from ingest.ids import HOUR, Claim, Tally
 from ingest.outcome import Outcome
-from ingest.protocols import decode
-from ingest.protocols.call import Call
+from ingest.protocols import Decoded
+from ingest.protocols.call import Call, Reject
 from ingest.record import Record
+
+Decoder = Callable[[Record, Callable[[int], str]], Decoded]
+
+logger = logging.getLogger(__name__)
 
 _SEGMENT_BITS = 24  # of log_offset; the rest is the segment's number
 
@@ -30,9 +35,9 @@ class Batch:
     rejected: list[RejectedEvent] = field(default_factory=list)
     tallies: Counter[Tally] = field(default_factory=Counter)
 
-    def add(self, record: Record, offset: int, mint: Callable[[int], str]) -> int:
-        """Decode ``record``, whose first event lies at ``offset``; returns how many events it had."""
-        calls, rejects = decode(record, mint)
+    def add(self, record: Record, offset: int, decoded: Decoded) -> int:
+        """Take what ``record`` held, whose first event lies at ``offset``; returns how many events it had."""
+        calls, rejects = decoded
         hour = record.received_at // HOUR
         self.calls += calls
         self.offsets += range(offset, offset + len(calls))
@@ -65,7 +70,7 @@ class Batch:
         return tables
 
 
-def batches(segments: Iterable[tuple[int, Iterable[tuple[int, Record]]]], log: str) -> list[Batch]:
+def batches(segments: Iterable[tuple[int, Iterable[tuple[int, Record]]]], log: str, decode: Decoder) -> list[Batch]:
     """Part the records of (number, records) segments by project. Decoding them again gives the same batches."""
     by_project: dict[str, Batch] = {}
     for number, records in segments:
@@ -74,8 +79,18 @@ def batches(segments: Iterable[tuple[int, Iterable[tuple[int, Record]]]], log: s
             batch = by_project.get(record.project)
             if batch is None:
                 batch = by_project[record.project] = Batch(record.project, record.received_at)
-            offset += batch.add(record, offset, _mint(log, offset))
+            offset += batch.add(record, offset, _decoded(decode, record, _mint(log, offset)))
     return list(by_project.values())
+
+
+def _decoded(decode: Decoder, record: Record, mint: Callable[[int], str]) -> Decoded:
+    """A decoder never raises; should one have a bug, its record is kept as a reject and does not hold up the log."""
+    try:
+        return decode(record, mint)
+    except Exception as error:
+        logger.exception("the decoder of %s failed; the request is kept in rejected", record.path)
+        detail = f"the decoder of {record.path} failed ({error!r}): report this, and replay the request after the fix"
+        return [], [Reject(Outcome.UNREADABLE, detail, None, record.body)]
 
 
 def _mint(log: str, offset: int) -> Callable[[int], str]:

@@ -25,10 +25,11 @@ from pathlib import Path
 from typing import Final
 
 from ingest import log_folder
-from ingest.batch import Batch, batches
+from ingest.batch import Batch, Decoder, batches
 from ingest.disk import free_bytes
 from ingest.ids import Index, InHand
 from ingest.lake import Lake
+from ingest.protocols import decode
 from ingest.record import Record, read_segment
 from ingest.segment_file import sync_folder
 
@@ -43,10 +44,19 @@ logger = logging.getLogger(__name__)
 class Flush:
     """``at`` is told the name of each step when it is done; tests crash there."""
 
-    def __init__(self, log_root: Path, lake: Lake, index: Index, *, at: Callable[[str], None] = lambda step: None) -> None:
+    def __init__(
+        self,
+        log_root: Path,
+        lake: Lake,
+        index: Index,
+        *,
+        decoder: Decoder = decode,
+        at: Callable[[str], None] = lambda step: None,
+    ) -> None:
         self._log_root = log_root
         self._lake = lake
         self._index = index
+        self._decoder = decoder
         self._at = at
         self._damaged: set[Path] = set()
 
@@ -109,7 +119,7 @@ class Flush:
             logger.error("%s: segments %d to %d are gone before they were flushed", folder, work.first, work.last)
             self._index.put_back()
             return 0
-        found = batches(((log_folder.number_of(path), self._records(path)) for path in paths), work.identity)
+        found = batches(((log_folder.number_of(path), self._records(path)) for path in paths), work.identity, self._decoder)
         with self._index.claim(work, min((batch.received_at for batch in found), default=0)) as claim:
             for batch in found:
                 batch.drop_copies(claim)

@@ -1,6 +1,7 @@
 """The status: the disk's warning comes well before the collector must refuse."""
 
 from collections import namedtuple
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ GIB = 1 << 30
 def test_the_disk_is_low_below_a_gigabyte_or_five_per_cent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, total: int, free: int, low: bool
 ) -> None:
-    monkeypatch.setattr(status.shutil, "disk_usage", lambda _: Usage(total, total - free, free))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(total, total - free, free))
     (tmp_path / "file").write_bytes(b"x" * 10_000)
     found = status.disk(tmp_path, GIB)
     assert (found["free_bytes"], found["low"]) == (free, low)
@@ -27,8 +28,6 @@ def test_the_disk_is_low_below_a_gigabyte_or_five_per_cent(
 
 
 def test_the_terminal_shows_warnings_in_words() -> None:
-    from datetime import UTC, datetime
-
     told = {
         "project": "default",
         "received": {"last_hour": 1200, "total": 5000},

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from api.folder import DataFolder
-from api.store import Project, Store, StoreError, Taken, UnknownName, digest, open_store, republish
+from api.publishing import republish
+from api.store import Project, Store, StoreError, Taken, UnknownName, digest, open_store
 from ingest.keys import KeyFile
 from ingest.lake import PROJECT_NAME
 
@@ -127,7 +128,7 @@ def test_a_key_made_on_another_host_reaches_this_ones_collectors(tmp_path: Path)
     here, there = DataFolder(tmp_path / "here"), DataFolder(tmp_path / "there")
     stop = threading.Event()
     with open_store(common, here, NOW) as ours, open_store(common, there, NOW) as theirs:
-        thread = threading.Thread(target=republish, args=(ours, stop, 0.02))
+        thread = threading.Thread(target=republish, args=(ours.publish, here, stop, 0.02))
         thread.start()
         key = theirs.create_key("default", "write", "a", NOW)
         keys = KeyFile(here.keys, clock=iter(range(1_000_000)).__next__)

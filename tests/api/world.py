@@ -108,3 +108,8 @@ def track(event: str, user: str, time: str, **properties: object) -> dict[str, A
     """A call whose id is ``<user> <event> <time>``."""
     own = {"event": event, "userId": user, "timestamp": time, "properties": properties}
     return {"type": "track", "messageId": f"{user} {event} {time}", **own}
+
+
+def registrations(count: int) -> list[dict[str, Any]]:
+    """People ``0``, ``1``, ... who sign up a second after the other."""
+    return [track("Signed Up", str(n), f"2026-02-01T00:00:{n:02d}Z") for n in range(count)]

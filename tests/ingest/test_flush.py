@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from ingest.event import EVENTS, REJECTED, actor_id
 from ingest.flush import Flush
 from ingest.ids import Index
 from ingest.lake import Lake
-from ingest.record import HEADER_BYTES, encode
+from ingest.protocols import Decoded, decode
+from ingest.record import HEADER_BYTES, Record, encode
 from ingest.segment_file import SegmentFile
 from ingest.wal import Log
 from tests.ingest.world import NOON, SECOND, add_segment, batch, event_ids, rows, track, write_log
@@ -240,3 +242,28 @@ def test_a_crash_after_any_step_changes_nothing_in_the_end(tmp_path: Path, step:
         "rejected:not_an_object": 1,
     }
     assert not any(log_folder.sealed_segments(path) for path in log_folder.folders(tmp_path / "log"))
+
+
+def test_a_decoder_with_a_bug_costs_no_event_and_does_not_hold_up_the_log(tmp_path: Path) -> None:
+    def broken(record: Record, mint: Callable[[int], str]) -> Decoded:
+        if b"poison" in record.body:
+            raise KeyError("surprise")
+        return decode(record, mint)
+
+    write_log(tmp_path / "log", [batch(track("poison")), batch(track("m1"))]).release()
+    lake = Lake(str(tmp_path / "lake"))
+    with Index(tmp_path / "index") as index:
+        assert Flush(tmp_path / "log", lake, index, decoder=broken).once() == 1
+    assert event_ids(lake) == ["m1"]
+    (rejected,) = rows(lake, "shop", "rejected")
+    assert rejected["reason"] == "unreadable" and b"poison" in bytes(str(rejected["raw"]), "utf-8")
+    assert "the decoder of /v1/batch failed (KeyError('surprise'))" in str(rejected["detail"])
+
+
+def test_the_size_limit_of_an_event_holds_inside_a_batch(tmp_path: Path) -> None:
+    write_log(tmp_path / "log", [batch(track("small"), track("big", properties={"text": "x" * 2_000}))]).release()
+    lake = Lake(str(tmp_path / "lake"))
+    with Index(tmp_path / "index") as index:
+        Flush(tmp_path / "log", lake, index, decoder=partial(decode, max_event_bytes=1_000)).once()
+    assert event_ids(lake) == ["small"]
+    assert [row["reason"] for row in rows(lake, "shop", "rejected")] == ["too_large"]

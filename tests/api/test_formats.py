@@ -1,0 +1,55 @@
+"""One answer in three formats."""
+
+import csv
+import io
+from pathlib import Path
+
+import pyarrow as pa
+
+from tests.api.world import World, registrations
+
+
+def test_csv_is_the_same_rows_flat_with_a_header(tmp_path: Path) -> None:
+    world = World.at(tmp_path)
+    world.send(*registrations(2))
+    world.build()
+    with world.client() as client:
+        people = client.get("/api/stages/registered/people", headers={"Accept": "text/csv"})
+        funnel = client.get("/api/funnels/plg?by=channel&format=csv")
+        metric = client.get("/api/metrics/viral-coefficient?format=csv")
+    assert people.headers["content-type"] == "text/csv; charset=utf-8"
+    assert people.text.splitlines() == [
+        "person,email,name,account,channel,entered,left,by",
+        "user:1,,,,direct,2026-02-01T00:00:01Z,,1 Signed Up 2026-02-01T00:00:01Z",
+        "user:0,,,,direct,2026-02-01T00:00:00Z,,0 Signed Up 2026-02-01T00:00:00Z",
+    ]
+    rows = list(csv.DictReader(io.StringIO(funnel.text)))
+    assert [(row["group"], row["step"], row["stage"], row["reached"]) for row in rows] == [
+        (group, str(step), stage, "2" if step == 1 else "0")
+        for group in ("", "direct")
+        for step, stage in enumerate(("registered", "activated", "pql", "paid"), 1)
+    ]
+    assert (
+        metric.text.splitlines()[0]
+        == "part,start,group,value,numerator,denominator,interval_low,interval_high,reason,complete"
+    )
+
+
+def test_arrow_is_the_same_rows_as_a_stream(tmp_path: Path) -> None:
+    world = World.at(tmp_path)
+    world.send(*registrations(2))
+    world.build()
+    with world.client() as client:
+        answer = client.get("/api/stages/registered/people", headers={"Accept": "application/vnd.apache.arrow.stream"})
+    table = pa.ipc.open_stream(answer.content).read_all()
+    assert table["person"].to_pylist() == ["user:1", "user:0"]
+    assert table.schema.field("entered").type == pa.timestamp("us", tz="UTC")
+
+
+def test_an_unchanged_answer_is_not_sent_twice(tmp_path: Path) -> None:
+    world = World.at(tmp_path)
+    world.build()
+    with world.client() as client:
+        first = client.get("/api/funnels")
+        second = client.get("/api/funnels", headers={"If-None-Match": first.headers["etag"]})
+    assert (first.status_code, second.status_code, second.content) == (200, 304, b"")
