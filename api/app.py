@@ -135,6 +135,6 @@ def serve_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     app.add_api_route("/api/ready", lambda: {"status": "ready"}, tags=["status"], summary="Does the query API answer?")
     app.add_api_route("/openapi.json", lambda: JSONResponse(describe(app)), include_in_schema=False)
-    app.add_api_route("/docs", lambda: HTMLResponse(page(describe(app))), include_in_schema=False)
-    app.router.routes += web.routes(settings.folder.root / "cache")
+    app.add_api_route("/docs", lambda: HTMLResponse(page(describe(app)), headers=web.HEADERS), include_in_schema=False)
+    app.router.routes += web.routes(settings.folder.cache)
     return app

@@ -52,6 +52,11 @@ class DataFolder:
         return self.root / "run"
 
     @property
+    def cache(self) -> Path:
+        """What can be made again."""
+        return self.root / "cache"
+
+    @property
     def socket(self) -> Path:
         """Where ``serve`` listens for the door; a deep folder's socket lies in the temporary one, as the name of a socket
         may have 107 bytes only."""

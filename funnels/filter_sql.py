@@ -113,7 +113,7 @@ class _Compiler:
             return f"coalesce({operand.text} {sign} {self.parameters.add(value)}, false)"
         given = self.parameters.add(value)
         double = f"{operand.number} {sign} cast({given} as double)"
-        if isinstance(value, int) and -(2**63) <= value < 2**64:
+        if isinstance(value, int):
             return f"coalesce({operand.whole} {sign} cast({given} as hugeint), {double}, false)"
         return f"coalesce({double}, false)"
 

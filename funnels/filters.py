@@ -172,19 +172,32 @@ def _read_value(op: str, found: Mapping[str, object], path: str, faults: Faults)
 
 
 def _read_scalar(found: object, path: str, faults: Faults) -> Scalar:
-    if isinstance(found, float) and not math.isfinite(found):
-        found = None
-    if isinstance(found, str | int | float):
-        return found
+    scalar = found if isinstance(found, str | bool) else _read_number(found)
+    if scalar is not None:
+        return scalar
     hint = "; ask for nulls with is_not_set" if found is None else ""
     faults.add(path, found, ["a text", "a number", "true", "false"], f"write one text, number, true or false{hint}")
     return ""
 
 
+def _read_number(found: object) -> int | float | None:
+    """A finite number; an integer of more than 64 bits is the nearest double, as in the JSON it is compared with."""
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return None
+    if isinstance(found, int) and -(2**63) <= found < 2**64:
+        return found
+    try:
+        return float(found) if math.isfinite(found) else None
+    except OverflowError:
+        return None
+
+
 def _read_ordered(op: str, found: object, path: str, faults: Faults) -> Scalar:
-    date = isinstance(found, str) and read_moment(found, ZoneInfo("UTC")) is not None
-    if date or (isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)):
-        return found  # type: ignore[return-value]
+    if isinstance(found, str) and read_moment(found, ZoneInfo("UTC")) is not None:
+        return found
+    number = _read_number(found)
+    if number is not None:
+        return number
     faults.add(path, found, ["a number", "an ISO date such as 2026-01-31"], f"{op} compares numbers, or ISO dates")
     return 0
 

@@ -159,7 +159,8 @@ def find_runs(masks: Ints, first: int, last: int, steps: int, board: Board) -> N
 def advance(t: int, fresh: bool, level: int, rules: Rules, board: Board) -> int:
     """Lengthen the chains by the runs of one instant; returns the highest step reached at it (as a count).
 
-    Starts are taken from the highest down, so that nothing served here is lengthened here a second time.
+    Starts are taken from the highest down, so that nothing served here is lengthened here a second time, and so that
+    what is written last, from the shortest chains, has the latest entries.
     """
     run, at, entry = board.steps[RUN], board.steps[AT], board.steps[ENTRY]
     best = 0
@@ -168,7 +169,7 @@ def advance(t: int, fresh: bool, level: int, rules: Rules, board: Board) -> int:
             best = max(best, run[a])
             for b in range(a, run[a]):
                 at[b] = t
-                entry[b] = max(entry[b], entry[a - 1])
+                entry[b] = entry[a - 1]
     if fresh:
         best = max(best, run[0])
         for b in range(run[0]):
@@ -290,7 +291,7 @@ def tally_buckets(times: Ints, masks: Ints, lo: int, hi: int, rules: Rules, boar
         while edges[k + 1] <= times[i]:
             k += 1
         end = min(rules.end, edges[k + 1])
-        level, _ = reach(times, masks, instant, hi, max(rules.start, edges[k]), end, rules, board)
+        level, _ = reach(times, masks, instant, hi, times[i], end, rules, board)
         trend[k, ENTRANTS] += 1
         if level == steps:
             trend[k, CONVERTED] += 1

@@ -33,6 +33,7 @@ def parse(body: object, zone: str = "UTC") -> Funnel:
     """Read a request; ``zone`` is the project's, for requests that name none. Raises ``BadRequest`` with every fault."""
     if not isinstance(body, Mapping):
         raise BadRequest([Fault("", body, ("an object",), "write an object with steps, from, to and window")])
+    _check_text(body)
     faults = Faults()
     faults.unknown_keys(body, (*_OWN, *FIXED), "")
     _refuse_absent(body, {**FIXED, "preset": (None,)}, "", faults)
@@ -48,6 +49,15 @@ def parse(body: object, zone: str = "UTC") -> Funnel:
     faults.raise_any()
     assert start is not None and end is not None and window is not None and unit is not None
     return Funnel(steps, start, end, window, place, unit, where, trend, as_of)
+
+
+def _check_text(body: Mapping[str, object]) -> None:
+    """JSON can write half a character (a lone surrogate), which nothing that follows can store or send."""
+    try:
+        json.dumps(body, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        half = error.object[error.start : error.end].encode("ascii", "backslashreplace").decode()
+        raise BadRequest([Fault("", half, ("Unicode text",), f"the request holds half a character, {half}")]) from None
 
 
 def _refuse_absent(found: Mapping[str, object], fixed: Mapping[str, tuple[object, ...]], path: str, faults: Faults) -> None:

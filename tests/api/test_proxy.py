@@ -68,11 +68,9 @@ async def asked(proxy: Proxy, method: str, path: str, **more: Any) -> httpx.Resp
 
 def test_a_request_arrives_as_it_was_and_the_answer_comes_back_as_it_is(tmp_path: Path) -> None:
     with listening(tmp_path / "s", Behind()):
-        given = {
-            "content": b"x" * 3_000_000,
-            "headers": {"Authorization": "Bearer a", "Proxy-Authorization": "b", "TE": "c"},
-        }
-        answer = asyncio.run(asked(Proxy(tmp_path / "s"), "POST", "/a%2Fb?c=%20d&e", **given))
+        headers = {"Authorization": "Bearer a", "Proxy-Authorization": "b", "TE": "c"}
+        question = asked(Proxy(tmp_path / "s"), "POST", "/a%2Fb?c=%20d&e", content=b"x" * 3_000_000, headers=headers)
+        answer = asyncio.run(question)
     assert answer.status_code == 207
     assert answer.text == "POST /a%2Fb?c=%20d&e 3000000\nxxxxxxxxxx"
     assert answer.headers.get_list("set-cookie") == ["a=1", "b=2"]

@@ -17,13 +17,10 @@ import uvloop
 
 @dataclass(frozen=True)
 class Load:
-    requests: int
+    requests: int  # answered in ``seconds``
     seconds: float
     busy: float  # share of one core that the senders took
-
-    @property
-    def rate(self) -> float:
-        return self.requests / self.seconds
+    total: int  # answered in all, warming up included
 
 
 class WrongAnswer(Exception):
@@ -79,4 +76,4 @@ async def _load(port: int, text: bytes, seconds: float, connections: int) -> Loa
         sender.transport.close()
     if wrong := next((s.wrong for s in senders if s.wrong), None):
         raise WrongAnswer(wrong[:200].decode("utf-8", "replace"))
-    return Load(answered, passed, busy)
+    return Load(answered, passed, busy, sum(s.answers for s in senders))

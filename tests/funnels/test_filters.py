@@ -72,7 +72,9 @@ def test_compiled_filters_agree_with_a_plain_reading(seed: int) -> None:
     filters = [one for one, _ in parsed]
     values = [{key: random_json(random) for key in random.sample(["a", "b", "a/b", "~"], 3)} for _ in range(150)]
     rows = [
-        call(f"{number:04}", DAY, user="u", traits=value, country=random.choice(["DE", "5", None]), bot=random.random() < 0.5)
+        call(
+            f"{number:04}", DAY, user="u", traits=value, country=random.choice(["DE", "5", None]), bot=random.random() < 0.5
+        )
         for number, value in enumerate(values)
     ]
     for found, row, value in zip(run(filters, rows), rows, values, strict=True):
@@ -94,6 +96,8 @@ def check(item: dict[str, object], value: object, zone: str = "UTC") -> bool:
         ("eq", "5", 5, False),
         ("eq", True, 1, False),
         ("eq", 2**53 + 1, 2**53, False),
+        ("eq", 10**50, 10**50, True),
+        ("eq", "a\x00b", "a\x00b", True),
         ("ne", 5, "missing", True),
         ("ne", 5, None, True),
         ("not_in", [1, 2], "missing", True),
@@ -158,19 +162,41 @@ def test_an_actor_id_is_compared_as_text() -> None:
         ({"a": 1}, "where: write a list of conditions"),
         ([5], 'where[0]: write {"property": ..., "op": ..., "value": ...}'),
         ([{"property": "contry", "op": "eq", "value": 1}], "where[0].property: no such property; did you mean 'country'?"),
-        ([{"property": "plan", "op": "eq", "value": 1}], "where[0].property: no such property; did you mean 'properties.plan'?"),
+        (
+            [{"property": "plan", "op": "eq", "value": 1}],
+            "where[0].property: no such property; did you mean 'properties.plan'?",
+        ),
         ([{"property": "properties.", "op": "eq", "value": 1}], "where[0].property: a name is missing beside a dot"),
-        ([{"property": "person.plan", "op": "eq", "value": 1}], "where[0].property: values at the time of the event are not kept; ask for person_now.<name>"),  # fmt: skip
+        (
+            [{"property": "person.plan", "op": "eq", "value": 1}],
+            "where[0].property: values at the time of the event are not kept; ask for person_now.<name>",
+        ),  # fmt: skip
         ([{"property": "country", "op": "equals", "value": 1}], "where[0].op: no such operator"),
-        ([{"property": "country", "op": "eq"}], "where[0].value: write one text, number, true or false; ask for nulls with is_not_set"),  # fmt: skip
-        ([{"property": "country", "op": "eq", "value": float("nan")}], "where[0].value: write one text, number, true or false; ask for nulls with is_not_set"),  # fmt: skip
+        (
+            [{"property": "country", "op": "eq"}],
+            "where[0].value: write one text, number, true or false; ask for nulls with is_not_set",
+        ),  # fmt: skip
+        (
+            [{"property": "country", "op": "eq", "value": float("nan")}],
+            "where[0].value: write one text, number, true or false; ask for nulls with is_not_set",
+        ),  # fmt: skip
+        ([{"property": "country", "op": "eq", "value": 10**400}], "where[0].value: write one text, number, true or false"),
         ([{"property": "country", "op": "in", "value": "DE"}], "where[0].value: in takes a list"),
         ([{"property": "country", "op": "gt", "value": "DE"}], "where[0].value: gt compares numbers, or ISO dates"),
         ([{"property": "country", "op": "is_set", "value": 1}], "where[0].value: is_set takes no value"),
-        ([{"property": "country", "op": "matches", "value": "(?=a)"}], "where[0].value: not a pattern: invalid perl operator: (?="),
+        (
+            [{"property": "country", "op": "matches", "value": "(?=a)"}],
+            "where[0].value: not a pattern: invalid perl operator: (?=",
+        ),
         ([{"any": []}], "where[0].any: any of nothing is never true"),
-        ([{"all": [{"any": [{"property": "country", "op": "eq", "value": []}]}]}], "where[0].all[0].any[0].value: write one text, number, true or false"),  # fmt: skip
-        ([{"property": "country", "op": "eq", "value": 1, "valeu": 2}], "where[0].valeu: unknown key; did you mean 'value'?"),
+        (
+            [{"all": [{"any": [{"property": "country", "op": "eq", "value": []}]}]}],
+            "where[0].all[0].any[0].value: write one text, number, true or false",
+        ),  # fmt: skip
+        (
+            [{"property": "country", "op": "eq", "value": 1, "valeu": 2}],
+            "where[0].valeu: unknown key; did you mean 'value'?",
+        ),
     ],
 )
 def test_a_wrong_filter_is_told_where_and_why(found: object, fault: str) -> None:

@@ -99,7 +99,12 @@ def test_a_definition_asked_again_is_the_same_funnel() -> None:
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:
     assert faults(
-        steps=[{"evnt": "Signed Up"}, {"event": "Paid", "within": "7 days", "lable": "x"}, {"event": "A", "any_of": ["B"]}, 5],
+        steps=[
+            {"evnt": "Signed Up"},
+            {"event": "Paid", "within": "7 days", "lable": "x"},
+            {"event": "A", "any_of": ["B"]},
+            5,
+        ],
         windw="1d",
         window="367d",
         to="01.02.2026",
@@ -134,7 +139,11 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         ({"steps": [{"any_of": []}]}, "steps[0].any_of", "write a list of names, or of objects with event and where"),
         ({"steps": [{"any_of": ["A", 5]}]}, "steps[0].any_of[1].event", "name an event, or * for any"),
         ({"steps": [{"event": "A", "label": 5}]}, "steps[0].label", "label is a text"),
-        ({"steps": [{"event": "A", "within": "1d"}]}, "steps[0].within", "within is the time since the step before; the first has none"),  # fmt: skip
+        (
+            {"steps": [{"event": "A", "within": "1d"}]},
+            "steps[0].within",
+            "within is the time since the step before; the first has none",
+        ),  # fmt: skip
         ({"window": None}, "window", "window must be a duration of at most 366d, written as 90s 30m 12h 14d 2w"),
         ({"window": "0d"}, "window", "window must be a duration of at most 366d, written as 90s 30m 12h 14d 2w"),
         ({"window": "999999999w"}, "window", "window must be a duration of at most 366d, written as 90s 30m 12h 14d 2w"),
@@ -179,6 +188,10 @@ def test_so_is_an_option_of_a_step(option: str) -> None:
 def test_a_body_that_is_no_object_is_refused(body: object) -> None:
     with pytest.raises(BadRequest, match="write an object with steps, from, to and window"):
         parse(body)
+
+
+def test_half_a_character_is_refused() -> None:
+    assert faults(steps=[{"event": "\ud800"}]) == {"": "the request holds half a character, \\ud800"}
 
 
 def test_faults_can_be_written_as_json() -> None:

@@ -161,7 +161,9 @@ def test_a_name_that_never_occurred_gives_zeros_and_the_nearest_names(tmp_path: 
 
 
 def test_an_as_of_beyond_the_data_is_brought_back_with_a_warning(tmp_path: Path) -> None:
-    found = ask(tmp_path, [did("ann", "Signed Up", DAY)], until=DAY + DAYS, as_of="2026-03-01", steps=[{"event": "Signed Up"}])
+    found = ask(
+        tmp_path, [did("ann", "Signed Up", DAY)], until=DAY + DAYS, as_of="2026-03-01", steps=[{"event": "Signed Up"}]
+    )
     assert found["as_of"] == "2026-01-06T00:00:00Z"
     assert found["warnings"] == [
         "as_of 2026-03-01T00:00:00Z is later than the data is complete: brought back to 2026-01-06T00:00:00Z"

@@ -22,6 +22,8 @@ from ingest.demo import Size, deliver, plan
 from tests.web.browser import Browser, Page, browser, missing
 
 JCURVE = [sys.executable, "-m", "api.cli"]
+# The tests' own variables are no settings of the server, which refuses those that it does not know.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("JCURVE_")}
 PICTURE = os.environ.get("JCURVE_SCREENSHOT") == "1"
 SIZE = Size() if PICTURE else Size(people=160, accounts=30, days=75)
 PROJECTS = ("default", "quiet", "unbuilt")
@@ -60,7 +62,7 @@ class Server:
 def running(data: Path) -> Iterator[str]:
     """`jcurve up` on a free port, with no builds but those that a test asks for; gives its address."""
     command = [*JCURVE, "up", "--data", str(data), "--port", "0", "--hourly-build", "off", "--nightly-build", "off"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
         assert process.stdout
         try:
             line = process.stdout.readline()
@@ -88,7 +90,9 @@ def server(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
         send_company(server)
         server.send("unbuilt", b'{"batch": [{"type": "track", "userId": "u1", "event": "Signed Up"}]}')
         server.wait_for_outcomes("unbuilt", 1)
-        subprocess.run([*JCURVE, "build", "--data", str(data)], check=True, stdout=subprocess.DEVNULL, timeout=300)
+        subprocess.run(
+            [*JCURVE, "build", "--data", str(data)], check=True, stdout=subprocess.DEVNULL, env=ENVIRONMENT, timeout=300
+        )
         yield server
 
 

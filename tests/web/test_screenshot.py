@@ -14,7 +14,7 @@ MOST = 300_000  # bytes
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_overview_makes_a_picture(chromium: Browser, server: Server, tmp_path: Path, scheme: str) -> None:
-    page = chromium.page(server.base, (1280, 1250), scheme)
+    page = chromium.page(server.base, (1280, 978), scheme, scale=1.5)
     page.open(f"#key={server.keys['default']}")
     page.wait_for("From sign-up to paid")
     page.settle()

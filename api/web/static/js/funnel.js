@@ -39,7 +39,7 @@ function foot(step, start, last) {
 }
 
 function fact(name, value, more = "") {
-  return el("div", {}, el("dt", {}, name), el("dd", {}, el("b", {}, value), more && el("span", { class: "faint" }, ` ${more}`)));
+  return el("div", {}, el("dt", {}, name), el("dd", {}, el("b", {}, value), more && [" ", el("span", { class: "faint" }, more)]));
 }
 
 /** The same numbers as a table: what the picture cannot say, and what a screen reader reads. */
