@@ -89,7 +89,8 @@ def work(settings: Settings, stop: threading.Event) -> None:
     with open_store(settings.store_address, settings.folder, now()) as store:
 
         def projects() -> list[str]:
-            return [project.name for project in store.projects()]
+            """Those that have anything to build; the others keep saying that no event has come."""
+            return [project.name for project in store.projects() if lake.version(project.name, "events") is not None]
 
         schedule.work(settings.folder.work, projects, jobs, stop=stop, clock=now)
 

@@ -16,6 +16,8 @@ Why one pair per step is enough, without queues (proved by crossing, and held to
 What a widening must mind: both hold for chains that differ in nothing but times. A rule that ties a chain to its own past
 (held values, exclusions, optional steps) needs the argument again.
 
+One file, however long: numba's cache of a function notices changes of that function's own file only.
+
 All times are microseconds since 1970 in UTC. Steps count from 0 here.
 """
 

@@ -24,7 +24,17 @@ SCALARS: list[object] = [
     *("2026-01-31", "2026-01-31T12:00:00Z", "2026-01-31T13:00:00+01:00", "2026-02-30", "2026-01-31 12:00", "2026-01"),
     *("2026-01-31T12:00:00.5Z", "2026-01-31T24:00:00Z", "20260131"),
 ]
-PROPERTIES = ["properties.a", "properties.b", "properties.a.b", "properties.a.0", "properties.a/b", "properties.~", "country", "bot", "time"]  # fmt: skip
+PROPERTIES = [
+    "properties.a",
+    "properties.b",
+    "properties.a.b",
+    "properties.a.0",
+    "properties.a/b",
+    "properties.~",
+    "country",
+    "bot",
+    "time",
+]
 
 
 def random_json(random: Random, depth: int = 0) -> object:
@@ -144,8 +154,8 @@ def test_a_value_cannot_leave_its_parameter() -> None:
 
 def test_every_plain_column_can_be_compared() -> None:
     items = [parse_filters([{"property": name, "op": "is_not_set"}]) for name in COLUMNS]
-    missing = [name for name, found in zip(COLUMNS, run([one for one, _ in items], [call("1", DAY, user="u")])[0], strict=True) if found]  # fmt: skip
-    assert set(COLUMNS) - set(missing) == {
+    (found,) = run([one for one, _ in items], [call("1", DAY, user="u")])
+    assert {name for name, missing in zip(COLUMNS, found, strict=True) if not missing} == {
         *("event_id", "kind", "event", "time", "received_at", "user_id", "actor_id", "source", "bot")
     }
 
@@ -170,16 +180,16 @@ def test_an_actor_id_is_compared_as_text() -> None:
         (
             [{"property": "person.plan", "op": "eq", "value": 1}],
             "where[0].property: values at the time of the event are not kept; ask for person_now.<name>",
-        ),  # fmt: skip
+        ),
         ([{"property": "country", "op": "equals", "value": 1}], "where[0].op: no such operator"),
         (
             [{"property": "country", "op": "eq"}],
             "where[0].value: write one text, number, true or false; ask for nulls with is_not_set",
-        ),  # fmt: skip
+        ),
         (
             [{"property": "country", "op": "eq", "value": float("nan")}],
-            "where[0].value: write one text, number, true or false; ask for nulls with is_not_set",
-        ),  # fmt: skip
+            "where[0].value: write one text, number, true or false",
+        ),
         ([{"property": "country", "op": "eq", "value": 10**400}], "where[0].value: write one text, number, true or false"),
         ([{"property": "country", "op": "in", "value": "DE"}], "where[0].value: in takes a list"),
         ([{"property": "country", "op": "gt", "value": "DE"}], "where[0].value: gt compares numbers, or ISO dates"),
@@ -192,7 +202,7 @@ def test_an_actor_id_is_compared_as_text() -> None:
         (
             [{"all": [{"any": [{"property": "country", "op": "eq", "value": []}]}]}],
             "where[0].all[0].any[0].value: write one text, number, true or false",
-        ),  # fmt: skip
+        ),
         (
             [{"property": "country", "op": "eq", "value": 1, "valeu": 2}],
             "where[0].valeu: unknown key; did you mean 'value'?",

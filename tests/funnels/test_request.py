@@ -143,7 +143,7 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
             {"steps": [{"event": "A", "within": "1d"}]},
             "steps[0].within",
             "within is the time since the step before; the first has none",
-        ),  # fmt: skip
+        ),
         ({"window": None}, "window", "window must be a duration of at most 366d, written as 90s 30m 12h 14d 2w"),
         ({"window": "0d"}, "window", "window must be a duration of at most 366d, written as 90s 30m 12h 14d 2w"),
         ({"window": "999999999w"}, "window", "window must be a duration of at most 366d, written as 90s 30m 12h 14d 2w"),

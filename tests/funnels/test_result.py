@@ -100,9 +100,8 @@ def test_groups_are_the_largest_by_entrants_and_the_rest_is_one() -> None:
 
 def test_the_trend_names_days_of_the_zone_and_tells_which_are_complete() -> None:
     zone = ZoneInfo("Europe/Berlin")
-    midnights = tuple(datetime(2026, 3, day, 23, tzinfo=UTC) for day in (26, 27)) + (datetime(2026, 3, 28, 23, tzinfo=UTC),)
-    edges = (*midnights, datetime(2026, 3, 29, 22, tzinfo=UTC))
-    rules = Rules((None,), timedelta(days=1), midnights[0] + timedelta(hours=1), edges[-1], edges[-1], edges)
+    edges = (*(datetime(2026, 3, day, 23, tzinfo=UTC) for day in (26, 27, 28)), datetime(2026, 3, 29, 22, tzinfo=UTC))
+    rules = Rules((None,), timedelta(days=1), edges[0] + timedelta(hours=1), edges[-1], edges[-1], edges)
     found = answer(match_streams(as_streams([]), rules), ["A"], rules, zone)["trend"]
     assert isinstance(found, list)
     assert [(one["start"], one["complete"]) for one in found] == [

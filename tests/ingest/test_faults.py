@@ -1,6 +1,6 @@
 """Crashes and full disks, with real processes and a real small disk: what was acknowledged is in the lake, exactly once.
 
-``JCURVE_KILLS=50`` kills the collector that often (default 5); ``JCURVE_SEED`` chooses the moments.
+``JCURVE_TEST_KILLS=50`` kills the collector that often (default 5); ``JCURVE_TEST_SEED`` chooses the moments.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from ingest.wal import Log, LogSettings
 from tests.ingest.recording_proxy import RecordingProxy
 from tests.ingest.world import batch, event_ids, track, write_log
 
-KILLS = int(os.environ.get("JCURVE_KILLS", "5"))
-SEED = int(os.environ.get("JCURVE_SEED", "1"))
+KILLS = int(os.environ.get("JCURVE_TEST_KILLS", "5"))
+SEED = int(os.environ.get("JCURVE_TEST_SEED", "1"))
 KEY = "jw_test"
 
 

@@ -15,7 +15,7 @@ from ingest.protocols.call import Call, Reject
 from ingest.record import Record
 from ingest.times import SECOND
 
-EXAMPLES = int(os.environ.get("JCURVE_DECODER_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("JCURVE_TEST_DECODER_EXAMPLES", "60"))
 RECEIVED = 1_743_298_500_000_000  # 2025-03-30T01:35:00Z
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Version/17.5 Mobile/15E148 Safari/604.1"
 

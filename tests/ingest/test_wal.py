@@ -305,7 +305,7 @@ def test_a_log_without_traffic_notices_that_the_disk_is_full_and_that_it_has_roo
     assert bodies(tmp_path) == [b"y"]
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("JCURVE_LOG_SEEDS", "12"))))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("JCURVE_TEST_LOG_SEEDS", "12"))))
 def test_the_log_behaves_like_a_list_under_random_actions_and_crashes(tmp_path: Path, seed: int) -> None:
     """A crash loses any part of what was not synced: here, any bytes behind the synced length, or bits within them."""
     chance = random.Random(seed)

@@ -13,7 +13,7 @@ from transforms.build import CORE
 from transforms.identity import components
 
 ACTORS = CORE[:1]
-STREAMS = int(os.environ.get("JCURVE_IDENTITY_STREAMS", "60"))
+STREAMS = int(os.environ.get("JCURVE_TEST_IDENTITY_STREAMS", "60"))
 
 
 def people(rows: list[Row]) -> dict[object, object]:

@@ -5,8 +5,17 @@ import { createInterface } from "node:readline";
 
 const [, , modules, executablePath] = process.argv;
 const puppeteer = createRequire(`${modules}/package.json`)("puppeteer-core");
-const args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic", "--no-first-run",
-              "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--font-render-hinting=none"];
+const args = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-background-networking",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-component-update",
+  "--disable-sync",
+  "--disable-dev-shm-usage",
+  "--font-render-hinting=none",
+];
 const browser = await puppeteer.launch({ executablePath, headless: true, args });
 const pages = new Map();
 const TIMEOUT = 30000;
@@ -20,7 +29,10 @@ const commands = {
     page.on("pageerror", (error) => told.faults.push(String(error)));
     page.on("request", (request) => told.requests.push(request.url()));
     await page.setViewport({ width, height, deviceScaleFactor: scale });
-    await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }, { name: "prefers-reduced-motion", value: "reduce" }]);
+    await page.emulateMediaFeatures([
+      { name: "prefers-color-scheme", value: scheme },
+      { name: "prefers-reduced-motion", value: "reduce" },
+    ]);
     const name = String(pages.size);
     pages.set(name, { page, told });
     return name;
@@ -29,11 +41,23 @@ const commands = {
   reload: (_, { page }) => page.reload({ waitUntil: "load" }).then(() => null),
   evaluate: ({ script }, { page }) => page.evaluate(script),
   // What throws now (the element is not there yet) may hold later: puppeteer alone would stop looking at the first throw.
-  wait: ({ script }, { page }) => page.waitForFunction(`(() => { try { return ${script}; } catch { return false; } })()`, { polling: 50 }).then(() => null),
-  click: ({ selector }, { page }) => page.locator(selector).click().then(() => null),
-  type: ({ selector, text }, { page }) => page.locator(selector).fill(text).then(() => null),
+  wait: ({ script }, { page }) =>
+    page
+      .waitForFunction(`(() => { try { return ${script}; } catch { return false; } })()`, { polling: 50 })
+      .then(() => null),
+  click: ({ selector }, { page }) =>
+    page
+      .locator(selector)
+      .click()
+      .then(() => null),
+  type: ({ selector, text }, { page }) =>
+    page
+      .locator(selector)
+      .fill(text)
+      .then(() => null),
   press: ({ key }, { page }) => page.keyboard.press(key).then(() => null),
-  size: ({ width, height, scale }, { page }) => page.setViewport({ width, height, deviceScaleFactor: scale }).then(() => null),
+  size: ({ width, height, scale }, { page }) =>
+    page.setViewport({ width, height, deviceScaleFactor: scale }).then(() => null),
   screenshot: ({ path }, { page }) => page.screenshot({ path }).then(() => null),
   told: (_, { told }) => told,
   close: async ({ page: name }, { page }) => {

@@ -9,25 +9,55 @@ export function channelTable(answer) {
   const groups = [...(answer.groups ?? [])].sort((a, b) => Number(a.other) - Number(b.other) || b.entrants - a.entrants);
   const best = steps.map((_, index) => Math.max(...groups.map((group) => shareOf(group, index) ?? 0)));
   const heads = ["Channel", title(steps[0].label), ...steps.slice(1).map((step) => title(step.label)), "95% interval"];
-  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Funnel by channel" },
-    el("table", { class: "channels" },
-      el("thead", {}, el("tr", {}, heads.map((text, index) => el("th", { scope: "col", class: index === 0 ? null : "number" }, text)))),
-      el("tbody", {}, groups.map((group) => row(group, best)))));
+  return el(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": "Funnel by channel" },
+    el(
+      "table",
+      { class: "channels" },
+      el(
+        "thead",
+        {},
+        el(
+          "tr",
+          {},
+          heads.map((text, index) => el("th", { scope: "col", class: index === 0 ? null : "number" }, text)),
+        ),
+      ),
+      el(
+        "tbody",
+        {},
+        groups.map((group) => row(group, best)),
+      ),
+    ),
+  );
 }
 
-function shareOf(group, index) { return group.entrants ? byPath(group.steps[index]) / group.entrants : null; }
+function shareOf(group, index) {
+  return group.entrants ? byPath(group.steps[index]) / group.entrants : null;
+}
 
 function row(group, best) {
-  return el("tr", {},
+  return el(
+    "tr",
+    {},
     el("th", { scope: "row" }, group.other ? "all others" : words(group.values[0])),
     el("td", { class: "number" }, count(group.entrants)),
     group.steps.slice(1).map((step, index) => cell(byPath(step), shareOf(group, index + 1), best[index + 1])),
-    el("td", { class: "number faint" }, percentInterval(group.interval)));
+    el("td", { class: "number faint" }, percentInterval(group.interval)),
+  );
 }
 
 function cell(units, share, best) {
-  return el("td", { class: "number" },
-    el("div", { class: "meter" },
+  return el(
+    "td",
+    { class: "number" },
+    el(
+      "div",
+      { class: "meter" },
       el("span", { class: "track", "aria-hidden": "true", style: { "--share": String(best ? share / best : 0) } }),
-      el("span", { class: "units" }, count(units)), el("span", { class: "share" }, percent(share))));
+      el("span", { class: "units" }, count(units)),
+      el("span", { class: "share" }, percent(share)),
+    ),
+  );
 }

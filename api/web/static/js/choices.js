@@ -7,8 +7,22 @@ export function choices(label, options, current, choose) {
   const press = (value) => {
     for (const button of group.children) button.setAttribute("aria-pressed", String(button.dataset.value === value));
   };
-  group.append(...options.map(([value, text]) =>
-    el("button", { type: "button", "data-value": value, onclick: () => { press(value); choose(value); } }, text)));
+  group.append(
+    ...options.map(([value, text]) =>
+      el(
+        "button",
+        {
+          type: "button",
+          "data-value": value,
+          onclick: () => {
+            press(value);
+            choose(value);
+          },
+        },
+        text,
+      ),
+    ),
+  );
   press(current);
   return group;
 }

@@ -14,5 +14,7 @@ async function copy(text, button, label) {
     button.textContent = "Press Ctrl+C"; // no clipboard on plain http: select it for the reader instead
     getSelection().selectAllChildren(button.parentElement.querySelector("code"));
   }
-  setTimeout(() => { button.textContent = label; }, 1600);
+  setTimeout(() => {
+    button.textContent = label;
+  }, 1600);
 }

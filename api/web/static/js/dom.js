@@ -2,7 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An element with attributes and children. `on…` functions listen, `style` takes custom properties, null attributes are left out. */
+/** An element. Attributes named `on…` listen, `style` takes an object, null ones are left out; children are nodes or texts. */
 export function el(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
@@ -24,15 +24,30 @@ function fill(node, attributes, children) {
 
 /** A fresh element each time: pass it to `replaceChildren`. */
 export function icon(name) {
-  return svg("svg", { viewBox: "0 0 24 24", fill: "none", stroke: "currentColor", "stroke-width": "1.8",
-                      "stroke-linecap": "round", "stroke-linejoin": "round", "aria-hidden": "true" },
-             ICONS[name].map((d) => svg("path", { d })));
+  return svg(
+    "svg",
+    {
+      viewBox: "0 0 24 24",
+      fill: "none",
+      stroke: "currentColor",
+      "stroke-width": "1.8",
+      "stroke-linecap": "round",
+      "stroke-linejoin": "round",
+      "aria-hidden": "true",
+    },
+    ICONS[name].map((d) => svg("path", { d })),
+  );
 }
 
 const ICONS = {
   overview: ["M4 5h16l-5.5 7v6l-5 2v-8z"],
   ingestion: ["M3 12h4l3-8 4 16 3-8h4"],
-  people: ["M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7z", "M2.5 20c.5-3.5 3-5.5 6.5-5.5s6 2 6.5 5.5", "M16 4.5a3.5 3.5 0 0 1 0 6.5", "M18 15c2 .7 3.2 2.4 3.5 5"],
+  people: [
+    "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7z",
+    "M2.5 20c.5-3.5 3-5.5 6.5-5.5s6 2 6.5 5.5",
+    "M16 4.5a3.5 3.5 0 0 1 0 6.5",
+    "M18 15c2 .7 3.2 2.4 3.5 5",
+  ],
   theme: ["M12 3a9 9 0 1 0 0 18z", "M12 3a9 9 0 0 1 0 18"],
   leave: ["M14 4h5v16h-5", "M10 8l-4 4 4 4", "M6 12h9"],
 };

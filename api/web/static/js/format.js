@@ -4,8 +4,12 @@ const LOCALE = "en-GB";
 export const NONE = "–";
 
 let zone = "UTC";
-export function useZone(name) { zone = name || "UTC"; }
-export function currentZone() { return zone; }
+export function useZone(name) {
+  zone = name || "UTC";
+}
+export function currentZone() {
+  return zone;
+}
 
 const whole = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat(LOCALE, { notation: "compact", maximumFractionDigits: 1 });
@@ -32,7 +36,12 @@ export function percentInterval(interval) {
   return `${low}–${high}%`;
 }
 
-const SPANS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+const SPANS = [
+  [86400, "d"],
+  [3600, "h"],
+  [60, "min"],
+  [1, "s"],
+];
 
 /** Seconds as a reader says them: "3.2 d", "1.5 h", "40 min", "12 s". */
 export function duration(seconds) {
@@ -54,11 +63,11 @@ function inZone(options) {
 
 export const moment = inZone({ day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
 export const clock = inZone({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
-export const dateOf = inZone({ day: "numeric", month: "short", year: "numeric" });
 
 /** A plain date ("2026-01-05") has no zone: it is read and written as UTC so that it stays the same day. */
 export function day(date) {
-  return new Date(`${date}T00:00:00Z`).toLocaleDateString(LOCALE, { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+  const options = { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" };
+  return new Date(`${date}T00:00:00Z`).toLocaleDateString(LOCALE, options);
 }
 
 export function ago(time, now) {

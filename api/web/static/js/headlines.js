@@ -18,7 +18,9 @@ export async function fillHeadlines(place, { ask, funnel, range, unit, signal })
       const [now, then] = await Promise.all([ask(funnel, { unit }), comparable ? ask(funnel, { unit, ...before }) : null]);
       return funnelTiles(now, then, unit);
     }),
-    guarded(signal, async () => viralTile(await ask("metrics/viral-coefficient", { grain: range.grain, compare: "previous" }), comparable)),
+    guarded(signal, async () =>
+      viralTile(await ask("metrics/viral-coefficient", { grain: range.grain, compare: "previous" }), comparable),
+    ),
     guarded(signal, async () => starTile(await ask("metrics/north-star", { compare: "previous" }))),
   ]);
   if (!signal.aborted) place.replaceChildren(...tiles.flat());
@@ -26,7 +28,9 @@ export async function fillHeadlines(place, { ask, funnel, range, unit, signal })
 
 /** One number that fails does not take the others along; a key that is refused does. */
 async function guarded(signal, load) {
-  try { return await load(); } catch (error) {
+  try {
+    return await load();
+  } catch (error) {
     if (signal.aborted || error.status === 401) throw error;
     return failure(error);
   }
@@ -44,12 +48,22 @@ function funnelTiles(now, then, unit) {
   const [first, last] = [now.steps[0], now.steps.at(-1)];
   const entered = byPath(first);
   const before = then ? byPath(then.steps[0]) : 0;
-  const change = before ? arrow(entered - before, "up", percent(Math.abs(entered / before - 1), 0), `${count(before)} in the range before`) : null;
+  const change = before
+    ? arrow(entered - before, "up", percent(Math.abs(entered / before - 1), 0), `${count(before)} in the range before`)
+    : null;
   const aged = now.mature?.conversion ?? null;
   return [
-    tile({ name: unit === "account" ? "New accounts" : "New people", value: compact(entered), change, more: `${title(first.label)} in this range` }),
-    tile({ name: `${title(first.label)} → ${title(last.label)}`, value: percent(now.conversion),
-           more: aged === null ? "By path; no one’s time is up yet" : `By path; ${percent(aged)} of those whose time is up` }),
+    tile({
+      name: unit === "account" ? "New accounts" : "New people",
+      value: compact(entered),
+      change,
+      more: `${title(first.label)} in this range`,
+    }),
+    tile({
+      name: `${title(first.label)} → ${title(last.label)}`,
+      value: percent(now.conversion),
+      more: aged === null ? "By path; no one’s time is up yet" : `By path; ${percent(aged)} of those whose time is up`,
+    }),
   ];
 }
 
@@ -61,5 +75,10 @@ function viralTile(answer, comparable) {
 /** The last period that is over: one that still runs would always look like a fall. */
 function starTile(answer) {
   const { per, title: measured } = answer.settings;
-  return tile({ name: "North star", question: answer.question, ...said(answer, `in the ${per} before`), more: `${measured}, last full ${per}` });
+  return tile({
+    name: "North star",
+    question: answer.question,
+    ...said(answer, `in the ${per} before`),
+    more: `${measured}, last full ${per}`,
+  });
 }

@@ -10,7 +10,12 @@ import { outcomes, runs, vitals } from "./vitals.js";
 const EVERY = 2000;
 
 export function ingestion({ signal, status }) {
-  const places = { vitals: el("section", { class: "tiles", "aria-label": "Vital signs" }), outcomes: el("div"), rejected: el("div"), runs: el("div") };
+  const places = {
+    vitals: el("section", { class: "tiles", "aria-label": "Vital signs" }),
+    outcomes: el("div"),
+    rejected: el("div"),
+    runs: el("div"),
+  };
   const live = liveEvents();
   const settle = (work) => work.catch((error) => window.dispatchEvent(new CustomEvent("apifailure", { detail: error })));
   const show = (now) => {
@@ -19,24 +24,43 @@ export function ingestion({ signal, status }) {
     places.runs.replaceChildren(runs(now));
   };
   show(status);
-  const refresh = () => Promise.all([
-    get("status", {}, { signal }).then(show),
-    live.paused() ? null : get("events/recent", { limit: 50 }, { signal }).then((answer) => live.show(answer.items)),
-    fillWith(places.rejected, "8rem", signal, async () => rejections((await get("rejected/recent", { limit: 20 }, { signal })).items, places.rejected)),
-  ]);
+  const refresh = () =>
+    Promise.all([
+      get("status", {}, { signal }).then(show),
+      live.paused() ? null : get("events/recent", { limit: 50 }, { signal }).then((answer) => live.show(answer.items)),
+      fillWith(places.rejected, "8rem", signal, async () =>
+        rejections((await get("rejected/recent", { limit: 20 }, { signal })).items, places.rejected),
+      ),
+    ]);
   settle(repeat(refresh, signal));
-  return el("div", { class: "page" },
-    el("header", {}, el("div", {}, el("h1", {}, "Ingestion"), el("p", { class: "small" }, "What arrives, what is refused, and why"))),
+  return el(
+    "div",
+    { class: "page" },
+    el(
+      "header",
+      {},
+      el("div", {}, el("h1", {}, "Ingestion"), el("p", { class: "small" }, "What arrives, what is refused, and why")),
+    ),
     places.vitals,
     live.card,
-    el("section", { class: "pair" }, card("Outcomes", "Every received event ends in exactly one", places.outcomes),
-      card("Rejected", "Kept with its raw bytes: fix the cause, nothing is lost", places.rejected)),
+    el(
+      "section",
+      { class: "pair" },
+      card("Outcomes", "Every received event ends in exactly one", places.outcomes),
+      card("Rejected", "Kept with its raw bytes: fix the cause, nothing is lost", places.rejected),
+    ),
     card("Runs", "Builds, newest first", places.runs),
-    card("Send events here", "Any Segment SDK works", el("div", { class: "body" }, snippets())));
+    card("Send events here", "Any Segment SDK works", el("div", { class: "body" }, snippets())),
+  );
 }
 
 function card(heading, text, ...content) {
-  return el("section", { class: "card" }, el("header", {}, el("div", {}, el("h2", {}, heading), el("p", {}, text))), content);
+  return el(
+    "section",
+    { class: "card" },
+    el("header", {}, el("div", {}, el("h2", {}, heading), el("p", {}, text))),
+    content,
+  );
 }
 
 /** Again and again until the reader leaves; a hidden tab asks nothing. A failure is shown, and the next try clears it. */

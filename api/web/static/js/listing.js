@@ -10,7 +10,8 @@ export function moreRows(body, next, { row, load, total }) {
   const button = el("button", { class: "button", type: "button" }, "Show more");
   const tell = () => {
     const shown = count(body.childElementCount);
-    told.textContent = total === undefined ? (cursor ? `the latest ${shown}` : `all ${shown}`) : `${shown} of ${count(total)}`;
+    told.textContent =
+      total === undefined ? (cursor ? `the latest ${shown}` : `all ${shown}`) : `${shown} of ${count(total)}`;
     button.hidden = !cursor;
   };
   button.addEventListener("click", async () => {

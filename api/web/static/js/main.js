@@ -10,12 +10,18 @@ import { address, start } from "./router.js";
 import { signIn, whatIsWrong } from "./signin.js";
 import { failure, settled, waiting } from "./states.js";
 
-const PAGES = [["overview", "Overview", overview], ["ingestion", "Ingestion", ingestion], ["people", "People", people]];
+const PAGES = [
+  ["overview", "Overview", overview],
+  ["ingestion", "Ingestion", ingestion],
+  ["people", "People", people],
+];
 const app = document.getElementById("app");
 let move = null; // set once the router runs
 
 takeKeyFromAddress();
-window.addEventListener("hashchange", () => { if (takeKeyFromAddress()) open(); });
+window.addEventListener("hashchange", () => {
+  if (takeKeyFromAddress()) open();
+});
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault(); // the fragment belongs to the router
   document.getElementById("content")?.focus();
@@ -49,18 +55,56 @@ function report(error) {
 }
 
 function shell(project) {
-  const link = ([name, label]) => el("li", {}, el("a", { href: address(name), "data-page": name }, icon(name), el("span", {}, label)));
-  return el("div", { class: "shell" },
-    el("div", { class: "side" },
+  const link = ([name, label]) =>
+    el("li", {}, el("a", { href: address(name), "data-page": name }, icon(name), el("span", {}, label)));
+  return el(
+    "div",
+    { class: "shell" },
+    el(
+      "div",
+      { class: "side" },
       el("a", { class: "brand", href: address("overview") }, el("img", { src: "/assets/icon.svg", alt: "" }), "jcurve"),
       el("nav", { "aria-label": "Pages" }, el("ul", {}, PAGES.map(link))),
-      el("div", { class: "tools" },
-        el("p", { class: "project" }, el("b", { class: "clip" }, project.project), el("span", { class: "small faint" }, `${project.zone} · ${project.currency}`)),
+      el(
+        "div",
+        { class: "tools" },
+        el(
+          "p",
+          { class: "project" },
+          el("b", { class: "clip" }, project.project),
+          el("span", { class: "small faint" }, `${project.zone} · ${project.currency}`),
+        ),
         el("a", { class: "small quiet docs", href: "/docs" }, "API documentation"),
-        el("div", { class: "row" },
-          el("button", { class: "button plain compact", type: "button", "aria-label": "Light or dark", title: "Light or dark", onclick: () => window.theme.toggle() }, icon("theme")),
-          el("button", { class: "button plain compact", type: "button", "aria-label": "Leave: forget the key", title: "Leave: forget the key", onclick: leave }, icon("leave"))))),
-    el("main", { class: "main", id: "content", tabindex: "-1" }, el("div", { id: "trouble" }), el("div", { id: "page" })));
+        el(
+          "div",
+          { class: "row" },
+          el(
+            "button",
+            {
+              class: "button plain compact",
+              type: "button",
+              "aria-label": "Light or dark",
+              title: "Light or dark",
+              onclick: () => window.theme.toggle(),
+            },
+            icon("theme"),
+          ),
+          el(
+            "button",
+            {
+              class: "button plain compact",
+              type: "button",
+              "aria-label": "Leave: forget the key",
+              title: "Leave: forget the key",
+              onclick: leave,
+            },
+            icon("leave"),
+          ),
+        ),
+      ),
+    ),
+    el("main", { class: "main", id: "content", tabindex: "-1" }, el("div", { id: "trouble" }), el("div", { id: "page" })),
+  );
 }
 
 function leave() {
@@ -104,5 +148,9 @@ function pressed() {
 }
 
 function freshness({ complete_until: mark, now }) {
-  return el("p", { class: "small figures" }, mark ? `Complete until ${moment(mark)} (${ago(mark, now)})` : "Nothing received yet");
+  return el(
+    "p",
+    { class: "small figures" },
+    mark ? `Complete until ${moment(mark)} (${ago(mark, now)})` : "Nothing received yet",
+  );
 }

@@ -9,11 +9,15 @@ const REASONS = {
 };
 
 export function tile({ name, question, value, more, change, reason, href }) {
-  return el("article", { class: "tile card" },
+  return el(
+    "article",
+    { class: "tile card" },
     el("h2", {}, name),
     el("p", { class: "value figures" }, value, change),
-    el("p", { class: "small quiet figures" }, reason ? REASONS[reason] ?? reason : more),
-    question && el("p", { class: "hidden-text" }, question), href);
+    el("p", { class: "small quiet figures" }, reason ? (REASONS[reason] ?? reason) : more),
+    question && el("p", { class: "hidden-text" }, question),
+    href,
+  );
 }
 
 /** A metric's answer in words: `{value, more, change, reason}`. Ratios keep two places and their interval. `before`: when the
@@ -21,8 +25,15 @@ export function tile({ name, question, value, more, change, reason, href }) {
 export function said(answer, before = "in the range before") {
   const ratio = answer.unit === "ratio" || answer.unit === "percent";
   const write = answer.unit === "percent" ? percent : ratio ? decimal : compact;
-  const more = answer.interval ? `95% interval ${write(answer.interval[0])} to ${write(answer.interval[1])}` : answer.question;
-  return { value: write(answer.value), more, reason: answer.value === null ? answer.reason ?? "" : null, change: changed(answer, write, before) };
+  const more = answer.interval
+    ? `95% interval ${write(answer.interval[0])} to ${write(answer.interval[1])}`
+    : answer.question;
+  return {
+    value: write(answer.value),
+    more,
+    reason: answer.value === null ? (answer.reason ?? "") : null,
+    change: changed(answer, write, before),
+  };
 }
 
 function changed({ previous, direction, value }, write, before) {
@@ -33,8 +44,13 @@ function changed({ previous, direction, value }, write, before) {
 
 /** An arrow that says which way, in the colour of whether that is good. */
 export function arrow(change, direction, text, told) {
-  const better = change === 0 ? "" : (change > 0) === (direction !== "down") ? "good" : "bad";
+  const better = change === 0 ? "" : change > 0 === (direction !== "down") ? "good" : "bad";
   const sign = change > 0 ? "↑" : change < 0 ? "↓" : "→";
-  return el("span", { class: `change ${better}`, title: told },
-    el("span", { "aria-hidden": "true" }, `${sign} `), text, el("span", { class: "hidden-text" }, `${change < 0 ? " less" : " more"}: ${told}`));
+  return el(
+    "span",
+    { class: `change ${better}`, title: told },
+    el("span", { "aria-hidden": "true" }, `${sign} `),
+    text,
+    el("span", { class: "hidden-text" }, `${change < 0 ? " less" : " more"}: ${told}`),
+  );
 }

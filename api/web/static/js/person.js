@@ -13,17 +13,30 @@ export async function person({ rest: [id], signal }) {
     found = await ask();
   } catch (error) {
     if (error.status !== 404) throw error;
-    return el("div", { class: "page narrow" }, el("header", {}, el("h1", {}, "Nobody by that id"), finder(id)),
-      el("p", { class: "quiet" }, `No event came from “${id}”. Ids are typed: user:… for a signed-in user, anonymous:… for a device.`), failure(error));
+    return el(
+      "div",
+      { class: "page narrow" },
+      el("header", {}, el("h1", {}, "Nobody by that id"), finder(id)),
+      el(
+        "p",
+        { class: "quiet" },
+        `No event came from “${id}”. Ids are typed: user:… for a signed-in user, anonymous:… for a device.`,
+      ),
+      failure(error),
+    );
   }
   const name = found.traits.name ?? found.traits.email ?? found.person;
-  return el("div", { class: "page" },
+  return el(
+    "div",
+    { class: "page" },
     el("header", {}, el("div", {}, el("h1", {}, String(name)), el("p", { class: "mono small" }, found.person)), finder()),
-    el("section", { class: "pair" },
-      card("Stages", stages(found.stages)),
-      card("Ids", ids(found))),
+    el("section", { class: "pair" }, card("Stages", stages(found.stages)), card("Ids", ids(found))),
     el("section", { class: "pair" }, card("Traits", traits(found.traits)), card("Accounts", accounts(found.accounts))),
-    card("Events", events(found.events, async (cursor) => (await ask(cursor)).events)));
+    card(
+      "Events",
+      events(found.events, async (cursor) => (await ask(cursor)).events),
+    ),
+  );
 }
 
 function card(heading, ...content) {
@@ -32,44 +45,92 @@ function card(heading, ...content) {
 
 function stages(list) {
   if (!list.length) return el("p", { class: "body quiet" }, "No stage reached yet.");
-  return el("ol", { class: "body timeline" }, list.map((stage) => el("li", {},
-    el("b", {}, title(stage.stage)), el("time", { class: "quiet figures", datetime: stage.entered }, moment(stage.entered)),
-    stage.by && el("span", { class: "mono small faint clip", title: stage.by }, `by ${stage.by}`))));
+  return el(
+    "ol",
+    { class: "body timeline" },
+    list.map((stage) =>
+      el(
+        "li",
+        {},
+        el("b", {}, title(stage.stage)),
+        el("time", { class: "quiet figures", datetime: stage.entered }, moment(stage.entered)),
+        stage.by && el("span", { class: "mono small faint clip", title: stage.by }, `by ${stage.by}`),
+      ),
+    ),
+  );
 }
 
 function ids({ ids: list, person: smallest }) {
-  return el("ul", { class: "body ids" }, list.map((one) => el("li", {},
-    el("span", { class: "mono" }, one.id), one.id === smallest && el("span", { class: "chip good" }, "shown as"),
-    el("span", { class: "small faint" }, one.linked_by ? `linked ${moment(one.at)} by ${one.linked_by}` : null))));
+  return el(
+    "ul",
+    { class: "body ids" },
+    list.map((one) =>
+      el(
+        "li",
+        {},
+        el("span", { class: "mono" }, one.id),
+        one.id === smallest && el("span", { class: "chip good" }, "shown as"),
+        el("span", { class: "small faint" }, one.linked_by ? `linked ${moment(one.at)} by ${one.linked_by}` : null),
+      ),
+    ),
+  );
 }
 
 function traits(given) {
   const rows = Object.entries(given);
   if (!rows.length) return el("p", { class: "body quiet" }, "No traits. An identify call sets them.");
-  return el("dl", { class: "body pairs" }, rows.map(([name, value]) =>
-    el("div", {}, el("dt", {}, name), el("dd", {}, typeof value === "object" ? JSON.stringify(value) : String(value)))));
+  return el(
+    "dl",
+    { class: "body pairs" },
+    rows.map(([name, value]) =>
+      el("div", {}, el("dt", {}, name), el("dd", {}, typeof value === "object" ? JSON.stringify(value) : String(value))),
+    ),
+  );
 }
 
 function accounts(list) {
   if (!list.length) return el("p", { class: "body quiet" }, "In no account. A group call makes a member.");
-  return el("ul", { class: "body ids" }, list.map((account) => el("li", { class: "mono" }, String(account.account ?? account))));
+  return el(
+    "ul",
+    { class: "body ids" },
+    list.map((account) => el("li", { class: "mono" }, String(account.account ?? account))),
+  );
 }
 
 function events({ items, next }, load) {
   if (!items.length) return el("p", { class: "body quiet" }, "No events.");
   const body = el("tbody", {}, items.map(row));
   return [
-    el("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Events" }, el("table", { class: "events" },
-      el("thead", {}, el("tr", {}, ["Time", "Event", "Properties"].map((text) => el("th", { scope: "col" }, text)))), body)),
+    el(
+      "div",
+      { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Events" },
+      el(
+        "table",
+        { class: "events" },
+        el(
+          "thead",
+          {},
+          el(
+            "tr",
+            {},
+            ["Time", "Event", "Properties"].map((text) => el("th", { scope: "col" }, text)),
+          ),
+        ),
+        body,
+      ),
+    ),
     moreRows(body, next, { row, load }),
   ];
 }
 
 function row(event) {
-  return el("tr", {},
+  return el(
+    "tr",
+    {},
     el("td", { class: "figures faint" }, moment(event.time)),
     el("th", { scope: "row" }, el("span", { class: `chip kind kind-${event.kind}` }, event.kind), " ", event.event ?? ""),
-    el("td", { class: "mono small faint clip wide" }, written(event.properties)));
+    el("td", { class: "mono small faint clip wide" }, written(event.properties)),
+  );
 }
 
 function written(properties) {

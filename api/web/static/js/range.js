@@ -4,10 +4,15 @@ import { el } from "./dom.js";
 import { currentZone } from "./format.js";
 
 const DAY = 86400000;
-const PRESETS = [["30d", "30 days"], ["90d", "90 days"], ["all", "All time"], ["custom", "Custom"]];
+const PRESETS = [
+  ["30d", "30 days"],
+  ["90d", "90 days"],
+  ["all", "All time"],
+  ["custom", "Custom"],
+];
 const YEAR = 366;
 
-export function today(now) {
+function today(now) {
   return new Intl.DateTimeFormat("en-CA", { timeZone: currentZone(), dateStyle: "short" }).format(new Date(now));
 }
 
@@ -38,8 +43,13 @@ export function rangePicker(query, now, choose) {
       choose({ range: "custom", from: first.input.value, to: shift(last.input.value, 1) });
     }
   };
-  const form = el("form", { class: "dates", onsubmit: apply, hidden: current !== "custom" },
-    first.label, last.label, el("button", { class: "button compact" }, "Apply"));
+  const form = el(
+    "form",
+    { class: "dates", onsubmit: apply, hidden: current !== "custom" },
+    first.label,
+    last.label,
+    el("button", { class: "button compact" }, "Apply"),
+  );
   const buttons = choices("Range of dates", PRESETS, current, (value) => {
     form.hidden = value !== "custom";
     if (value === "custom") first.input.focus();

@@ -12,7 +12,9 @@ export function address(page, rest = [], query = {}) {
   return `#/${[page, ...rest].map(encodeURIComponent).join("/")}${tail}`;
 }
 
-export function go(page, rest, query) { location.hash = address(page, rest, query); }
+export function go(page, rest, query) {
+  location.hash = address(page, rest, query);
+}
 
 /** Call `show(place, signal)` now and on every change; the signal is aborted when the reader moves on. */
 export function start(show) {

@@ -13,11 +13,34 @@ const STALE = 60; // seconds; less is the usual way from log to tables
 /** No event yet: how to send one, and a page that moves on by itself as soon as it is here. */
 export function gettingStarted({ signal }) {
   watch(signal);
-  return el("div", { class: "page narrow" },
-    el("header", {}, el("div", {}, el("h1", {}, "Send your first event"), el("p", {}, "Point an SDK at this server; the page goes on by itself when something arrives."))),
+  return el(
+    "div",
+    { class: "page narrow" },
+    el(
+      "header",
+      {},
+      el(
+        "div",
+        {},
+        el("h1", {}, "Send your first event"),
+        el("p", {}, "Point an SDK at this server; the page goes on by itself when something arrives."),
+      ),
+    ),
     el("section", { class: "card" }, el("div", { class: "body" }, snippets())),
-    el("p", { class: "listening", role: "status" }, el("i", { class: "pulse", "aria-hidden": "true" }), "Waiting for the first event"),
-    el("p", { class: "small quiet" }, "Only looking around? ", el("code", {}, "make demo"), " fills a project with the history of a make-believe company."));
+    el(
+      "p",
+      { class: "listening", role: "status" },
+      el("i", { class: "pulse", "aria-hidden": "true" }),
+      "Waiting for the first event",
+    ),
+    el(
+      "p",
+      { class: "small quiet" },
+      "Only looking around? ",
+      el("code", {}, "make demo"),
+      " fills a project with the history of a make-believe company.",
+    ),
+  );
 }
 
 async function watch(signal) {
@@ -31,18 +54,37 @@ async function watch(signal) {
 /** Nobody in this range: the numbers are zero, not missing; or the last build came before the events. */
 export function emptyRange(unit, behind) {
   const late = behind > STALE;
-  return el("div", { class: "empty" },
+  return el(
+    "div",
+    { class: "empty" },
     el("h3", {}, `No ${unit === "account" ? "accounts" : "people"} entered in this range`),
-    el("p", { class: "quiet" }, late ? `Choose a wider one above. The last build is ${duration(behind)} behind the events; to bring it up to date now:` : "Choose a wider one above."),
-    late && code(BUILD));
+    el(
+      "p",
+      { class: "quiet" },
+      late
+        ? `Choose a wider one above. The last build is ${duration(behind)} behind the events; to bring it up to date now:`
+        : "Choose a wider one above.",
+    ),
+    late && code(BUILD),
+  );
 }
 
 /** Events, but no tables made from them yet. */
 export function notBuilt(freshness) {
-  return el("div", { class: "page" },
+  return el(
+    "div",
+    { class: "page" },
     el("header", {}, el("div", {}, el("h1", {}, "Almost there"), freshness)),
-    el("section", { class: "card" }, el("div", { class: "empty" },
-      el("h3", {}, "Events are here, the funnel is not built yet"),
-      el("p", { class: "quiet" }, "Builds run by themselves every hour. To see numbers now, on the server:"),
-      code(BUILD))));
+    el(
+      "section",
+      { class: "card" },
+      el(
+        "div",
+        { class: "empty" },
+        el("h3", {}, "Events are here, the funnel is not built yet"),
+        el("p", { class: "quiet" }, "Builds run by themselves every hour. To see numbers now, on the server:"),
+        code(BUILD),
+      ),
+    ),
+  );
 }

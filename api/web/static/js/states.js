@@ -6,12 +6,20 @@ export function waiting(height) {
   return el("div", { class: "waiting", style: { height }, role: "status" }, el("span", { class: "hidden-text" }, "Loading"));
 }
 
-export function notice(heading, text, kind = "") {
-  return el("div", { class: `notice ${kind}`, role: kind === "bad" ? "alert" : null }, el("strong", {}, heading), text ? el("p", { class: "small" }, text) : null);
+function notice(heading, text, kind = "") {
+  return el(
+    "div",
+    { class: `notice ${kind}`, role: kind === "bad" ? "alert" : null },
+    el("strong", {}, heading),
+    text ? el("p", { class: "small" }, text) : null,
+  );
 }
 
 export function failure(error) {
-  const faults = (error.errors ?? []).map((fault) => fault.message).filter(Boolean).join(" ");
+  const faults = (error.errors ?? [])
+    .map((fault) => fault.message)
+    .filter(Boolean)
+    .join(" ");
   return notice(error.title ?? "Something went wrong", [error.message, faults].filter(Boolean).join(" "), "bad");
 }
 
@@ -41,7 +49,10 @@ export function settled(node, patience = 800) {
       resolve();
     };
     const seen = new MutationObserver(look);
-    const timer = setTimeout(() => { seen.disconnect(); resolve(); }, patience);
+    const timer = setTimeout(() => {
+      seen.disconnect();
+      resolve();
+    }, patience);
     seen.observe(node, { childList: true, subtree: true, attributes: true, attributeFilter: ["aria-busy"] });
     look();
   });
