@@ -6,6 +6,7 @@ Apart from ``app`` because its process imports nothing heavy: neither Arrow nor 
 from __future__ import annotations
 
 import socket
+import threading
 
 import uvloop
 
@@ -26,7 +27,7 @@ async def _serve(settings: Settings, listener: socket.socket, proxy: Proxy | Non
     log = Log.open(settings.folder.log, log_settings(settings))
     try:
         collector = Collector(log, KeyFile(settings.folder.keys), collector_settings(settings), proxy)
-        await serve(collector, listener=listener, path=None)
+        await serve(collector, listener=listener, path=None, stop=stop)
     finally:
         log.close()
         if proxy is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -14,12 +15,27 @@ _GRACE: Final = 10  # seconds for requests that run when the server is asked to 
 _KEEP_ALIVE: Final = 75  # seconds; SDKs reuse a connection that idles between two batches
 
 
-def run(app: Callable[..., Any], *, listener: socket.socket | None, path: Path) -> None:
-    """Serve until SIGTERM or SIGINT, then finish the requests that run."""
-    uvloop.run(serve(app, listener=listener, path=path))
+class _Server(uvicorn.Server):
+    """uvicorn hears signals only once it runs; one that came before set ``stop``."""
+
+    def __init__(self, config: uvicorn.Config, stop: threading.Event) -> None:
+        super().__init__(config)
+        self._stop = stop
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._stop.is_set():
+            self.should_exit = True
 
 
-async def serve(app: Callable[..., Any], *, listener: socket.socket | None, path: Path | None) -> None:
+def run(app: Callable[..., Any], *, listener: socket.socket | None, path: Path, stop: threading.Event) -> None:
+    """Serve until SIGTERM or SIGINT, or not at all if ``stop`` is set already; then finish the requests that run."""
+    uvloop.run(serve(app, listener=listener, path=path, stop=stop))
+
+
+async def serve(
+    app: Callable[..., Any], *, listener: socket.socket | None, path: Path | None, stop: threading.Event
+) -> None:
     config = uvicorn.Config(
         app,
         uds=str(path) if listener is None else None,
@@ -33,4 +49,4 @@ async def serve(app: Callable[..., Any], *, listener: socket.socket | None, path
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=_GRACE,
     )
-    await uvicorn.Server(config).serve(sockets=None if listener is None else [listener])
+    await _Server(config, stop).serve(sockets=None if listener is None else [listener])

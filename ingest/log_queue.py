@@ -65,7 +65,8 @@ class LogQueue:
             self._newest = received_at = max(self._newest, self._now())
             self._waiting.append((Record(received_at, project, source, path, ip, user_agent, body), future))
             self._bytes += len(body)
-            self._ready.notify()
+            if len(self._waiting) == 1:  # the writer sleeps only on an empty queue
+                self._ready.notify()
         return future
 
     def take(self, most: int, patience: float) -> Group | None:

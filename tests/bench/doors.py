@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any, Final
@@ -47,7 +48,7 @@ async def jcurve(folder: Path, listener: socket.socket) -> None:
 
     log = Log.open(folder / "log")
     try:
-        await serve(Collector(log, KeyFile(folder / "keys.json"), CollectorSettings()), listener=listener, path=None)
+        await serve(Collector(log, KeyFile(folder / "keys.json"), CollectorSettings()), listener=listener, path=None, stop=threading.Event())
     finally:
         log.close()
 
@@ -63,7 +64,7 @@ async def main(name: str, folder: Path, descriptor: int) -> None:
         if name == "jcurve":
             await jcurve(folder, listener)
         else:
-            await serve(bare if name == "bare" else _pydantic(), listener=listener, path=None)
+            await serve(bare if name == "bare" else _pydantic(), listener=listener, path=None, stop=threading.Event())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The engine against the oracle, on random streams.
 
-``JCURVE_ORACLE_STREAMS`` sets how many (``make oracle``: a million); each question is asked of a hundred of them.
+``JCURVE_TEST_ORACLE_STREAMS`` sets how many (``make oracle``: a million); each question is asked of a hundred of them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from funnels.match import Outcome, Tally, match_streams
 from tests.funnels.random_streams import as_rules, as_streams, random_edges, random_events, random_question
 from tests.oracle import Event, Question, Verdict, bucket, judge, mature
 
-STREAMS = int(os.environ.get("JCURVE_ORACLE_STREAMS", "100000"))
+STREAMS = int(os.environ.get("JCURVE_TEST_ORACLE_STREAMS", "100000"))
 UNITS, PARTS = 100, 8
 
 

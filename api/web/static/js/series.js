@@ -38,10 +38,10 @@ export function lineOverTime(series, { name, format = ".2f" }) {
   // Dashes lead to the first solid point and away from the last one; without any, all is dashes.
   const dashed = solid[0] < 0 ? [values] : [values.slice(0, solid[0] + 1), values.slice(solid[1])];
   const tooltip = [
-    { field: "day", title: "From" },
+    { field: "day", title: "Begins" },
     { field: "value", title: name, format },
-    { field: "low", title: "from", format },
-    { field: "high", title: "to", format },
+    { field: "low", title: "At least", format },
+    { field: "high", title: "At most", format },
     { field: "numerator", title: "Counted", format: "," },
     { field: "denominator", title: "Out of", format: "," },
   ];
@@ -83,7 +83,7 @@ const COLUMN = { type: "bar", cornerRadiusTopLeft: 3, cornerRadiusTopRight: 3 };
 export function columnsOverTime(series, { name, format = "," }) {
   const values = series.map(({ start, value, complete }) => ({ start, day: day(start), value, complete }));
   const tooltip = [
-    { field: "day", title: "From" },
+    { field: "day", title: "Begins" },
     { field: "value", title: name, format },
   ];
   return ({ second, surface }) => ({
