@@ -18,12 +18,12 @@ from ingest.keys import KeyFile
 from ingest.wal import Log, LogSettings
 
 
-def run(settings: Settings, listener: socket.socket, *, has_serve: bool) -> None:
+def run(settings: Settings, listener: socket.socket, stop: threading.Event, *, has_serve: bool) -> None:
     """Serve until SIGTERM or SIGINT; returns when all that was answered is in sealed segments."""
-    uvloop.run(_serve(settings, listener, Proxy(settings.folder.socket) if has_serve else None))
+    uvloop.run(_serve(settings, listener, stop, Proxy(settings.folder.socket) if has_serve else None))
 
 
-async def _serve(settings: Settings, listener: socket.socket, proxy: Proxy | None) -> None:
+async def _serve(settings: Settings, listener: socket.socket, stop: threading.Event, proxy: Proxy | None) -> None:
     log = Log.open(settings.folder.log, log_settings(settings))
     try:
         collector = Collector(log, KeyFile(settings.folder.keys), collector_settings(settings), proxy)

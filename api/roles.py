@@ -45,7 +45,7 @@ def door(given: Given) -> None:
     from api import door as wired
 
     assert given.listener is not None
-    wired.run(given.settings, given.listener, has_serve=given.has_serve)
+    wired.run(given.settings, given.listener, given.stop, has_serve=given.has_serve)
 
 
 def flush(given: Given) -> None:
@@ -65,7 +65,7 @@ def serve(given: Given) -> None:
     from api import app
     from api.server import run
 
-    run(app.serve_app(given.settings), listener=given.listener, path=given.settings.folder.socket)
+    run(app.serve_app(given.settings), listener=given.listener, path=given.settings.folder.socket, stop=given.stop)
 
 
 ROLES: Final[dict[str, Callable[[Given], None]]] = {role.__name__: role for role in (prepare, door, flush, work, serve)}

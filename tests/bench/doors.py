@@ -41,6 +41,10 @@ async def bare(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": ANSWER})
 
 
+async def run(app: Callable[..., Any], listener: socket.socket) -> None:
+    await serve(app, listener=listener, path=None, stop=threading.Event())
+
+
 async def jcurve(folder: Path, listener: socket.socket) -> None:
     from ingest.http import Collector, CollectorSettings
     from ingest.keys import KeyFile
@@ -48,7 +52,7 @@ async def jcurve(folder: Path, listener: socket.socket) -> None:
 
     log = Log.open(folder / "log")
     try:
-        await serve(Collector(log, KeyFile(folder / "keys.json"), CollectorSettings()), listener=listener, path=None, stop=threading.Event())
+        await run(Collector(log, KeyFile(folder / "keys.json"), CollectorSettings()), listener)
     finally:
         log.close()
 
@@ -64,7 +68,7 @@ async def main(name: str, folder: Path, descriptor: int) -> None:
         if name == "jcurve":
             await jcurve(folder, listener)
         else:
-            await serve(bare if name == "bare" else _pydantic(), listener=listener, path=None, stop=threading.Event())
+            await run(bare if name == "bare" else _pydantic(), listener)
 
 
 if __name__ == "__main__":
