@@ -11,6 +11,7 @@ from funnels.load import load
 from ingest.lake import Lake
 from ingest.progress import complete_until
 from transforms.build import CORE, BuildResult, build
+from transforms.engine import Limits
 
 
 def builder(settings: Settings, lake: Lake) -> Callable[[str, datetime], BuildResult]:
@@ -26,7 +27,7 @@ def builder(settings: Settings, lake: Lake) -> Callable[[str, datetime], BuildRe
             until=until,
             definition_version=definitions.version,
             now=now,
-            memory=f"{settings.build_memory >> 20}MiB",
+            limits=Limits(f"{settings.build_memory >> 20}MiB"),
         )
 
     return run

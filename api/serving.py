@@ -26,7 +26,7 @@ from funnels.definition import Definitions
 from ingest.keys import Key
 from ingest.lake import Lake
 from ingest.progress import complete_until
-from transforms.engine import Engine
+from transforms.engine import Engine, Limits
 from transforms.manifest import Manifest, current, published
 
 Answer = Mapping[str, Any]
@@ -110,10 +110,15 @@ class Serving:
         data = {**answer.get("data", {}), "manifest": None}
         return {**answer, "reason": "no_build", "warnings": [*answer.get("warnings", ()), NO_BUILD], "data": data}
 
-    def engine(self, project: str, versions: Mapping[str, int | None]) -> Engine:
-        """DuckDB over these versions, with this question's share of the memory."""
+    @property
+    def limits(self) -> Limits:
+        """One question's share of the memory, and its threads."""
         share = max(self.settings.query_memory // self.settings.queries, 128 << 20)
-        return Engine(self.lake, project, versions, memory=f"{share >> 20}MiB", threads=self.settings.query_threads)
+        return Limits(f"{share >> 20}MiB", self.settings.query_threads)
+
+    def engine(self, project: str, versions: Mapping[str, int | None]) -> Engine:
+        """DuckDB over these versions."""
+        return Engine(self.lake, project, versions, self.limits)
 
     def built(self, project: str, manifest: Manifest, *tables: str) -> Engine:
         """DuckDB over these tables as one build left them."""

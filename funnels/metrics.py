@@ -15,7 +15,7 @@ from funnels.question import MetricQuestion, read_metric_question
 from funnels.result import iso
 from funnels.unknown import UnknownName
 from ingest.lake import Lake
-from transforms.engine import Engine
+from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.manifest import Manifest
 
 Settings = Mapping[str, object]
@@ -88,7 +88,14 @@ def find(name: str) -> Metric:
 
 
 def answer(
-    lake: Lake, project: str, definitions: Definitions, name: str, params: Mapping[str, str], manifest: Manifest, zone: str
+    lake: Lake,
+    project: str,
+    definitions: Definitions,
+    name: str,
+    params: Mapping[str, str],
+    manifest: Manifest,
+    zone: str,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> dict[str, object]:
     """The answer to ``?from&to&grain&by&compare`` at one manifest; ``zone`` is the project's, an IANA name.
 
@@ -98,7 +105,7 @@ def answer(
     grains = metric.grains(definitions)
     question = read_metric_question(params, grains, grains[0], ZoneInfo(zone), manifest.complete_until)
     versions = {table: manifest.tables.get(table) for table in metric.reads}
-    with Engine(lake, project, versions) as engine:
+    with Engine(lake, project, versions, limits) as engine:
         measured = metric.measure(engine, definitions, question)
     return _shape(metric, definitions, measured, manifest)
 

@@ -23,7 +23,7 @@ from funnels.stage_streams import READS, Subjects, read_subjects
 from funnels.unknown import UnknownName
 from funnels.written import LONGEST
 from ingest.lake import Lake
-from transforms.engine import Engine
+from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.manifest import Manifest
 
 
@@ -48,7 +48,14 @@ def find(definitions: Definitions, name: str) -> StageFunnel:
 
 
 def stage_funnel(
-    lake: Lake, project: str, definitions: Definitions, name: str, params: Mapping[str, str], manifest: Manifest, zone: str
+    lake: Lake,
+    project: str,
+    definitions: Definitions,
+    name: str,
+    params: Mapping[str, str],
+    manifest: Manifest,
+    zone: str,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Json:
     """The answer to ``?from&to&unit&by&trend&window`` at one manifest; ``zone`` is the project's, an IANA name.
 
@@ -56,7 +63,7 @@ def stage_funnel(
     """
     question = read(find(definitions, name), definitions, params, ZoneInfo(zone), manifest.complete_until)
     versions = {table: manifest.tables.get(table) for table in READS}
-    with Engine(lake, project, versions) as engine:
+    with Engine(lake, project, versions, limits) as engine:
         subjects = read_subjects(engine, question.unit, question.funnel.steps)
     return {
         **_answer(question, definitions, subjects, manifest.complete_until),

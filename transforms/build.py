@@ -20,7 +20,7 @@ import pyarrow as pa
 from ingest.lake import Lake
 from sql.loader import Query, load
 from transforms import checks, identity
-from transforms.engine import Engine
+from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.errors import ModelFailed
 from transforms.manifest import Manifest, current, next_number, publish
 from transforms.tables import TABLES
@@ -67,8 +67,7 @@ def build(
     until: datetime,
     definition_version: str,
     now: datetime,
-    memory: str = "2GB",
-    threads: int = 2,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> BuildResult:
     """Builds every model from the newest events and puts the result in force.
 
@@ -78,7 +77,7 @@ def build(
     previous, number = current(lake, project), next_number(lake, project)
     before = previous.tables if previous else {}
     events = lake.version(project, "events")
-    tables = run(lake, project, models, events, memory=memory, threads=threads)
+    tables = run(lake, project, models, events, limits)
     versions = _store(lake, project, tables, before)
     changed = any(before.get(name) != version for name, version in versions.items())
     if events is not None:
@@ -95,11 +94,9 @@ def build(
     return BuildResult(previous, before, rows, time.perf_counter() - began, changed)
 
 
-def run(
-    lake: Lake, project: str, models: Sequence[Model], events: int | None, *, memory: str, threads: int
-) -> dict[str, pa.Table]:
+def run(lake: Lake, project: str, models: Sequence[Model], events: int | None, limits: Limits) -> dict[str, pa.Table]:
     """The tables the models make of one version of the events, checked, not stored."""
-    with Engine(lake, project, {"events": events}, memory=memory, threads=threads) as engine:
+    with Engine(lake, project, {"events": events}, limits) as engine:
         made = {model.query.name: make(engine, model) for model in models}
         checks.run(engine)
     return {name: rows for name, rows in made.items() if name in TABLES}

@@ -10,9 +10,10 @@ Constraints
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import duckdb
 import pyarrow as pa
@@ -21,22 +22,32 @@ from ingest.lake import Lake
 from transforms.tables import SCHEMAS
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What one engine may take. Beyond ``memory`` it spills to a temporary folder that goes when it is closed."""
+
+    memory: str = "2GB"
+    threads: int = 2
+
+
+DEFAULT_LIMITS: Final = Limits()
+
+
 class Engine:
     """Use as a context manager, from one thread at a time.
 
-    ``versions`` names the lake tables to open; None, or a table that does not exist yet, is an empty relation. ``memory`` is
-    DuckDB's limit; what exceeds it spills to a temporary folder that goes when the engine is closed.
+    ``versions`` names the lake tables to open; None, or a table that does not exist yet, is an empty relation.
     """
 
     def __init__(
-        self, lake: Lake, project: str, versions: Mapping[str, int | None], memory: str = "2GB", threads: int = 2
+        self, lake: Lake, project: str, versions: Mapping[str, int | None], limits: Limits = DEFAULT_LIMITS
     ) -> None:
         self.versions = dict(versions)
         self._lake, self._project = lake, project
         self._spill = TemporaryDirectory(prefix="jcurve-")
         config: dict[str, str | bool | int | float | list[str]] = {
-            "threads": threads,
-            "memory_limit": memory,
+            "threads": limits.threads,
+            "memory_limit": limits.memory,
             "temp_directory": self._spill.name,
             "preserve_insertion_order": False,
         }

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from ingest.lake import Lake
 from transforms.build import CORE, make
-from transforms.engine import Engine
+from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.manifest import Manifest
 
 _TABLES: Final = ("actors", "memberships")
@@ -22,22 +22,29 @@ class Identity(NamedTuple):
     memberships: pa.Table
 
 
-def identity(lake: Lake, project: str, events_version: int | None, manifest: Manifest | None) -> Identity:
+def identity(
+    lake: Lake, project: str, events_version: int | None, manifest: Manifest | None, limits: Limits = DEFAULT_LIMITS
+) -> Identity:
     """Actors and memberships for one version of the events: the build's, where it read that very version, else computed.
 
     The last few answers are kept; versions never change, so they cannot go stale.
     """
     built = manifest is not None and manifest.tables.get("events") == events_version
     versions = tuple(manifest.tables[name] for name in _TABLES) if manifest is not None and built else None
-    return _identity(lake.root, tuple(sorted(lake.storage.items())), project, events_version, versions)
+    return _identity(lake.root, tuple(sorted(lake.storage.items())), project, events_version, versions, limits)
 
 
 @lru_cache(maxsize=4)
 def _identity(
-    root: str, storage: tuple[tuple[str, str], ...], project: str, events: int | None, versions: tuple[int, ...] | None
+    root: str,
+    storage: tuple[tuple[str, str], ...],
+    project: str,
+    events: int | None,
+    versions: tuple[int, ...] | None,
+    limits: Limits,
 ) -> Identity:
     opened: dict[str, int | None] = {"events": events} if versions is None else dict(zip(_TABLES, versions, strict=True))
-    with Engine(Lake(root, dict(storage)), project, opened) as engine:
+    with Engine(Lake(root, dict(storage)), project, opened, limits) as engine:
         if versions is not None:
             return Identity(*(engine.table(f"from {name}") for name in _TABLES))
         return Identity(*(make(engine, model) for model in CORE if model.query.name in _TABLES))

@@ -64,12 +64,16 @@ def over_events(serving: Serving, asked: Asked, body: object) -> Answer:
     """Any funnel, over all events that are in the lake now; identity is as of these very events."""
     question = parse(body)
     until = complete_until(serving.settings.folder.log, asked.now).until  # before the events' version is read
-    return funnel(serving.lake, asked.project.name, question, complete_until=until, manifest=asked.manifest)
+    return funnel(
+        serving.lake, asked.project.name, question, complete_until=until, manifest=asked.manifest, limits=serving.limits
+    )
 
 
 def over_stages(serving: Serving, asked: Asked, name: str) -> Answer:
     """Before the first build: the answer over empty tables, with ``no_build`` as its reason."""
     project, manifest = asked.project, serving.manifest_or_empty(asked)
     definitions = serving.definitions()
-    found = stage_funnel(serving.lake, project.name, definitions, name, asked.parameters, manifest, project.zone)
+    found = stage_funnel(
+        serving.lake, project.name, definitions, name, asked.parameters, manifest, project.zone, serving.limits
+    )
     return serving.marked(asked, found)

@@ -42,7 +42,8 @@ def router(serving: Serving) -> APIRouter:
 def measured(serving: Serving, asked: Asked, name: str) -> Answer:
     """Before the first build: the answer over empty tables, with ``no_build`` as its reason."""
     definitions = serving.definitions()
-    zone = asked.project.zone
-    manifest = serving.manifest_or_empty(asked)
-    found = metrics.answer(serving.lake, asked.project.name, definitions, name, asked.parameters, manifest, zone)
+    project, manifest = asked.project, serving.manifest_or_empty(asked)
+    found = metrics.answer(
+        serving.lake, project.name, definitions, name, asked.parameters, manifest, project.zone, serving.limits
+    )
     return serving.marked(asked, found)

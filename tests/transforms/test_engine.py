@@ -8,7 +8,7 @@ import pytest
 from ingest.event import EVENTS
 from ingest.lake import Lake
 from tests.transforms.world import at, call, lake_of, table
-from transforms.engine import Engine
+from transforms.engine import Engine, Limits
 from transforms.tables import TABLES
 
 
@@ -83,7 +83,7 @@ def test_days_are_utc_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_what_exceeds_the_memory_spills_and_the_folder_goes_with_the_engine(tmp_path: Path) -> None:
-    with Engine(Lake(str(tmp_path)), "default", {}, memory="60MB", threads=1) as engine:
+    with Engine(Lake(str(tmp_path)), "default", {}, Limits("60MB", 1)) as engine:
         hashes = "select hash(i) as i, i as j from range(3000000) t(i)"
         text = f"select count(*) as n from (select i, max(j) from ({hashes}) group by i)"
         assert engine.table(text)["n"][0].as_py() == 3_000_000

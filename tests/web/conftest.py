@@ -24,7 +24,7 @@ from tests.web.browser import Browser, Page, browser, missing
 JCURVE = [sys.executable, "-m", "api.cli"]
 # The tests' own variables are no settings of the server, which refuses those that it does not know.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("JCURVE_")}
-PICTURE = os.environ.get("JCURVE_SCREENSHOT") == "1"
+PICTURE = os.environ.get("JCURVE_TEST_SCREENSHOT") == "1"
 SIZE = Size() if PICTURE else Size(people=160, accounts=30, days=75)
 PROJECTS = ("default", "quiet", "unbuilt")
 READY = 60.0  # seconds
