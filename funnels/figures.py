@@ -1,4 +1,4 @@
-"""The numbers of a metric's answer: one shape for the whole, for a period and for a group (``api.md``).
+"""The numbers of a metric's answer: one shape for the whole, for a period and for a group.
 
 A figure without a value has a reason instead: ``no_base`` (nobody to count over), ``immature`` (nobody old enough, or
 no period over yet). Never 0 for "unknown", never an error.

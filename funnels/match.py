@@ -1,6 +1,26 @@
-"""The matcher's door: streams of units and the rules of a funnel in, one outcome per unit out.
+"""The funnel's definition, and the matcher's door: streams of units and rules in, one outcome per unit out.
 
 Raw events and stage tables both come as ``Streams``; every number shown of a funnel is read from one ``Outcome``.
+``kernel`` computes what stands here in linear time; ``tests/oracle.py`` reads it literally, and the two must agree.
+
+1. Words. A *unit* is who is counted, a person or an account; events without one are left out and their number is told. A
+   unit's *stream* is its events, each event id once, by time. A *chain* is distinct events that match the steps in their
+   order, from the first step on; its first event is the *entry*. One event serves one step of a chain at most, and every
+   beginning of a valid chain is valid. A unit's *level* is the largest number of steps that a valid chain matches. That
+   such a chain exists is meant literally: no greedy reading may undercount it.
+2. Validity. Times do not fall along a chain. Events at one instant may be taken in any order, so within an instant steps
+   and events are matched as a bipartite graph. From the entry to each event passes at most the window; from each event to
+   the next at most the next step's ``within``, where it has one. Both are inclusive, and elapsed time, not calendar days.
+3. Ranges and states. An entry counts if it lies in [from, to); later steps count until the window ends, also after ``to``,
+   but not after ``as_of`` (events at that very moment count). A unit that entered is in the first of these states that
+   holds: *converted* (a chain matches all steps), *pending* (events after ``as_of`` could still complete a chain: its
+   window and its next step's ``within`` both end later), *lost*. These three partition the entrants. *Mature* figures are
+   the same funnel over entries whose window has closed, which leaves nobody pending.
+4. The witness. Times come from one chain per unit: of the chains of its level the one with the lexicographically smallest
+   times.
+5. Counting. Each unit counts once. Every entry in range may begin a chain. A bucket of the trend is a funnel of its own
+   over the entries in it: so a closed bucket never changes, and a unit with entries in two buckets stands in both.
+6. Filters: ``funnels.filters``. 7. The question: ``funnels.request``; the answer: ``funnels.result``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The metric catalogue, and the one shape in which every metric answers (``api.md``)."""
+"""The metric catalogue, and the one shape in which every metric answers."""
 
 from __future__ import annotations
 

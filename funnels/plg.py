@@ -1,4 +1,4 @@
-"""A funnel over stages: entering a stage is an event of its subject, so the one matcher answers (``funnels.md``).
+"""A funnel over stages: entering a stage is an event of its subject, so the one matcher answers (``funnels.match``).
 
 Each step tells how many of the entrants got there by the path through all stages before (``by_path``; the rates,
 ``dropped`` and everything below the steps belong to it) and how many any way (``reached``: at or after their entry,

@@ -1,6 +1,6 @@
 """The viral coefficient: how many new people does a new person bring, within the horizon after registering.
 
-Observed K over the people old enough for it (``metrics.md`` M6), split by whether an invitee opened a new account or
+Observed K over the people old enough for it (its denominator), split by whether an invitee opened a new account or
 joined the inviter's. Whoever registered too recently is left out of both numbers, since K would be biased down
 otherwise.
 """

@@ -19,7 +19,7 @@ Invariants
 
 Decisions
 - Times in the truth are the ones a collector can know. A device whose clock is off by seven minutes and twenty seconds is
-  corrected by five minutes (``wire.md`` 1.1), so its events stand two minutes and twenty seconds off; the plan keeps that
+  corrected by five minutes (``ingest.times``), so its events stand two minutes and twenty seconds off; the plan keeps that
   rest below a minute and the truth counts with it. Price: the truth is about what can be seen, not about what happened.
 """
 

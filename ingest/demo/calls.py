@@ -1,4 +1,4 @@
-"""One happening as the Segment call that a browser's SDK would make of it (``wire.md`` 1.1).
+"""One happening as the Segment call that a browser's SDK would make of it.
 
 A call carries the sender's own time: the device's clock, right or wrong. It is said to be sent by the same clock, so that
 the collector can find out by how much it is wrong.

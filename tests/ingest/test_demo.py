@@ -229,7 +229,7 @@ def test_a_batch_says_it_was_sent_by_its_own_clock() -> None:
 
 
 def _seen_by_a_collector(delivery: Delivery, now: int) -> dict[str, int]:
-    """Message id -> corrected time, by the rule of wire.md 1.1 worked out here once more."""
+    """Message id -> corrected time, by the rule of ingest/times.py worked out here once more."""
 
     def milliseconds(text: str) -> int:
         return round(datetime.fromisoformat(text).timestamp() * 1000)

@@ -8,7 +8,7 @@ from sql.loader import Folder, load, names
 
 FILES: list[tuple[Folder, str]] = [(folder, name) for folder in ("models", "metrics", "checks") for name in names(folder)]
 
-# Silently different in Spark, or refused by it (measured on Spark 4.3; see the house style, rule 13).
+# Silently different in Spark, or refused by it (measured on Spark 4.3).
 AVOIDED = {"epoch", "epoch_us", "date_sub", "quantile_cont", "date_diff", "datediff", "struct_extract", "to_timestamp"}
 
 
