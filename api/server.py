@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import uvicorn
 import uvloop
 
 _GRACE: Final = 10  # seconds for requests that run when the server is asked to stop
+_GARBAGE: Final = 20_000  # objects between two collections: requests that wait for their commit hold thousands, all alive
 _KEEP_ALIVE: Final = 75  # seconds; SDKs reuse a connection that idles between two batches
 
 
@@ -49,4 +51,5 @@ async def serve(
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=_GRACE,
     )
+    gc.set_threshold(_GARBAGE, 10, 10)
     await _Server(config, stop).serve(sockets=None if listener is None else [listener])

@@ -17,6 +17,7 @@ from ingest.errors import LogFull, LogUnavailable, Unavailable
 from ingest.record import Record
 
 _RETRY: Final = 1.0  # seconds
+STOPPED: Final = LogUnavailable("the log's writer has stopped; restart the collector", _RETRY)
 
 
 @dataclass
@@ -45,65 +46,73 @@ class Group:
 class LogQueue:
     """``put`` in the event loop; ``take``, ``done`` and ``moment`` in the writer thread; ``close`` anywhere."""
 
-    def __init__(self, limit: int, now: Callable[[], int]) -> None:
+    def __init__(self, limit: int, most: int, now: Callable[[], int]) -> None:
+        """``limit``: bytes that may wait in all; ``most``: bytes at which a group is full."""
         self._limit = limit
+        self._most = most
         self._now = now
-        self._ready = threading.Condition(threading.Lock())
-        self._waiting: deque[tuple[Record, asyncio.Future[None]]] = deque()
+        self._lock = threading.Lock()
+        self._ready = threading.Condition(self._lock)
+        self._waiting: deque[Group] = deque()
         self._bytes = 0  # of what waits and of the group being written
         self._newest = 0  # no record to come is stamped before this
         self._closing = False
 
     def put(self, project: str, source: str, path: str, ip: str, user_agent: str, body: bytes) -> asyncio.Future[None]:
         """The future is done when the record is synced. Raises LogFull or LogUnavailable."""
-        future = asyncio.get_running_loop().create_future()
-        with self._ready:
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        with self._lock:
             if self._closing:
                 raise LogUnavailable("the log is closing; send again", _RETRY)
             if self._bytes and self._bytes + len(body) > self._limit:
                 raise LogFull("more requests wait than memory allows; send again", _RETRY)
             self._newest = received_at = max(self._newest, self._now())
-            self._waiting.append((Record(received_at, project, source, path, ip, user_agent, body), future))
+            if not self._waiting:  # the writer sleeps only on an empty queue
+                loop.call_soon(self._wake)
+            if not self._waiting or self._waiting[-1].size >= self._most:
+                self._waiting.append(Group())
+            group = self._waiting[-1]
+            group.records.append(Record(received_at, project, source, path, ip, user_agent, body))
+            group.futures.append(future)
+            group.size += len(body)
             self._bytes += len(body)
-            if len(self._waiting) == 1:  # the writer sleeps only on an empty queue
-                self._ready.notify()
         return future
 
-    def take(self, most: int, patience: float) -> Group | None:
-        """The next group of ``most`` bytes or one record; an empty one after ``patience`` seconds; None when it is over."""
-        group = Group()
-        with self._ready:
+    def _wake(self) -> None:
+        """Runs behind all requests that arrived together: woken by the first, the writer would sync that one alone."""
+        with self._lock:
+            self._ready.notify()
+
+    def take(self, patience: float) -> Group | None:
+        """The next group; an empty one after ``patience`` seconds; None when it is over."""
+        with self._lock:
             if not self._waiting and not self._closing:
                 self._ready.wait(patience)
-            if not self._waiting and self._closing:
-                return None
-            while self._waiting and group.size < most:
-                record, future = self._waiting.popleft()
-                group.records.append(record)
-                group.futures.append(future)
-                group.size += len(record.body)
-        return group
+            if self._waiting:
+                return self._waiting.popleft()
+            return None if self._closing else Group()
 
     def done(self, group: Group) -> None:
         """Its memory is free again."""
-        with self._ready:
+        with self._lock:
             self._bytes -= group.size
 
     def moment(self) -> int:
         """All records stamped before this have been taken, and none will be stamped before it."""
-        with self._ready:
+        with self._lock:
             if self._waiting:
-                return self._waiting[0][0].received_at
+                return self._waiting[0].records[0].received_at
             self._newest = max(self._newest, self._now())
             return self._newest
 
     def close(self) -> None:
-        with self._ready:
+        with self._lock:
             self._closing = True
             self._ready.notify()
 
     def refuse_all(self) -> None:
         """Nobody waits for ever, should a bug stop the writer."""
         self.close()
-        while group := self.take(self._limit, 0):
-            group.answer(LogUnavailable("the log's writer has stopped; restart the collector", _RETRY))
+        while group := self.take(0):
+            group.answer(STOPPED)

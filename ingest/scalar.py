@@ -20,6 +20,8 @@ def text(value: Scalar) -> str | None:
 
 def identifier(value: Scalar) -> str | None:
     """As ``text``, and None for the names of nothing, which would make one person of strangers."""
+    if value is None:
+        return None
     if type(value) is str and value and value not in NOBODY and not value.isspace():
         return value
     name = text(value)

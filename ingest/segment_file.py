@@ -47,9 +47,9 @@ class SegmentFile:
     def empty(self) -> bool:
         return self.synced == HEADER_BYTES
 
-    def append(self, frames: list[bytes], first_received: int) -> None:
-        """Write and sync; on OSError none of ``frames`` counts as stored, and ``cut`` or ``seal`` must follow."""
-        length = _write(self._descriptor, frames, self.synced)
+    def append(self, buffers: list[bytes], first_received: int) -> None:
+        """Write and sync; on OSError nothing in ``buffers`` counts as stored, and ``cut`` or ``seal`` must follow."""
+        length = _write(self._descriptor, buffers, self.synced)
         try:
             os.fdatasync(self._descriptor)
         except OSError:
@@ -89,12 +89,12 @@ def _write(descriptor: int, buffers: list[bytes], at: int) -> int:
     """Write all of ``buffers`` at ``at``, over short writes too; returns their length."""
     start = at
     for first in range(0, len(buffers), _BUFFERS):
-        left = [memoryview(buffer) for buffer in buffers[first : first + _BUFFERS]]
-        while left:
+        left = buffers[first : first + _BUFFERS]
+        missing = sum(map(len, left))
+        while missing:
             written = os.pwritev(descriptor, left, at)
             at += written
-            while left and written >= len(left[0]):
-                written -= len(left.pop(0))
-            if left:
-                left[0] = left[0][written:]
+            missing -= written
+            if missing:  # a short write, as before a full disk
+                left = [b"".join(left)[written:]]
     return at - start

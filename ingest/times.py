@@ -17,6 +17,7 @@ AHEAD: Final = 24 * 3600 * SECOND  # a sender further in the future than this do
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST: Final = 253_402_300_800 * SECOND  # year 10000
+_FIRST: Final = -_LAST
 
 
 def micros(value: str | float | None) -> int | None:
@@ -43,7 +44,7 @@ def corrected(original: int | None, sent_at: int | None, received_at: int) -> in
         return received_at
     skew = 0 if sent_at is None else (received_at - sent_at + SKEW_STEP // 2) // SKEW_STEP * SKEW_STEP
     time = original + skew
-    return time if 0 - _LAST < time <= received_at + AHEAD else received_at
+    return time if _FIRST < time <= received_at + AHEAD else received_at
 
 
 def _since_epoch(moment: datetime) -> int:

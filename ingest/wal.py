@@ -18,6 +18,7 @@ of two segments, so that the flush has room to work. A failed sync: see ``segmen
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import threading
 import time
@@ -29,12 +30,14 @@ from typing import Final
 from ingest.disk import free_bytes, reserve_bytes
 from ingest.errors import LogFull, LogUnavailable, Unavailable
 from ingest.log_folder import CLOSED, LogFolder
-from ingest.log_queue import Group, LogQueue
-from ingest.record import encode
+from ingest.log_queue import STOPPED, Group, LogQueue
+from ingest.record import parts
 from ingest.segment_file import SegmentFile
 
 GROUP_BYTES: Final = 8 << 20
 _SMALLEST_SEGMENT: Final = 256 << 10
+_PLENTY: Final = 256 << 20  # more than others on the disk write between two looks
+_LOOK_SECONDS: Final = 0.1
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _RETRY_FULL: Final = 5.0
 _RETRY: Final = 1.0
@@ -62,10 +65,12 @@ class Log:
         self._now = now
         self._reserve = reserve_bytes(folder.path) if settings.reserve_bytes is None else settings.reserve_bytes
         self._segment_bytes = min(settings.segment_bytes, max(self._reserve // 2, _SMALLEST_SEGMENT))
-        self._queue = LogQueue(settings.queue_bytes, now)
+        self._queue = LogQueue(settings.queue_bytes, min(GROUP_BYTES, self._segment_bytes), now)
         self._segment: SegmentFile | None = None
         self._fault: Unavailable | None = None
         self._next_pulse = 0.0
+        self._room = 0  # bytes free above the reserve, as of the last look and what was written since
+        self._next_look = 0.0
         self._writer = threading.Thread(target=self._run, name="log-writer", daemon=True)
 
     @classmethod
@@ -82,9 +87,9 @@ class Log:
         log._writer.start()
         return log
 
-    async def append(self, project: str, source: str, path: str, ip: str, user_agent: str, body: bytes) -> None:
-        """Store one request; returns when it is synced. Raises LogFull or LogUnavailable: then it was not stored."""
-        await self._queue.put(project, source, path, ip, user_agent, body)
+    def append(self, project: str, source: str, path: str, ip: str, user_agent: str, body: bytes) -> asyncio.Future[None]:
+        """Store one request; done when it is synced. Raises LogFull or LogUnavailable: then it was not stored."""
+        return self._queue.put(project, source, path, ip, user_agent, body)
 
     def healthy(self) -> str | None:
         """None, or the reason for which the log cannot store now."""
@@ -102,7 +107,7 @@ class Log:
 
     def _run(self) -> None:
         try:
-            while group := self._queue.take(min(GROUP_BYTES, self._segment_bytes), self._patience()):
+            while group := self._queue.take(self._patience()):
                 if group.records:
                     self._commit(group)
                 self._rotate()
@@ -121,21 +126,34 @@ class Log:
         return max(due, 0.001)
 
     def _commit(self, group: Group) -> None:
+        fault: Unavailable | None = STOPPED  # should a bug end this thread, nobody of the group waits for ever
+        try:
+            fault = self._fault = self._store(group)
+        finally:
+            self._queue.done(group)
+            group.answer(fault)
+
+    def _store(self, group: Group) -> Unavailable | None:
+        """Write and sync; returns why that could not be done."""
         try:
             self._check_room(group.size)
             if self._segment is None:
                 self._segment = self._new_segment()
-            self._segment.append([encode(record) for record in group.records], group.records[0].received_at)
+            buffers = [part for record in group.records for part in parts(record)]
+            self._segment.append(buffers, group.records[0].received_at)
         except OSError as error:
-            self._fault = self._step_back(error)
-        else:
-            self._fault = None
-        self._queue.done(group)
-        group.answer(self._fault)
+            return self._step_back(error)
+        return None
 
     def _check_room(self, size: int) -> None:
-        if free_bytes(self.folder.path) - size < self._reserve:
+        """Looks at the disk before each commit, but where there is plenty of room only every now and then."""
+        moment = time.monotonic()
+        if self._room < _PLENTY or moment >= self._next_look:
+            self._room = free_bytes(self.folder.path) - self._reserve
+            self._next_look = moment + _LOOK_SECONDS
+        if self._room < size:
             raise OSError(errno.ENOSPC, "the disk's reserve is reached")
+        self._room -= size
 
     def _new_segment(self) -> SegmentFile:
         return SegmentFile.create(self.folder.path, self.folder.identity, self.folder.take_number())

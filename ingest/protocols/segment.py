@@ -182,9 +182,9 @@ def _named(kind: str, item: Item, context_traits: bytes) -> tuple[str, bytes]:
 
 
 def _kind(given: Scalar) -> str:
+    if type(given) is str and given in KINDS:
+        return given
     kind = text(given)
-    if kind in KINDS:
-        return kind
     if kind is None:
         raise RuleError(Outcome.MISSING_TYPE)
     if kind.lower() in KINDS:

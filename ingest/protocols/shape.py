@@ -21,7 +21,7 @@ _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 def json_object(raw: msgspec.Raw) -> bytes:
     """An object as it stands; nothing or null as ``{}``; anything else under ``$value``, so that it is not lost."""
     data = bytes(raw)
-    if data.startswith(b"{"):
+    if data[:1] == b"{":
         return data
     if not data or data == b"null":
         return b"{}"
@@ -48,7 +48,9 @@ def merged(under: bytes, over: bytes) -> bytes:
 
 def groups_in(properties: bytes) -> str | None:
     """The first id under ``$groups``."""
-    return first_id(bytes(_GROUPS.decode(properties).groups)) if b'"$groups"' in properties else None
+    if b"$" not in properties or b'"$groups"' not in properties:  # one byte is found much faster than nine
+        return None
+    return first_id(bytes(_GROUPS.decode(properties).groups))
 
 
 def with_page(seen: Promoted, properties: bytes) -> Promoted:

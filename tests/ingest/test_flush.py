@@ -106,6 +106,16 @@ def test_places_rise_through_a_segment(tmp_path: Path) -> None:
     assert [row["log_offset"] for row in rows(lake, "shop", "rejected")] == [first + 2]
 
 
+def test_a_group_of_any_number_of_calls_keeps_every_value_in_its_row(tmp_path: Path) -> None:
+    sent = [track(f"m{number}", f"Event {number}", userId=f"u{number}") for number in range(300)]
+    write_log(tmp_path / "log", [batch(*sent[:127]), batch(*sent[127:])]).release()
+    assert flush(tmp_path) == 300
+    found = rows(Lake(str(tmp_path / "lake")), "shop", "events")
+    assert [(row["event_id"], row["event"], row["user_id"]) for row in found] == [
+        (f"m{number}", f"Event {number}", f"u{number}") for number in range(300)
+    ]
+
+
 def test_many_small_segments_are_one_commit_and_a_project_without_events_has_none(tmp_path: Path) -> None:
     write_log(tmp_path / "log", *([batch(track(f"m{number}"))] for number in range(20))).release()
     assert flush(tmp_path) == 20

@@ -219,6 +219,23 @@ def test_a_closed_log_takes_nothing(tmp_path: Path) -> None:
     assert log_folder.read_beat(log.folder.path) == log_folder.CLOSED
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_bug_in_the_writer_leaves_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def surprise(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(SegmentFile, "append", surprise)
+
+    async def run() -> list[BaseException | None]:
+        log = Log.open(tmp_path)
+        answers = [*await asyncio.gather(send(log, b"x"), return_exceptions=True)]
+        while log.healthy() is None:
+            await asyncio.sleep(0.001)
+        return answers + [*await asyncio.gather(send(log, b"y"), return_exceptions=True)]
+
+    assert [type(answer) for answer in asyncio.run(run())] == [LogUnavailable, LogUnavailable]
+
+
 class Fails:
     """A system call that fails with ``error`` while armed, having written ``torn`` bytes if it is a write."""
 
