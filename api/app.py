@@ -59,7 +59,7 @@ def flush(settings: Settings, stop: threading.Event) -> None:
     from ingest.ids import Index
     from ingest.protocols import decode
 
-    decoder = partial(decode, max_event_bytes=settings.max_event)
+    decoder = partial(decode, max_event_bytes=int(settings.max_event))
     if settings.store_url:
         threading.Thread(target=_republish, args=(settings, stop), daemon=True).start()
     with Index(settings.folder.index) as index:
@@ -107,6 +107,7 @@ def serve_app(settings: Settings) -> FastAPI:
     from api.clock import now
     from api.deployment import CurrentDefinitions, Projects
     from api.documentation import page
+    from api.head import HeadAsGet
     from api.openapi import describe
     from api.serving import Serving
     from api.status import VERSION
@@ -131,6 +132,7 @@ def serve_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="jcurve", version=VERSION, docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.router.redirect_slashes = False
+    app.add_middleware(HeadAsGet)
     handlers.install(app)
     for router in routes.routers(serving):
         app.include_router(router)

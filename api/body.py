@@ -23,8 +23,12 @@ async def json_body(request: Request) -> object:
         return json.loads(content)
     except json.JSONDecodeError as error:
         raise _wrong(f"line {error.lineno}, column {error.colno}: {error.msg}", "a JSON object") from None
-    except (UnicodeDecodeError, RecursionError):
-        raise _wrong("no JSON", "a JSON object in UTF-8") from None
+    except UnicodeDecodeError:
+        raise _wrong("bytes that are not UTF-8", "a JSON object in UTF-8") from None
+    except RecursionError:
+        raise _wrong("lists or objects too deep within each other", "a JSON object") from None
+    except ValueError as error:  # a whole number of thousands of digits
+        raise _wrong(str(error), "a JSON object") from None
 
 
 def _wrong(found: str, allowed: str) -> Unprocessable:

@@ -47,6 +47,6 @@ def collector_settings(settings: Settings) -> CollectorSettings:
     return CollectorSettings(
         public_url=settings.public_url or None,
         trust_proxy=settings.trust_proxy,
-        max_body_bytes=settings.max_body,
-        max_event_bytes=settings.max_event,
+        max_body_bytes=int(settings.max_body),  # a Size is shown with its unit, and senders are told "... bytes"
+        max_event_bytes=int(settings.max_event),
     )

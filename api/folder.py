@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+class Unusable(Exception):
+    """The data folder cannot be made, or not be written to."""
+
+
 @dataclass(frozen=True)
 class DataFolder:
     """Paths only; nothing is created except by ``create``."""
@@ -67,7 +71,12 @@ class DataFolder:
         return Path(tempfile.gettempdir()) / f"jcurve-{os.getuid()}-{name}" / "serve.sock"
 
     def create(self) -> DataFolder:
-        """Make the folder and its fixed subfolders, readable by their owner alone."""
+        """Make the folder and its fixed subfolders, readable by their owner alone. Raises ``Unusable``."""
         for folder in (self.root, self.log, self.run, self.socket.parent):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            try:
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            except OSError as error:
+                raise Unusable(f"{folder} cannot be made ({error.strerror}); choose another with --data DIR") from None
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise Unusable(f"{folder} cannot be written to; change its rights, or choose another with --data DIR")
         return self

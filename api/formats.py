@@ -11,7 +11,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final, Literal
@@ -34,19 +34,40 @@ Row = dict[str, object]
 def wanted(request: Request) -> Format:
     """The format of the answer; raises ``Unprocessable`` for one that does not exist."""
     asked = request.query_params.get("format")
-    accept = request.headers.get("accept", "")
-    for name, content_type in TYPES.items():
-        if asked == name or (asked is None and name != "json" and content_type.partition(";")[0] in accept):
+    if asked is None:
+        return _preferred(request.headers.get("accept", ""))
+    for name in TYPES:
+        if asked == name:
             return name
-    if asked is not None:
-        raise Unprocessable("format: json, csv or arrow.", [Detail("format", asked, list(TYPES), "choose one of these")])
-    return "json"
+    raise Unprocessable("format: json, csv or arrow.", [Detail("format", asked, list(TYPES), "choose one of these")])
 
 
-def respond(request: Request, answer: Mapping[str, Any]) -> Response:
-    """The answer in the format that was asked for; 304 where the caller has the very same one."""
+def _preferred(accept: str) -> Format:
+    """The one of ours with the greatest ``q``, of several the one named first; JSON for whoever asks for none of them."""
+    best: tuple[float, Format] = (0.0, "json")
+    for part in accept.lower().split(","):
+        content_type, *parameters = (piece.strip() for piece in part.split(";"))
+        weight = next((_weight(one[2:]) for one in parameters if one.startswith("q=")), 1.0)
+        for name, ours in TYPES.items():
+            if content_type == ours.partition(";")[0] and weight > best[0]:
+                best = (weight, name)
+    return best[1]
+
+
+def _weight(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 1.0
+
+
+def respond(request: Request, answer: Mapping[str, Any], columns: Sequence[str] = ()) -> Response:
+    """The answer in the format that was asked for; 304 where the caller has the very same one.
+
+    ``columns`` head a table without rows.
+    """
     chosen = wanted(request)
-    body = {"json": to_json, "csv": to_csv, "arrow": to_arrow}[chosen](answer)
+    body = to_json(answer) if chosen == "json" else (to_csv if chosen == "csv" else to_arrow)(answer, columns)
     tag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept, Authorization"}
     if request.method == "GET" and tag in request.headers.get("if-none-match", ""):
@@ -58,9 +79,9 @@ def to_json(answer: Mapping[str, Any]) -> bytes:
     return msgspec.json.encode(answer, enc_hook=_plain)
 
 
-def to_csv(answer: Mapping[str, Any]) -> bytes:
+def to_csv(answer: Mapping[str, Any], columns: Sequence[str] = ()) -> bytes:
     found = list(rows(answer))
-    names = _names(found)
+    names = _names(found) or columns
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
@@ -68,19 +89,19 @@ def to_csv(answer: Mapping[str, Any]) -> bytes:
     return text.getvalue().encode("utf-8", "replace")
 
 
-def to_arrow(answer: Mapping[str, Any]) -> bytes:
+def to_arrow(answer: Mapping[str, Any], columns: Sequence[str] = ()) -> bytes:
     import pyarrow as pa
 
     found = list(rows(answer))
-    names = _names(found)
-    columns = {}
+    names = _names(found) or columns
+    arrays = {}
     for name in names:
         cells = [row.get(name) for row in found]
         try:
-            columns[name] = pa.array(cells)
+            arrays[name] = pa.array(cells)
         except pa.ArrowException:  # a property that is a number here and a text there
-            columns[name] = pa.array([None if cell is None else str(_cell(cell)) for cell in cells])
-    table = pa.table(columns)
+            arrays[name] = pa.array([None if cell is None else str(_cell(cell)) for cell in cells])
+    table = pa.table(arrays)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
@@ -106,11 +127,16 @@ def _names(found: Iterable[Row]) -> list[str]:
 
 
 def _funnel_rows(answer: Mapping[str, Any]) -> list[Row]:
-    found = [_flat({"group": None, "step": n, **step}) for n, step in enumerate(answer["steps"], 1)]
+    found = [_flat({"group": None, "step": n, **_timed(step)}) for n, step in enumerate(answer["steps"], 1)]
     for group in answer.get("groups") or ():
         name = "(other)" if group.get("other") else " / ".join("" if v is None else str(v) for v in group["values"])
-        found += [_flat({"group": name, "step": n, **step}) for n, step in enumerate(group["steps"], 1)]
+        found += [_flat({"group": name, "step": n, **_timed(step)}) for n, step in enumerate(group["steps"], 1)]
     return found
+
+
+def _timed(step: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same columns whether or not anybody took the step."""
+    return {**step, "seconds_from_previous": step["seconds_from_previous"] or dict.fromkeys(("median", "p90", "mean"))}
 
 
 def _metric_rows(answer: Mapping[str, Any]) -> list[Row]:

@@ -40,7 +40,7 @@ async def _problem(request: Request, error: Exception) -> Response:
 
 async def _bad_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, BadRequest)
-    details = [Detail(f.path, f.found, list(f.allowed), f.message) for f in error.faults]
+    details = [Detail(**fault.as_json()) for fault in error.faults]  # type: ignore[arg-type]
     return answer(Unprocessable(str(error), details))
 
 

@@ -57,7 +57,7 @@ def _value(one: Parameter, parameters: Parameters) -> Any:
         return parameters.choice(one.name, one.allowed) or one.default
     text = parameters.text(one.name)
     if one.kind == "number" and text is not None:
-        if text.isdecimal() and 1 <= int(text) <= one.most:
+        if text.isdecimal() and len(text) <= len(str(one.most)) and 1 <= int(text) <= one.most:
             return int(text)
         parameters.faults.add(one.name, text, [f"1 to {one.most}"], "not a whole number in this range")
     return one.default if text is None else text

@@ -65,11 +65,17 @@ class Serving:
     quick_limiter: anyio.CapacityLimiter  # for what is read in a moment, so that the status is there while queries run
 
     async def answer(
-        self, request: Request, parameters: Sequence[Parameter] | None, work: Work, *, quick: bool = False
+        self,
+        request: Request,
+        parameters: Sequence[Parameter] | None,
+        work: Work,
+        *,
+        quick: bool = False,
+        columns: Sequence[str] = (),
     ) -> Response:
         """Authenticate, read the parameters, run ``work`` in a thread, and write its answer in the format asked for.
 
-        ``parameters`` None hands them on as they came, for ``funnels`` to read.
+        ``parameters`` None hands them on as they came, for ``funnels`` to read; ``columns`` head an empty list.
         """
         key = self.caller(request)
         formats.wanted(request)
@@ -77,7 +83,7 @@ class Serving:
             lambda: work(self._asked(key, request.query_params, parameters)),
             limiter=self.quick_limiter if quick else self.limiter,
         )
-        return formats.respond(request, answer)
+        return formats.respond(request, answer, columns)
 
     def caller(self, request: Request) -> Key:
         return caller(request.headers.get("authorization"), self.keys)

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import sqlalchemy as sa
 
 from api import values
-from api.folder import DataFolder
+from api.folder import DataFolder, Unusable
 from api.publishing import locked, replace_file
 
 Kind = Literal["write", "read", "admin"]
@@ -178,7 +178,10 @@ def open_store(url: str, folder: DataFolder, now: datetime) -> Store:
     """
     from api.migrations import upgrade
 
-    folder.create()
+    try:
+        folder.create()
+    except Unusable as fault:
+        raise StoreError(str(fault)) from None
     try:
         engine = sa.create_engine(url)
     except (sa.exc.ArgumentError, ImportError) as error:

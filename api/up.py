@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from api import locks
+from api.folder import Unusable
 from api.settings import Settings
 
 DRAIN_ORDER: Final = (("door",), ("flush",), ("work", "serve"))
@@ -185,7 +186,10 @@ def _reachable(host: str) -> str:
 
 def supervise(settings: Settings, roles: Sequence[str], *, port: bool = True) -> None:
     """Run these roles until a signal; raises ``CannotStart`` or ``locks.InUse``."""
-    settings.folder.create()
+    try:
+        settings.folder.create()
+    except Unusable as fault:
+        raise CannotStart(str(fault)) from None
     listener = listen(settings.host, settings.port) if port else None
     line = f"jcurve {' and '.join(roles)}: ready"
     if listener is not None:

@@ -29,7 +29,7 @@ class Fault:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message}"
+        return f"{self.path}: {self.message}" if self.path else self.message
 
     def as_json(self) -> dict[str, object]:
         found = json.loads(json.dumps(self.found, default=str), parse_constant=str)  # JSON has no NaN

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from funnels.definition import Definitions, NorthStar
 from funnels.figures import Figure, Group, Measured, Point
 from funnels.periods import Period, midnight, period_of, periods, previous_period
-from funnels.question import MetricQuestion
+from funnels.question import MetricQuestion, earliest
 from funnels.selections import matching
 from sql.loader import load
 from transforms.engine import Engine
@@ -40,7 +40,7 @@ def measure(engine: Engine, definitions: Definitions, question: MetricQuestion) 
     rows = _active(engine, definitions.north_star, question)
     shown = _shown(rows, question)
     over = [period for period in shown if _complete(period, question)]
-    series = tuple(Point(period.name, _count(rows, period), period in over) for period in shown)
+    series = tuple(Point(period.name, _count(rows, period), _complete(period, question)) for period in shown)
     if not over:
         nothing = Figure(None, reason="immature" if shown else "no_base")
         return Measured(nothing, series=series, previous=nothing if question.compare else None)
@@ -66,8 +66,10 @@ def _active(engine: Engine, star: NorthStar, question: MetricQuestion) -> list[A
 
 def _shown(rows: list[Active], question: MetricQuestion) -> list[Period]:
     """The periods of the range; without a start, from the first one in which a unit was active."""
-    first = min((midnight(row.start, question.zone) for row in rows), default=question.range.end)
-    return periods(question.range.start or first, question.range.end, question.grain, question.zone)
+    end, grain, zone = question.range.end, question.grain, question.zone
+    oldest = earliest(end, grain).date()
+    first = min((midnight(row.start, zone) for row in rows if row.start >= oldest), default=end)
+    return periods(question.range.start or first, end, grain, zone)
 
 
 def _complete(period: Period, question: MetricQuestion) -> bool:

@@ -17,7 +17,7 @@ from funnels.definition import SUBJECTS, Definitions, StageFunnel, Subject
 from funnels.durations import EXAMPLES, format_duration, parse_duration
 from funnels.match import Rules, match_streams
 from funnels.periods import GRAINS, Grain, period_of, periods
-from funnels.question import Parameters, Range, check_periods, read_range
+from funnels.question import Parameters, Range, check_periods, earliest, read_range
 from funnels.result import Json, answer, iso
 from funnels.stage_streams import READS, Subjects, read_subjects
 from funnels.unknown import UnknownName
@@ -114,7 +114,7 @@ def _rules(question: FunnelQuestion, subjects: Subjects, as_of: datetime) -> Rul
     end, grain, zone = question.range.end, question.trend, question.zone
     start = question.range.start
     if start is None:
-        first = min(subjects.first_entry() or end, end)
+        first = min(subjects.first_entry(since=earliest(end, grain) if grain else None) or end, end)
         start = first if grain is None else min(period_of(first, grain, zone).start, end)
     buckets = periods(start, end, grain, zone) if grain is not None else []
     edges = (*(bucket.start for bucket in buckets), buckets[-1].end) if buckets else ()

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from funnels.errors import Faults, suggestion
-from funnels.periods import GRAINS, Grain, midnight
+from funnels.filters import read_moment
+from funnels.periods import GRAINS, Grain
 
 MOST_PERIODS: Final = 3_000
+_DAYS: Final[Mapping[Grain, int]] = {"day": 1, "week": 7, "month": 31}
 _TIMES: Final = ("2026-01-31", "2026-01-31T09:30:00Z")
 
 
@@ -49,17 +51,11 @@ class Parameters:
         found = self.text(name)
         if found is None:
             return None
-        try:
-            return self._moment(found)
-        except (ValueError, OverflowError):
+        moment = read_moment(found, self.zone)
+        if moment is None:
             self.faults.add(name, found, _TIMES, "write a date, or a time with its offset from UTC")
             return None
-
-    def _moment(self, text: str) -> datetime:
-        if len(text) == len("2026-01-31"):
-            return midnight(date.fromisoformat(text), self.zone)
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=self.zone)).astimezone(UTC)
+        return moment.astimezone(UTC)
 
     def finish(self) -> None:
         self.faults.unknown_keys(self.given, self._asked, "")
@@ -85,9 +81,14 @@ def read_range(parameters: Parameters, as_of: datetime) -> Range:
 
 def check_periods(parameters: Parameters, name: str, asked: Range, grain: Grain | None) -> None:
     """Notes a series that is too long to be meant."""
-    days = {"day": 1, "week": 7, "month": 31}
-    if grain and asked.start and (asked.end - asked.start).days > MOST_PERIODS * days[grain]:
+    if grain and asked.start and asked.start < earliest(asked.end, grain):
         parameters.faults.add(name, grain, GRAINS, f"the range has more than {MOST_PERIODS} such periods")
+
+
+def earliest(end: datetime, grain: Grain) -> datetime:
+    """The beginning of the longest series that ends there. One that was given no start begins no earlier: a single event
+    from a clock in the year 1 would stretch it over the centuries."""
+    return end - timedelta(days=MOST_PERIODS * _DAYS[grain])
 
 
 @dataclass(frozen=True)

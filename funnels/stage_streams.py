@@ -49,9 +49,11 @@ class Subjects:
         there = masks != 0
         return Streams(self.units[there], self.times[there], masks[there], self.count)
 
-    def first_entry(self) -> datetime | None:
-        """The earliest entry into the first step."""
+    def first_entry(self, since: datetime | None = None) -> datetime | None:
+        """The earliest entry into the first step, from ``since`` on."""
         entries = self.times[self.steps == 0]
+        if since is not None:
+            entries = entries[entries >= (since - _EPOCH) // timedelta(microseconds=1)]
         return _EPOCH + timedelta(microseconds=int(entries.min())) if entries.size else None
 
 

@@ -17,7 +17,7 @@ from typing import Final
 from funnels.definition import Definitions, Virality
 from funnels.figures import Figure, Group, Measured, Point
 from funnels.periods import midnight, periods
-from funnels.question import MetricQuestion, Range
+from funnels.question import MetricQuestion, Range, earliest
 from funnels.stats import Z95, ratio
 from sql.loader import load
 from transforms.engine import Engine
@@ -115,7 +115,9 @@ def _parts(whole: Brought) -> dict[str, float | None]:
 def _series(rows: list[Brought], virality: Virality, question: MetricQuestion) -> Iterator[Point]:
     """A point per period of the range, also where nobody registered."""
     asked, zone = question.range, question.zone
-    start = asked.start or min((midnight(row.start, zone) for row in rows if row.start), default=asked.end)
+    oldest = earliest(asked.end, question.grain).date()
+    starts = [midnight(row.start, zone) for row in rows if row.start and row.start >= oldest]
+    start = asked.start or min(starts, default=asked.end)
     for period in periods(start, asked.end, question.grain, zone):
         whole = start <= period.start and period.end <= asked.end
         mature = period.end + virality.horizon <= question.as_of

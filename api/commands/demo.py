@@ -36,6 +36,7 @@ def command(data: Path, port: int, people: int, accounts: int, days: int, seed: 
     """
     from api.demo import folder, show
     from api.demo.page import Page
+    from api.folder import Unusable
     from api.locks import InUse
     from api.settings import Settings
     from api.up import CannotStart
@@ -48,6 +49,6 @@ def command(data: Path, port: int, people: int, accounts: int, days: int, seed: 
     try:
         folder.fresh(data)
         right = show.run(show.Demo(settings, Size(people, accounts, days, seed), midnight, wants_exit, Page()))
-    except (folder.NotOurs, InUse, CannotStart, show.DemoFailed) as error:
+    except (folder.NotOurs, Unusable, InUse, CannotStart, show.DemoFailed) as error:
         raise Refused(f"the demo cannot be shown: {error}", []) from None
     exit_with(0 if right else 1)

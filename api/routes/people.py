@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -18,7 +18,6 @@ from transforms.engine import Engine
 from transforms.manifest import Manifest
 
 _PARAMETERS: Final = (LIMIT, CURSOR)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 _FORMS: Final = "Ids are typed: user:... for a signed-in user, anonymous:... for a device."
@@ -89,11 +88,10 @@ def _fault(given: str) -> Detail:
 
 
 def _events(engine: Engine, manifest: Manifest, own: dict[str, Any], place: cursor.Cursor | None, limit: int) -> Answer:
-    time = _EPOCH + timedelta(microseconds=place.time) if place else _EVER
-    rows = engine.table(EVENTS, {**own, "time": time, "id": place.id if place else "", "limit": limit + 1}).to_pylist()
+    time, last = (place.time, place.id) if place else (_EVER, "")
+    rows = engine.table(EVENTS, {**own, "time": time, "id": last, "limit": limit + 1}).to_pylist()
     items = [{**row, "properties": json.loads(row["properties"])} for row in rows[:limit]]
     following = None
     if len(rows) > limit:
-        last = (items[-1]["time"] - _EPOCH) // timedelta(microseconds=1)
-        following = cursor.Cursor(manifest.number, last, items[-1]["event_id"]).encode()
+        following = cursor.Cursor(manifest.number, items[-1]["time"], items[-1]["event_id"]).encode()
     return {"items": items, "next": following}

@@ -33,11 +33,11 @@ def router(serving: Serving) -> APIRouter:
 
     @routes.get("/api/events/recent", **documented("The events received last", (EVENTS_LIMIT,)))
     async def events(request: Request) -> Response:
-        return await serving.answer(request, (EVENTS_LIMIT,), recent_events, quick=True)
+        return await serving.answer(request, (EVENTS_LIMIT,), recent_events, quick=True, columns=_EVENT)
 
     @routes.get("/api/rejected/recent", **documented("The events rejected last: reason, raw text", (REJECTED_LIMIT,)))
     async def rejected(request: Request) -> Response:
-        return await serving.answer(request, (REJECTED_LIMIT,), recent_rejected, quick=True)
+        return await serving.answer(request, (REJECTED_LIMIT,), recent_rejected, quick=True, columns=_REJECTED)
 
     def recent_events(asked: Asked) -> Answer:
         return {"items": newest(serving.lake, asked.project.name, "events", _EVENT, asked.parameters["limit"]).to_pylist()}

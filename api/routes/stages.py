@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -15,8 +15,10 @@ from api.parameters import CURSOR, FROM, LIMIT, TO
 from api.serving import NO_BUILD, Answer, Asked, Serving, documented
 
 _PARAMETERS: Final = (FROM, TO, LIMIT, CURSOR)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_ALWAYS: Final = datetime(1, 1, 1, tzinfo=UTC)
 _EVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
+_OF_PEOPLE: Final = ("person", "email", "name", "account", "channel", "entered", "left", "by")
+_OF_ACCOUNTS: Final = ("account", "name", "members", "channel", "entered", "left", "by")
 
 PEOPLE: Final = """
 with chosen as (
@@ -55,11 +57,15 @@ def router(serving: Serving) -> APIRouter:
 
     @routes.get("/api/stages/{stage}/people", **documented("People who entered a stage, the latest first", _PARAMETERS))
     async def people(request: Request, stage: str) -> Response:
-        return await serving.answer(request, _PARAMETERS, lambda asked: entered(serving, asked, stage, "people"))
+        return await serving.answer(
+            request, _PARAMETERS, lambda asked: entered(serving, asked, stage, "people"), columns=_OF_PEOPLE
+        )
 
     @routes.get("/api/stages/{stage}/accounts", **documented("Accounts that entered a stage, the latest first", _PARAMETERS))
     async def accounts(request: Request, stage: str) -> Response:
-        return await serving.answer(request, _PARAMETERS, lambda asked: entered(serving, asked, stage, "accounts"))
+        return await serving.answer(
+            request, _PARAMETERS, lambda asked: entered(serving, asked, stage, "accounts"), columns=_OF_ACCOUNTS
+        )
 
     return routes
 
@@ -77,9 +83,9 @@ def entered(serving: Serving, asked: Asked, stage: str, whose: str) -> Answer:
     assert manifest is not None
     parameters = {
         "stage": stage,
-        "from": given["from"] or _EPOCH,
+        "from": given["from"] or _ALWAYS,
         "to": given["to"] or _EVER,
-        "time": _EPOCH + timedelta(microseconds=place.time) if place else _EVER,
+        "time": place.time if place else _EVER,
         "id": place.id if place else "",
         "limit": given["limit"] + 1,
     }
@@ -93,5 +99,4 @@ def entered(serving: Serving, asked: Asked, stage: str, whose: str) -> Answer:
 
 
 def _cursor(manifest: int, last: dict[str, Any], whose: str) -> str:
-    time = (last["entered"] - _EPOCH) // timedelta(microseconds=1)
-    return cursor.Cursor(manifest, time, last["person" if whose == "people" else "account"]).encode()
+    return cursor.Cursor(manifest, last["entered"], last["person" if whose == "people" else "account"]).encode()

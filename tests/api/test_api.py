@@ -175,6 +175,10 @@ def test_an_unknown_name_is_answered_with_those_that_exist(tmp_path: Path) -> No
         ("/api/stages/paid/people?from=yesterday&limit=0&frm=1", ["frm", "from", "limit"]),
         ("/api/stages/paid/people?from=2026-02-02&to=2026-02-01", ["to"]),
         ("/api/stages/paid/people?cursor=abc", ["cursor"]),
+        ("/api/people/user:1?cursor=WzEsMTAwMDAwMDAwMDAwMDAwMDAwMDAwMCwiIl0", ["cursor"]),  # [1, 10**23, ""]
+        ("/api/stages/paid/people?limit=" + "9" * 5000, ["limit"]),
+        ("/api/metrics/north-star?from=0001-01-01&to=9999-12-31", ["from", "to"]),
+        ("/api/funnels/plg?from=0001-01-01", ["from"]),
         ("/api/funnels/plg?unit=user&window=3&from=2026-13-01", ["from", "unit", "window"]),
         ("/api/metrics/north-star?grain=hour&by=country", ["by", "grain"]),
         ("/api/status?format=xml", ["format"]),
@@ -196,7 +200,13 @@ def test_a_wrong_question_is_told_what_was_found_and_what_is_allowed(tmp_path: P
         broken = client.post("/api/funnel", content=b'{"steps": ')
         wrong = client.post("/api/funnel", json={"steps": [{"event": "A"}], "from": "x", "to": "2026-02-01", "window": "7d"})
         large = client.post("/api/funnel", content=b" " * (1 << 20) + b"{}")
-    assert [answer.status_code for answer in (broken, wrong, large)] == [422, 422, 422]
+        number = client.post("/api/funnel", content=b'{"steps": ' + b"9" * 5000 + b"}")
+        nothing = client.post("/api/funnel", content=b'{"steps": NaN}')
+        no_object = client.post("/api/funnel", content=b"[]")
+    answers = (broken, wrong, large, number, nothing, no_object)
+    assert [answer.status_code for answer in answers] == [422] * len(answers)
+    assert "NaN" in [error["found"] for error in nothing.json()["errors"]]  # a text: JSON has no such number
+    assert no_object.json()["detail"] == "write an object with steps, from, to and window"
     assert broken.json()["errors"][0]["found"] == "line 1, column 11: Expecting value"
     assert (wrong.json()["errors"][0]["path"], wrong.json()["errors"][0]["found"]) == ("from", "x")
 
@@ -205,6 +215,14 @@ def test_a_method_that_a_path_does_not_have_is_refused(tmp_path: Path) -> None:
     with World.at(tmp_path).client() as client:
         answer = client.request("DELETE", "/api/status")
     assert (answer.status_code, answer.headers["allow"], answer.json()["title"]) == (405, "GET", "Method Not Allowed")
+
+
+def test_head_is_there_wherever_get_is(tmp_path: Path) -> None:
+    with World.at(tmp_path).client() as client:
+        answers = [client.request("HEAD", path) for path in ("/api/funnels", "/docs", "/openapi.json", "/")]
+        refused = client.request("HEAD", "/api/funnel")
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert refused.status_code == 405
 
 
 def test_a_fault_of_the_server_is_answered_without_its_secrets_and_takes_nothing_down(tmp_path: Path) -> None:

@@ -32,6 +32,10 @@ def test_what_a_command_cannot_do_ends_with_a_status_and_what_to_do(tmp_path: Pa
     unknown = jcurve("keys", "create", "read", "--project", "nowhere", data=tmp_path, expect=1)
     assert "there is no project 'nowhere'. Known: default" in unknown.stderr
     assert "Invalid value for '{write|read|admin}'" in jcurve("keys", "create", "root", data=tmp_path, expect=2).stderr
+    (tmp_path / "file").write_text("")
+    for command, status in ((("up",), 2), (("keys", "list"), 1), (("status",), 1)):
+        told = jcurve(*command, data=tmp_path / "file", expect=status).stderr
+        assert told.startswith("Error: ") and "choose another with --data DIR" in told
     assert "No such option" in jcurve("up", "--prot", "1", data=tmp_path, expect=2).stderr
 
 

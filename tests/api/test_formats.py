@@ -5,6 +5,7 @@ import io
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from tests.api.world import World, registrations
 
@@ -53,3 +54,40 @@ def test_an_unchanged_answer_is_not_sent_twice(tmp_path: Path) -> None:
         first = client.get("/api/funnels")
         second = client.get("/api/funnels", headers={"If-None-Match": first.headers["etag"]})
     assert (first.status_code, second.status_code, second.content) == (200, 304, b"")
+
+
+def test_a_table_without_rows_has_its_header(tmp_path: Path) -> None:
+    world = World.at(tmp_path)
+    world.build()
+    with world.client() as client:
+        people = client.get("/api/stages/registered/people?format=csv")
+        recent = client.get("/api/rejected/recent?format=csv")
+        accounts = client.get("/api/stages/registered/accounts?format=arrow")
+    assert people.text == "person,email,name,account,channel,entered,left,by\n"
+    assert recent.text == "received_at,source,path,reason,detail,raw\n"
+    assert pa.ipc.open_stream(accounts.content).read_all().column_names[:2] == ["account", "name"]
+
+
+def test_a_funnels_columns_are_the_same_whether_or_not_anybody_came(tmp_path: Path) -> None:
+    world = World.at(tmp_path)
+    world.build()
+    with world.client() as client:
+        header = client.get("/api/funnels/plg?format=csv").text.splitlines()[0]
+    assert header.endswith("dropped,seconds_from_previous_median,seconds_from_previous_p90,seconds_from_previous_mean")
+
+
+@pytest.mark.parametrize(
+    ("accept", "format_"),
+    [
+        ("text/csv", "text/csv"),
+        ("text/html, text/csv;q=0.9, */*;q=0.1", "text/csv"),
+        ("application/json, text/csv;q=0.5", "application/json"),
+        ("text/csv;q=0, application/json", "application/json"),
+        ("text/html", "application/json"),
+        ("", "application/json"),
+    ],
+)
+def test_the_preferred_format_is_answered_and_json_where_none_is_named(tmp_path: Path, accept: str, format_: str) -> None:
+    with World.at(tmp_path).client() as client:
+        answer = client.get("/api/funnels", headers={"Accept": accept})
+    assert answer.headers["content-type"].startswith(format_)

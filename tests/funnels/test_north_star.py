@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, cast
 
@@ -63,6 +63,13 @@ def test_a_week_without_anybody_is_zero_and_stays_in_the_series(tmp_path: Path) 
     found = star(tmp_path, worked("a", 0, 1), until=at(14), text=PEOPLE)
     assert series(found) == [("2026-03-02", 1, True), ("2026-03-09", 0, True)]
     assert (found["value"], found["reason"]) == (0, None)
+
+
+def test_one_event_from_a_clock_in_the_year_1_does_not_stretch_the_series(tmp_path: Path) -> None:
+    old = datetime(1, 1, 3, tzinfo=UTC)
+    rows = [*worked("a", 0, 1), did("b", "Task Completed", old), did("b", "Task Completed", old + timedelta(hours=1))]
+    found = star(tmp_path, rows, until=at(7), text=PEOPLE)
+    assert (series(found), found["value"]) == ([("2026-03-02", 1, True)], 1)
 
 
 def test_a_range_shows_whole_weeks_and_takes_its_value_from_those_inside(tmp_path: Path) -> None:

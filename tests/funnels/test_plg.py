@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, cast
 
@@ -107,6 +107,16 @@ def test_the_trend_goes_by_the_week_of_registration(tmp_path: Path) -> None:
     found = funnel(tmp_path, world(), until=at(99), params={"trend": "week", "to": "2026-03-16"})
     weeks = [(week["start"], week["entrants"], week["converted"], week["complete"]) for week in tables(found, "trend")]
     assert weeks == [("2026-03-02", 3, 1, True), ("2026-03-09", 1, 0, False)]
+
+
+def test_one_entry_from_a_clock_in_the_year_1_does_not_stretch_the_trend(tmp_path: Path) -> None:
+    old = did("old", "Signed Up", datetime(1, 1, 3, tzinfo=UTC))
+    found = funnel(tmp_path, [*world(), old], until=at(99), params={"trend": "week"})
+    assert [(week["start"], week["entrants"]) for week in tables(found, "trend")][:2] == [
+        ("2026-03-02", 3),
+        ("2026-03-09", 1),
+    ]
+    assert found["entrants"] == 4
 
 
 def test_an_empty_funnel_has_no_rates_and_no_error(tmp_path: Path) -> None:

@@ -231,7 +231,7 @@ def test_a_bug_in_the_writer_leaves_nobody_waiting(tmp_path: Path, monkeypatch: 
         answers = [*await asyncio.gather(send(log, b"x"), return_exceptions=True)]
         while log.healthy() is None:
             await asyncio.sleep(0.001)
-        return answers + [*await asyncio.gather(send(log, b"y"), return_exceptions=True)]
+        return [*answers, *await asyncio.gather(send(log, b"y"), return_exceptions=True)]
 
     assert [type(answer) for answer in asyncio.run(run())] == [LogUnavailable, LogUnavailable]
 
