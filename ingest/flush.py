@@ -26,7 +26,7 @@ from typing import Final
 
 from ingest import log_folder
 from ingest.batch import Batch, Decoder, batches
-from ingest.disk import free_bytes
+from ingest.disk import reserve_bytes
 from ingest.ids import Index, InHand
 from ingest.lake import Lake
 from ingest.protocols import decode
@@ -93,7 +93,7 @@ class Flush:
         if identity is None:
             return
         watermark = self._index.watermark(identity)
-        most = min(GROUP_BYTES, free_bytes(folder) // 2)  # where room is scarce, a segment makes room for the next
+        most = min(GROUP_BYTES, reserve_bytes(folder) // 2)  # what the log leaves free must do for the lake's copy of it
         numbers: list[int] = []
         size = 0
         for path in log_folder.sealed_segments(folder):

@@ -71,10 +71,10 @@ class Collector:
         elif (answer := self._own(path, scope)) is not None:
             request = Request(scope, self._settings.trust_proxy)
             await answer(request).give(send, cors.allowed(request.origin), head=scope["method"] == "HEAD")
-        elif self._fallback is not None:
+        elif self._fallback is not None and not scope["path"].startswith("/v1/"):
             await self._fallback(scope, receive, send)
-        else:
-            await answers.NOT_HERE.give(send)
+        else:  # in words and with headers that an SDK of another protocol can read
+            await answers.NOT_HERE.give(send, cors.allowed(Request(scope, self._settings.trust_proxy).origin))
 
     async def _collect(self, path: str, request: Request, receive: Receive, send: Send) -> None:
         raw = await body.read(receive, self._settings.max_body_bytes)

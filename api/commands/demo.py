@@ -8,12 +8,14 @@ import click
 
 from api.clock import now
 from api.commands import Refused, exit_with
+from api.settings import Settings
 from ingest.demo.shape import Size
 
 
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), default=Path("jcurve-data/demo"), show_default=True, metavar="DIR",
               help="Folder for the demo's data; the next demo makes it anew.")  # fmt: skip
+@click.option("--project", default=Settings.project, show_default=True, metavar="NAME", help="The project to send it to.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8123, show_default=True, help="Port; a free one if it is taken."
 )
@@ -30,7 +32,7 @@ from ingest.demo.shape import Size
 @click.option(
     "--exit", "wants_exit", is_flag=True, help="Stop after printing, with status 0 if all planted numbers came out."
 )
-def command(data: Path, port: int, people: int, accounts: int, days: int, seed: int, wants_exit: bool) -> None:
+def command(data: Path, project: str, port: int, people: int, accounts: int, days: int, seed: int, wants_exit: bool) -> None:
     """Show a make-believe PLG company: its history goes through the HTTP collector, and every answer of the query API is
     printed beside the number that was planted. Then it serves the dashboard until Ctrl-C.
     """
@@ -38,17 +40,17 @@ def command(data: Path, port: int, people: int, accounts: int, days: int, seed: 
     from api.demo.page import Page
     from api.folder import Unusable
     from api.locks import InUse
-    from api.settings import Settings
+    from api.store import StoreError
     from api.up import CannotStart
 
     if accounts > people:
         raise Refused("wrong options", [f"--accounts {accounts}: each is opened by one of the people; at most {people}"])
     midnight = now().replace(hour=0, minute=0, second=0, microsecond=0)
     # Not the deployment's settings, on purpose: a demo must not write into a lake or a store that is somebody's own.
-    settings = Settings(data=data, port=port)
+    settings = Settings(data=data, project=project, port=port)
     try:
         folder.fresh(data)
         right = show.run(show.Demo(settings, Size(people, accounts, days, seed), midnight, wants_exit, Page()))
-    except (folder.NotOurs, Unusable, InUse, CannotStart, show.DemoFailed) as error:
+    except (folder.NotOurs, Unusable, InUse, CannotStart, StoreError, show.DemoFailed) as error:
         raise Refused(f"the demo cannot be shown: {error}", []) from None
     exit_with(0 if right else 1)

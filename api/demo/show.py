@@ -24,7 +24,7 @@ from api.demo.compare import sections
 from api.demo.page import Page
 from api.demo.send import NotTaken, send
 from api.settings import Settings
-from api.store import KINDS, open_store
+from api.store import KINDS, Project, open_store
 from api.up import CannotStart, Supervisor, listen
 from ingest.demo import Delivery, Size, deliver, plan, truth
 
@@ -184,6 +184,8 @@ def _build(stand: Stand) -> None:
 def make_keys(settings: Settings) -> dict[str, str]:
     """A key of each kind; made before the server starts, so that its collectors know them at once."""
     with open_store(settings.store_address, settings.folder, now()) as store:
+        if settings.project not in {project.name for project in store.projects()}:
+            store.create_project(Project(settings.project), now())
         return {kind: store.create_key(settings.project, kind, "demo", now()) for kind in KINDS}
 
 

@@ -24,11 +24,24 @@ class Keyed(msgspec.Struct, gc=False):
     api_key: msgspec.Raw = NOTHING
     token: msgspec.Raw = NOTHING
     dollar_token: msgspec.Raw = msgspec.field(default=NOTHING, name="$token")
+    properties: msgspec.Raw = NOTHING
 
     def keys(self) -> Iterator[str]:
         """The keys it carries, the likeliest first."""
         for raw in (self.write_key, self.api_key, self.token, self.dollar_token):
             yield from _string(bytes(raw))
+        if self.properties is not NOTHING:
+            try:
+                inner = _PROPERTIES.decode(self.properties)
+            except msgspec.MsgspecError:
+                return
+            yield from _string(bytes(inner.token))
+
+
+class _Properties(msgspec.Struct, gc=False):
+    """An event's properties, as far as a key may stand in them."""
+
+    token: msgspec.Raw = NOTHING
 
 
 class Envelope(Keyed, gc=False):
@@ -59,6 +72,7 @@ class Refused(msgspec.Struct, frozen=True):
 
 _ENVELOPE: Final = msgspec.json.Decoder(Envelope)
 _KEYED: Final = msgspec.json.Decoder(Keyed)
+_PROPERTIES: Final = msgspec.json.Decoder(_Properties)
 
 
 def opened(body: bytes, single: bool) -> tuple[Keyed, bytes] | Refused:

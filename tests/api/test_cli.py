@@ -96,4 +96,4 @@ def test_every_command_has_help_and_takes_a_data_folder_and_a_project(tmp_path: 
     words = {"keys": ["keys", "create"], "projects": ["projects", "list"]}.get(command, [command])
     told = jcurve(*words, "--help", data=tmp_path).stdout
     assert "--data" in told
-    assert "--project" in told or command == "demo"  # its company has a data folder of its own
+    assert "--project" in told

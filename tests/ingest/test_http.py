@@ -70,6 +70,8 @@ def test_a_record_says_who_sent_it() -> None:
         ({}, {"api_key": "jw_web"}, ""),
         ({}, {"token": "jw_web"}, ""),
         ({}, {"$token": "jw_web"}, ""),
+        ({}, {"properties": {"token": "jw_web"}}, ""),
+        ({}, {"properties": ["token"]}, "token=jw_web"),
         ({}, {}, "writeKey=jw_web"),
         ({"authorization": "Bearer an-oauth-token"}, {"writeKey": "jw_web"}, ""),
         ({"authorization": basic("nobody:")}, {"writeKey": 7}, "ip=0&writeKey=jw_web"),
@@ -88,8 +90,9 @@ def test_the_key_is_found_in_every_place_an_sdk_puts_it(
 
 def test_the_key_is_found_in_the_events_of_a_batch() -> None:
     door = Door()
-    reply = door.post("/v1/b", {"batch": [{**TRACK, "type": "track", "writeKey": "jw_web"}]}, key=None)
-    assert (reply.status, len(door.log.records)) == (200, 1)
+    for carried in ({"writeKey": "jw_web"}, {"properties": {"token": "jw_web"}}):
+        assert door.post("/v1/b", {"batch": [{**TRACK, "type": "track", **carried}]}, key=None).status == 200
+    assert len(door.log.records) == 2
 
 
 @pytest.mark.parametrize("key", [None, "jw_unknown", "jr_read", ""])
@@ -330,6 +333,9 @@ def test_what_is_no_sdks_goes_to_the_fallback() -> None:
     door = Door(fallback=pages)
     assert [door.send("GET", path).body for path in ("/", "/api/status", "/docs")] == [b"/", b"/api/status", b"/docs"]
     assert Door().send("GET", "/api/status").status == 404
+    unknown = door.send("POST", "/v1/merge", headers={"origin": "https://shop.example"})
+    assert (unknown.status, unknown.json["code"]) == (404, 404)
+    assert unknown.headers["access-control-allow-origin"] == "https://shop.example"
 
 
 def test_no_answer_is_a_redirect() -> None:
