@@ -78,7 +78,7 @@ def _hand_over(plan: Plan, where: Place) -> None:
         _wait(plan, where, _AHEAD)
         spool.write(sender, number, table, made, stored, where.clock)
         where.at("handed over")
-        where.tell("hand over", len(made) + sum(stored.values()))
+        where.tell("stored", len(made) + sum(stored.values()))
 
 
 def _wait(plan: Plan, where: Place, most: int) -> None:
