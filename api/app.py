@@ -69,7 +69,7 @@ def flush(settings: Settings, stop: threading.Event) -> None:
     if index is None:
         return
     with index:
-        Flush(settings.folder.log, lake_of(settings), index, decoder=decoder, spool=settings.folder.imports).run(stop)
+        Flush(settings.folder.log, lake_of(settings), index, decoder=decoder).run(stop)
 
 
 def _republish(settings: Settings, stop: threading.Event) -> None:

@@ -11,8 +11,8 @@ behind each leaves:
 What is in hand comes first, before any other log: its events may be in the lake while their ids are not in the index, and a
 copy of one that came through another log must not get past them.
 
-A chunk of an import (``load.spool``) goes the same way, as batch `number` of writer `import:<identity>`; between two chunks the
-logs have their turn, so that an import of hours holds up nobody's events.
+A chunk of an import (``load.spool``) goes the same way, as batch `number` of writer `import:<identity>`; between two chunks
+the logs have their turn, so that an import of hours holds up nobody's events.
 
 Bad weather (no room, no lake) undoes the claim, leaves the segments, and is tried again with growing pauses.
 A segment with a damaged place gives what can be read, and is set aside as ``.damaged`` instead of deleted.
@@ -55,14 +55,13 @@ class Flush:
         index: Index,
         *,
         decoder: Decoder = decode,
-        spool: Path | None = None,
         at: Callable[[str], None] = lambda step: None,
     ) -> None:
         self._log_root = log_root
         self._lake = lake
         self._index = index
         self._decoder = decoder
-        self._spool = spool
+        self._spool = log_root.with_name("import")
         self._at = at
         self._damaged: set[Path] = set()
 
@@ -87,7 +86,7 @@ class Flush:
         if work := self._index.in_hand():
             stored += self._finish(work) if work.kind == "log" else self._finish_chunk(work)
         stored += self._once_logs()
-        for work in imports.waiting(self._spool, self._index.watermark) if self._spool else ():
+        for work in imports.waiting(self._spool, self._index.watermark):
             self._index.take(work)
             self._at("in hand")
             stored += self._finish_chunk(work)
@@ -149,7 +148,7 @@ class Flush:
 
     def _finish_chunk(self, work: InHand) -> int:
         """Bring a chunk of an import that is in hand to its end."""
-        path = None if self._spool is None else imports.find(self._spool, work)
+        path = imports.find(self._spool, work)
         if path is None:
             logger.error("chunk %d of the import %s is gone before it was flushed", work.last, work.folder)
             self._index.put_back()

@@ -30,15 +30,19 @@ _PAUSE = 0.02  # seconds between two looks at what waits for the flush
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...",
                 type=click.Path(exists=True, dir_okay=False, path_type=Path))  # fmt: skip
-@click.option("--source", default="import", show_default=True, metavar="NAME", help="Source that the events are said to have.")
-@click.option("--format", "format_", type=click.Choice(_FORMATS), help="What the files are.  [default: told by their content]")
+@click.option(
+    "--source", default="import", show_default=True, metavar="NAME", help="Source that the events are said to have."
+)
+@click.option(
+    "--format", "format_", type=click.Choice(_FORMATS), help="What the files are.  [default: told by their content]"
+)
 @click.option("--types", default="", metavar="NAME=TYPE,...", help=f"Types of CSV columns: {', '.join(_TYPES)}.")
 @click.option("--zone", default="UTC", show_default=True, metavar="ZONE",
               help="Zone of the times of a Mixpanel project made before 2023.")  # fmt: skip
 @settings("lake_url", "store_url", "build_memory", "max_event")
 def command(settings: Settings, files: tuple[Path, ...], source: str, format_: str | None, types: str, zone: str) -> None:
-    """Import history: JSON lines of Segment calls, CSV or Parquet of plain events (event, time, user_id or anonymous_id, and
-    any properties), exports of PostHog, Mixpanel and Amplitude. Importing the same again adds nothing; a killed import goes on
+    """Import history: JSON lines of Segment calls, CSV or Parquet of plain events (event, time, user_id or anonymous_id, any
+    properties), exports of PostHog, Mixpanel and Amplitude. Importing the same again adds nothing; a killed import goes on
     where it ended when the same command is given again. It runs beside a server or alone.
     """
     from api.commands.opened import store
@@ -72,12 +76,15 @@ def _micros() -> int:
 
 
 def _types(text: str) -> dict[str, Type]:
-    pairs = [pair.rpartition("=") for pair in text.split(",") if pair.strip()]
-    faults = [f"--types {name}={type}: a column and one of {', '.join(_TYPES)}" for name, _, type in pairs
-              if not name or type.strip() not in _TYPES]  # fmt: skip
-    if faults:
-        raise Refused("wrong options", faults)
-    return {name.strip(): type.strip() for name, _, type in pairs}  # type: ignore[misc]
+    pairs = [
+        (name.strip(), kind.strip()) for name, _, kind in (pair.rpartition("=") for pair in text.split(",") if pair.strip())
+    ]
+    wrong = [
+        f"--types {name}={kind}: a column, and {', '.join(_TYPES)}" for name, kind in pairs if not name or kind not in _TYPES
+    ]
+    if wrong:
+        raise Refused("wrong options", wrong)
+    return dict(pairs)  # type: ignore[arg-type]
 
 
 def _check_zone(zone: str) -> None:
@@ -122,7 +129,10 @@ def _progress() -> Iterator[Callable[[str, int], None]]:
 
         def tell(step: str, done: int) -> None:
             nonlocal read
-            read += done if step == "read" else 0
+            if step == "read":
+                read += done
+            else:
+                progress.update(bars["read"], total=read)
             progress.update(bars[step], advance=done, total=read if step == "stored" else None)
 
         yield tell

@@ -26,8 +26,8 @@ Decisions
   flush the command starts one, which serves the logs, too. Taking the index in turns was the other way: it needs the
   flush to let go between groups, and a crash in either to be told apart. Price: each row is written once more (lz4, synced).
 - *Staged, then sorted as a whole.* Context: three years in the order of their files would put a part of every month into
-  every commit. Choice: DuckDB sorts all staged rows by time, spilling at its memory limit; a commit holds CHUNK_ROWS of them,
-  so a month is a few files. Price: the history lies on disk once more while it is imported.
+  every commit. Choice: DuckDB sorts all staged rows by time, spilling at its memory limit; a commit holds CHUNK_ROWS, so a
+  month is a few files. Price: the history lies on disk once more while it is imported.
 - *Ids of the lake are asked beside the index.* Context: the index forgets after 30 to 60 days, history is imported again
   after a year. Choice: ids that the lake has in the months of a chunk are found by a semi-join before the chunk is handed
   over; what comes in meanwhile is found by the index. Price: the ids of a month are read once per chunk of it.

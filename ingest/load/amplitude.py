@@ -1,7 +1,7 @@
 """Amplitude's Export API: a zip of gzipped JSON lines, or those lines; one event each.
 
-https://amplitude.com/docs/apis/analytics/export. Times are UTC without saying so. ``$insert_id`` is the SDK's own id, ``uuid``
-Amplitude's. Identity: an event with ``user_id`` and ``device_id`` gives the device to the user.
+https://amplitude.com/docs/apis/analytics/export. Times are UTC without saying so. ``$insert_id`` is the SDK's own id,
+``uuid`` Amplitude's. Identity: an event with ``user_id`` and ``device_id`` gives the device to the user.
 """
 
 from __future__ import annotations

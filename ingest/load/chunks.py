@@ -104,7 +104,8 @@ def _pairs(staged: Sequence[Staged]) -> str:
             '$identify' as event, min(time) as time, min(time) as original_time, null::timestamptz as sent_at, anonymous_id,
             user_id, null::varchar as previous_id, null::varchar as account_id, null::varchar as session_id, {empty},
             false as bot, '{{}}' as properties, '{{}}' as context, min(month) as month, -1::integer as file, 0::bigint as row
-        from read_parquet({_list(_pairing(staged))}) where kind not in ('identify', 'alias') and anonymous_id is not null and user_id is not null
+        from read_parquet({_list(_pairing(staged))})
+        where kind not in ('identify', 'alias') and anonymous_id is not null and user_id is not null
         group by anonymous_id, user_id"""
 
 
@@ -130,7 +131,9 @@ def _finished(found: pa.Table, table: str) -> pa.Table:
 
 def _actors(found: pa.Table) -> pa.ChunkedArray:
     """``actor_id`` of each row, hashed once per id."""
-    users, anonymous = (_hashed(kind, found[column]) for kind, column in (("user", "user_id"), ("anonymous", "anonymous_id")))
+    users, anonymous = (
+        _hashed(kind, found[column]) for kind, column in (("user", "user_id"), ("anonymous", "anonymous_id"))
+    )
     return pc.coalesce(users, anonymous)
 
 

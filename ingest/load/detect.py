@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import zipfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,26 +33,25 @@ class Found:
     names: tuple[str, ...]
 
 
-def detect(path: Path, format: str | None) -> Found:
-    """Raises ``CannotImport`` naming what was found; ``format`` overrides what the names say, not the container."""
+def detect(path: Path, asked: str | None) -> Found:
+    """Raises ``CannotImport`` naming what was found; ``asked`` overrides what the names say, not the container."""
     try:
         container, names, first = _looked_at(path)
     except (OSError, EOFError, zipfile.BadZipFile, pa.ArrowInvalid) as fault:
         raise CannotImport(f"{path}: cannot be read: {fault}") from None
-    if format is None:
-        format = next((name for name, fits in _SIGNS if fits(container, names, first)), None)
-    if format is None:
+    named = asked or next((name for name, fits in _SIGNS if fits(container, names, first)), None)
+    if named is None:
         shown = ", ".join(sorted(names)[:20]) or "nothing"
         what = {"lines": "JSON lines with the fields", "csv": "CSV with the columns", "parquet": "Parquet with the columns"}
         raise CannotImport(
             f"{path}: found {what[container]} {shown}; that is none of {', '.join(FORMATS)} (plain events have the columns"
             " event, time, and user_id or anonymous_id). Say which with --format"
         )
-    if (format == "plain") != (container == "csv" or (container == "parquet" and format != "posthog")):
-        raise CannotImport(f"{path}: {format} is not read from {container}")
-    if format == "plain" and not {"event", "time"} <= names:
+    if (named == "plain") != (container == "csv" or (container == "parquet" and named != "posthog")):
+        raise CannotImport(f"{path}: {named} is not read from {container}")
+    if named == "plain" and not {"event", "time"} <= names:
         raise CannotImport(f"{path}: plain events have the columns event and time; found {', '.join(sorted(names)[:20])}")
-    return Found(format, container, tuple(sorted(names)))
+    return Found(named, container, tuple(sorted(names)))
 
 
 @contextmanager
@@ -91,7 +90,7 @@ def _members(archive: zipfile.ZipFile) -> Iterator[bytes]:
                 yield from packed
 
 
-def _looked_at(path: Path) -> tuple[Container, Collection[str], dict[str, object]]:
+def _looked_at(path: Path) -> tuple[Container, Set[str], dict[str, object]]:
     with path.open("rb") as file:
         if file.read(4) == b"PAR1":
             return "parquet", set(pq.read_schema(path).names), {}
@@ -108,13 +107,13 @@ def _looked_at(path: Path) -> tuple[Container, Collection[str], dict[str, object
     return "lines", set(row), row
 
 
-def _is_mixpanel(container: str, names: Collection[str], first: dict[str, object]) -> bool:
+def _is_mixpanel(container: str, names: Set[str], first: dict[str, object]) -> bool:
     properties = first.get("properties")
     known = isinstance(properties, dict) and "time" in properties and not {"distinct_id", "type", "uuid"} & set(names)
     return container == "lines" and "event" in names and known
 
 
-_SIGNS: Final[tuple[tuple[str, Callable[[str, Collection[str], dict[str, object]], bool]], ...]] = (
+_SIGNS: Final[tuple[tuple[str, Callable[[str, Set[str], dict[str, object]], bool]], ...]] = (
     ("posthog", lambda container, names, _: container != "csv" and {"event", "distinct_id", "properties"} <= set(names)
         and bool({"uuid", "timestamp"} & set(names))),
     ("amplitude", lambda container, names, _: container == "lines" and {"event_type", "event_time"} <= set(names)),

@@ -14,7 +14,11 @@ from ingest.load.plan import Plan
 @contextmanager
 def connect(plan: Plan) -> Iterator[duckdb.DuckDBPyConnection]:
     plan.spill.mkdir(exist_ok=True)
-    given = {"memory_limit": plan.request.memory, "temp_directory": str(plan.spill), "threads": 2}
+    given: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": plan.request.memory,
+        "temp_directory": str(plan.spill),
+        "threads": 2,
+    }
     with duckdb.connect(config=given) as db:
         db.execute("set timezone = 'UTC'")
         yield db

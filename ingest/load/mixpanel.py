@@ -1,7 +1,7 @@
 """Mixpanel's raw export: JSON lines ``{"event": ..., "properties": {"distinct_id", "time", "$insert_id", ...}}``.
 
-https://docs.mixpanel.com/reference/raw-event-export. ``time`` is in seconds; of projects made before 2023 in the project's own
-zone, not UTC (https://mixpanel.com/help/reference/exporting-raw-data), so it can be told. Identity: ``$user_id`` and
+https://docs.mixpanel.com/reference/raw-event-export. ``time`` is in seconds; of projects made before 2023 in the project's
+own zone, not UTC (https://mixpanel.com/help/reference/exporting-raw-data), so it can be told. Identity: ``$user_id`` and
 ``$device_id`` on one event link the two (their simplified way); ``$identify`` names ``$identified_id`` and ``$anon_id``,
 ``$create_alias`` an ``alias``, ``$merge`` two ``$distinct_ids`` (the original way). ``$device:x`` is the anonymous id ``x``.
 """

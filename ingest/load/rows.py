@@ -62,7 +62,9 @@ class _Judge:
         for call in calls:
             time = call.original_time if call.original_time is not None else call.sent_at
             if time is None:
-                self._refused.append((Reject(Outcome.MISSING_TIME, Outcome.MISSING_TIME.help, call.event_id or None, line), place))
+                self._refused.append(
+                    (Reject(Outcome.MISSING_TIME, Outcome.MISSING_TIME.help, call.event_id or None, line), place)
+                )
                 continue
             call.time = time if time <= self._plan.started + AHEAD else self._plan.started
             self._calls.append(call)
@@ -124,14 +126,14 @@ class _Judge:
         return pa.table(columns, schema=REFUSED)
 
 
-def _telling(format: str, zone: str) -> Telling:
+def _telling(name: str, zone: str) -> Telling:
     tellings: dict[str, Telling] = {
         "segment": segment.call,
         "posthog": posthog.call,
         "mixpanel": partial(mixpanel.call, zone=zone),
         "amplitude": amplitude.call,
     }
-    return tellings[format]
+    return tellings[name]
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest import ids
 from ingest.lake import Lake
-from ingest.load import CHUNK, place, plain, rows, spool
+from ingest.load import CHUNK, CannotImport, place, plain, rows, spool
 from ingest.load.chunks import CHUNK_ROWS, chunks, known
 from ingest.load.detect import Found, detect
 from ingest.load.plan import Plan, Request, finish, opened
@@ -61,12 +65,17 @@ def _stage(plan: Plan, found: list[Found], where: Place) -> None:
             where.tell("read", counts.rows)
             continue
         stage = plain.stage if kind.format == "plain" else rows.stage
-        stage(plan, number, path, kind, lambda done: where.tell("read", done))
+        try:
+            stage(plan, number, path, kind, lambda done: where.tell("read", done))
+        except (EOFError, zipfile.BadZipFile, zlib.error, gzip.BadGzipFile, pa.ArrowException, duckdb.Error) as fault:
+            raise CannotImport(f"{path}: cannot be read to its end: {fault}") from None
         where.at("staged")
 
 
 def _hand_over(plan: Plan, where: Place) -> None:
-    waiting = [place(path)[0] for path in plan.folder.glob(f"*{CHUNK}")]  # looked at before the watermark: a chunk is in either
+    waiting = [
+        place(path)[0] for path in plan.folder.glob(f"*{CHUNK}")
+    ]  # looked at before the watermark: a chunk is in either
     behind = max([ids.watermark(where.index, plan.identity), *waiting])
     sender = spool.Sender(plan.folder, plan.request.project, plan.request.source, plan.identity)
     for number, table, made in chunks(plan, behind, where.chunk_rows):

@@ -72,7 +72,7 @@ class Sender:
 
 
 def write(sender: Sender, number: int, table: str, rows: pa.Table, stored: dict[str, int], clock: Callable[[], int]) -> None:
-    """Hand over ``rows``: the columns of ``table`` in any order, without when, whence and where; rejected ones with COPY_KEY."""
+    """Hand over ``rows``: the columns of ``table`` in any order, without when, whence and where; rejected with COPY_KEY."""
     folder = sender.folder
     aside = folder / f"{number:012d}.open"
     told = {"project": sender.project, "source": sender.source, "identity": sender.identity, "table": table}

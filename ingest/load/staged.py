@@ -1,7 +1,7 @@
 """What a file holds, staged: its events and refused rows as Parquet, then its counts, whose presence says that it is whole.
 
-A staged event has the columns of ``EVENTS`` that do not depend on when and how it is stored, and ``file`` and ``row``, its place
-in the import. Its ``event_id`` is null where the row had none: ``chunks`` names it.
+A staged event has the columns of ``EVENTS`` that do not depend on when and how it is stored, and ``file`` and ``row``, its
+place in the import. Its ``event_id`` is null where the row had none: ``chunks`` names it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from ingest.event import EVENTS
 LATER: Final = ("received_at", "actor_id", "source", "log", "log_offset")
 _PLACE: Final = [pa.field("file", pa.int32(), nullable=False), pa.field("row", pa.int64(), nullable=False)]
 STAGED: Final = pa.schema(
-    [field.with_nullable(True) if field.name == "event_id" else field for field in EVENTS if field.name not in LATER] + _PLACE
+    [field.with_nullable(True) if field.name == "event_id" else field for field in EVENTS if field.name not in LATER]
+    + _PLACE
 )
 REFUSED: Final = pa.schema(
     [
