@@ -27,7 +27,7 @@ def chunks(plan: Plan, behind: int, rows: int = CHUNK_ROWS) -> Iterator[tuple[in
     """(number, table, rows) of each chunk behind number ``behind``; always the same ones for the same plan."""
     staged = [Staged(plan.staged, number) for number in range(len(plan.request.files))]
     number = 0
-    with connect(plan) as db:
+    with connect(plan, in_order=False) as db:  # every query says its order, and DuckDB holds less in memory
         for table, query in (("rejected", _refused(staged)), ("events", _events(staged))):
             for found in _cut(db, query, rows):
                 number += 1
@@ -77,18 +77,27 @@ def _cut(db: duckdb.DuckDBPyConnection, query: str, rows: int) -> Iterator[pa.Ta
 
 
 def _events(staged: Sequence[Staged]) -> str:
-    """Every event with an id, by time; its place breaks ties, so that the order is total."""
+    """Every event with an id, by time; its place breaks ties, so that the order is total.
+
+    Only rows that have equals go through the window, which does not spill well.
+    """
     meant = ", ".join(f"coalesce({column}::varchar, '\x01')" for column in _MEANT)
     names = ", ".join(STAGED.names)
     made = f" union all by name {_pairs(staged)}" if _pairing(staged) else ""
     return f"""
-        with staged as (from read_parquet({_list(staged)})),
-        unnamed as (select *, md5(concat_ws('\x02', {meant})) as content from staged where event_id is null),
+        with staged as not materialized (from read_parquet({_list(staged)})),
+        unnamed as not materialized (select *, md5(concat_ws('\x02', {meant})) as content
+            from staged where event_id is null),
+        equal as (select file, content from unnamed group by all having count(*) > 1),
         named as (
             select {names} from staged where event_id is not null
             union all by name
+            select * exclude (content) replace ('import-' || content || '-0' as event_id)
+            from unnamed anti join equal using (file, content)
+            union all by name
             select * exclude (content) replace ('import-' || content || '-' ||
-                (row_number() over (partition by file, content order by row) - 1) as event_id) from unnamed{made}
+                (row_number() over (partition by file, content order by row) - 1) as event_id)
+            from unnamed semi join equal using (file, content){made}
         )
         select * from named order by time, file, row, event_id"""
 

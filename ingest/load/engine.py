@@ -12,7 +12,7 @@ from ingest.load.plan import Plan
 
 
 @contextmanager
-def connect(plan: Plan) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(plan: Plan, *, in_order: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
     plan.spill.mkdir(exist_ok=True)
     given: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": plan.request.memory,
@@ -21,6 +21,7 @@ def connect(plan: Plan) -> Iterator[duckdb.DuckDBPyConnection]:
     }
     with duckdb.connect(config=given) as db:
         db.execute("set timezone = 'UTC'")
+        db.execute(f"set preserve_insertion_order = {in_order}")
         yield db
 
 
