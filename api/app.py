@@ -52,7 +52,10 @@ def lake_of(settings: Settings) -> Lake:
 
 
 def flush(settings: Settings, stop: threading.Event) -> None:
-    """Sealed segments to the lake, until ``stop`` and all of them are there."""
+    """Sealed segments and chunks of imports to the lake, until ``stop`` and all of them are there.
+
+    An import brings a flush of its own, which serves the logs as well: one waits for the other to end.
+    """
     from functools import partial
 
     from ingest.flush import Flush
@@ -62,7 +65,10 @@ def flush(settings: Settings, stop: threading.Event) -> None:
     decoder = partial(decode, max_event_bytes=int(settings.max_event))
     if settings.store_url:
         threading.Thread(target=_republish, args=(settings, stop), daemon=True).start()
-    with Index(settings.folder.index) as index:
+    index = Index.when_free(settings.folder.index, stop)
+    if index is None:
+        return
+    with index:
         Flush(settings.folder.log, lake_of(settings), index, decoder=decoder).run(stop)
 
 

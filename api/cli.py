@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 
 import click
 
@@ -10,6 +11,7 @@ COMMANDS = {
     "up": "Serve everything on one port: collector, builds, query API, dashboard.",
     "demo": "Show a make-believe company's funnel, sent through the front door.",
     "build": "Bring people, accounts, stages and invites up to date now.",
+    "import": "Bring history from files into the lake: Segment calls, tables, exports of other tools.",
     "keys": "Create, list and revoke the keys of a project.",
     "projects": "Create and list projects.",
     "status": "Tell what came in, what was rejected, and how fresh the tables are.",
@@ -28,7 +30,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"api.commands.{cmd_name}").command
+        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command: click.Command = importlib.import_module(f"api.commands.{module}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

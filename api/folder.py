@@ -32,6 +32,11 @@ class DataFolder:
         return self.root / "log"
 
     @property
+    def imports(self) -> Path:
+        """One folder per import that has not come to its end."""
+        return self.root / "import"
+
+    @property
     def index(self) -> Path:
         return self.root / "index"
 

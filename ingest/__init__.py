@@ -3,10 +3,12 @@
 The way of an event: ``http`` (the door) reads the body, ``protocols.envelope`` looks whose it is, ``wal`` stores it, and
 only then the door answers 200. Later ``flush`` reads the sealed segments, ``protocols`` decodes them, ``ids`` tells copies
 apart, ``columns`` makes tables of them, ``lake`` keeps them, and the segment goes.
+History from files comes in through ``load``, which hands sorted chunks to the same flush.
 
 On disk, below the data folder
     log/<name>/     one write-ahead log per collector process: see ``log_folder``; its bytes: ``record``
     index/          LMDB: ids seen, outcomes counted, how far each log has come: see ``ids``
+    import/         imports under way: see ``load``
     lake/<project>/ Delta Lake tables ``events`` and ``rejected``: columns in ``event``, rules of writing in ``lake``
 
 Invariants

@@ -8,10 +8,12 @@ is read, so that a merge of two people, or its undo, touches no event.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 
 KINDS: Final = ("track", "page", "screen", "identify", "group", "alias")
@@ -85,6 +87,17 @@ def actor_id(kind: str, identifier: str) -> int:
     """
     digest = hashlib.blake2b(f"{kind}:{identifier}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "little", signed=True)
+
+
+def actor_ids(kind: str, identifiers: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """``actor_id`` of each, for whole columns."""
+    prefix = hashlib.blake2b(f"{kind}:".encode(), digest_size=8)
+    digests = bytearray()
+    for identifier in identifiers:
+        state = prefix.copy()
+        state.update(identifier.encode("utf-8", "surrogatepass"))
+        digests += state.digest()
+    return np.frombuffer(bytes(digests), "<i8")
 
 
 def month_of(time: datetime, received_at: datetime) -> str:

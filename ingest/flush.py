@@ -11,6 +11,9 @@ behind each leaves:
 What is in hand comes first, before any other log: its events may be in the lake while their ids are not in the index, and a
 copy of one that came through another log must not get past them.
 
+A chunk of an import (``load.spool``) goes the same way, as batch `number` of writer `import:<identity>`; between two chunks
+the logs have their turn, so that an import of hours holds up nobody's events.
+
 Bad weather (no room, no lake) undoes the claim, leaves the segments, and is tried again with growing pauses.
 A segment with a damaged place gives what can be read, and is set aside as ``.damaged`` instead of deleted.
 """
@@ -29,6 +32,7 @@ from ingest.batch import Batch, Decoder, batches
 from ingest.disk import reserve_bytes
 from ingest.ids import Index, InHand
 from ingest.lake import Lake
+from ingest.load import spool as imports
 from ingest.protocols import decode
 from ingest.record import Record, read_segment
 from ingest.segment_file import sync_folder
@@ -57,6 +61,7 @@ class Flush:
         self._lake = lake
         self._index = index
         self._decoder = decoder
+        self._spool = log_root.with_name("import")
         self._at = at
         self._damaged: set[Path] = set()
 
@@ -79,7 +84,17 @@ class Flush:
         """Flush what is sealed now; returns how many events the lake got. Raises what the disk, the lake or LMDB raise."""
         stored = 0
         if work := self._index.in_hand():
-            stored += self._finish(work)
+            stored += self._finish(work) if work.kind == "log" else self._finish_chunk(work)
+        stored += self._once_logs()
+        for work in imports.waiting(self._spool, self._index.watermark):
+            self._index.take(work)
+            self._at("in hand")
+            stored += self._finish_chunk(work)
+            stored += self._once_logs()
+        return stored
+
+    def _once_logs(self) -> int:
+        stored = 0
         for folder in log_folder.folders(self._log_root):
             log_folder.seal_abandoned(folder)
             for work in self._groups(folder):
@@ -130,6 +145,27 @@ class Flush:
         self._retire(paths)
         self._at("retired")
         return sum(len(batch.calls) for batch in found)
+
+    def _finish_chunk(self, work: InHand) -> int:
+        """Bring a chunk of an import that is in hand to its end."""
+        path = imports.find(self._spool, work)
+        if path is None:
+            logger.error("chunk %d of the import %s is gone before it was flushed", work.last, work.folder)
+            self._index.put_back()
+            return 0
+        chunk = imports.read(path)
+        with self._index.claim(work, chunk.received_at) as claim:
+            rows = chunk.without_copies(claim)
+            self._at("claimed")
+            if len(rows):
+                writer = f"import:{work.identity}"
+                self._lake.append(chunk.project, chunk.table, rows, writer=writer, batch=work.last, partition="month")
+            self._at(f"stored {chunk.table}")
+        self._at("indexed")
+        path.unlink()
+        sync_folder(path.parent)
+        self._at("retired")
+        return len(rows) if chunk.table == "events" else 0
 
     def _records(self, path: Path) -> Iterator[tuple[int, Record]]:
         return read_segment(path, partial(self._note_damage, path))

@@ -6,6 +6,7 @@ One LMDB environment in ``<data>/index``, written by the one flush of the data f
     totals         project \\0 outcome -> how many
     logs           identity of a log -> its newest segment whose events are in the lake
     state          "in hand" -> JSON: the segments that are on their way to the lake
+    imports        identity of an import \\0 number of its chunk (u32, big endian) -> JSON: what became of its rows
 
 Invariants
 - A claim's ids, counts and watermark become true in one transaction, after the lake has the events.
@@ -28,7 +29,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import lmdb
 
@@ -38,6 +39,7 @@ PERIOD: Final = 30 * 86_400_000_000  # microseconds
 HOUR: Final = 3_600_000_000
 _MAP_BYTES: Final = 1 << 38  # address space, not disk
 _DATABASES: Final = 1024
+_PATIENCE: Final = 0.5  # seconds between two looks whether the index is free
 _COUNT: Final = struct.Struct("<q")
 _IN_HAND: Final = b"in hand"
 _READING: Final = threading.Lock()  # LMDB allows an environment to be open once per process
@@ -45,12 +47,13 @@ _READING: Final = threading.Lock()  # LMDB allows an environment to be open once
 
 @dataclass(frozen=True)
 class InHand:
-    """Segments ``first`` to ``last`` of the log ``identity`` in ``folder``."""
+    """Segments ``first`` to ``last`` of the log ``identity`` in ``folder``; or such a chunk of an import."""
 
     folder: str
     identity: str
     first: int
     last: int
+    kind: Literal["log", "import"] = "log"
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,19 @@ class Index:
             os.close(self._lock)
             raise IngestError(f"another flush works on {path}; one data folder has one flush") from None
         self._env = lmdb.open(str(path), map_size=_MAP_BYTES, max_dbs=_DATABASES)
-        self._hours, self._totals, self._logs, self._state = (
-            self._env.open_db(name) for name in (b"hours", b"totals", b"logs", b"state")
+        self._hours, self._totals, self._logs, self._state, self._imports = (
+            self._env.open_db(name) for name in (b"hours", b"totals", b"logs", b"state", b"imports")
         )
+
+    @classmethod
+    def when_free(cls, path: Path, stop: threading.Event) -> Index | None:
+        """The index as soon as no other flush holds it; None if ``stop`` comes first."""
+        while True:
+            try:
+                return cls(path)
+            except IngestError:
+                if stop.wait(_PATIENCE):
+                    return None
 
     def close(self) -> None:
         self._env.close()
@@ -124,6 +137,8 @@ class Index:
                 hour = struct.pack(">I", tally.hour)
                 _add(transaction, self._hours, _key(tally.project, hour + _key(tally.source, tally.label.encode())), number)
                 _add(transaction, self._totals, _key(tally.project, tally.label.encode()), number)
+            if claim.result is not None:
+                transaction.put(_key(work.identity, struct.pack(">I", work.last)), claim.result, db=self._imports)
             transaction.put(work.identity.encode(), _COUNT.pack(work.last), db=self._logs)
             transaction.delete(_IN_HAND, db=self._state)
 
@@ -138,6 +153,7 @@ class Claim:
 
     def __init__(self, transaction: lmdb.Transaction, current: lmdb._Database, others: Sequence[lmdb._Database]) -> None:
         self.tallies: Counter[Tally] = Counter()
+        self.result: bytes | None = None  # of a chunk of an import; see ``results``
         self._transaction = transaction
         self._current = current
         self._others = others
@@ -175,6 +191,19 @@ def received_since(path: Path, project: str, since: datetime) -> int:
         return sum(number for _, number in _scan(transaction, hours, _key(project, b""), first))
 
 
+def watermark(path: Path, identity: str) -> int:
+    """``Index.watermark`` for a process that only looks."""
+    with _reading(path, b"logs") as opened:
+        return _count(opened[0].get(identity.encode(), db=opened[1])) if opened else 0
+
+
+def results(path: Path, identity: str) -> list[bytes]:
+    """What became of each chunk of an import that the lake has, in their order; readable while another process writes."""
+    with _reading(path, b"imports") as opened:
+        prefix = _key(identity, b"")
+        return [value for _, value in _pairs(*opened, prefix, prefix)] if opened else []
+
+
 @contextmanager
 def _reading(path: Path, name: bytes) -> Iterator[tuple[lmdb.Transaction, lmdb._Database] | None]:
     if not (path / "data.mdb").exists():
@@ -198,13 +227,19 @@ def _outcomes(transaction: lmdb.Transaction, totals: lmdb._Database, project: st
 def _scan(
     transaction: lmdb.Transaction, database: lmdb._Database, prefix: bytes, first: bytes
 ) -> Iterator[tuple[bytes, int]]:
+    return ((key, _count(value)) for key, value in _pairs(transaction, database, prefix, first))
+
+
+def _pairs(
+    transaction: lmdb.Transaction, database: lmdb._Database, prefix: bytes, first: bytes
+) -> Iterator[tuple[bytes, bytes]]:
     cursor = transaction.cursor(database)
     if not cursor.set_range(first):
         return
     for key, value in cursor:
         if not bytes(key).startswith(prefix):
             return
-        yield bytes(key), _count(value)
+        yield bytes(key), bytes(value)
 
 
 def _add(transaction: lmdb.Transaction, database: lmdb._Database, key: bytes, number: int) -> None:

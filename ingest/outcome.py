@@ -32,6 +32,7 @@ class Outcome(StrEnum):
     MISSING_EVENT = "missing_event", "a track call names its event: event, not empty"
     MISSING_GROUP = "missing_group", "a group call names its group: groupId, not empty"
     MISSING_PREVIOUS = "missing_previous", "an alias names the id that it replaces: previousId, not empty"
+    MISSING_TIME = "missing_time", "an imported row says when it happened, as ISO 8601 text or an epoch number"
 
     @property
     def is_rejection(self) -> bool:

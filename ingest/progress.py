@@ -2,7 +2,7 @@
 
 The minimum over the logs of their beat and their oldest record that is not yet in the lake. A log that was closed and
 flushed holds nothing back. One that is neither closed nor beats any more (its process hangs, or died with no flush running)
-holds the mark where it fell silent, and is named.
+holds the mark where it fell silent, and is named. A chunk of an import (they lie beside the logs) counts like a record.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from ingest import log_folder
+from ingest.load import waiting_since
 from ingest.record import first_received
 
 SILENT: Final = timedelta(seconds=10)  # also: what is not in the lake after this long is worth a word
@@ -40,6 +41,10 @@ def _marks(log_root: Path, now: datetime) -> Iterator[Completeness]:
             yield _mark(oldest, now, f"log {folder.name}: its oldest event is not in the lake; is the flush running?")
         if beat is not None and beat != log_folder.CLOSED:
             yield _mark(beat, now, f"log {folder.name} is silent; is its collector running?")
+
+    imported = waiting_since(log_root.with_name("import"))
+    if imported is not None:
+        yield _mark(imported, now, "an import: a chunk of it is not in the lake; is the flush running?")
 
 
 def _mark(microseconds: int, now: datetime, lagging: str) -> Completeness:

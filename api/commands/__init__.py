@@ -1,4 +1,5 @@
-"""The commands, one file each, named as they are typed: ``api/commands/keys.py`` is ``jcurve keys``.
+"""The commands, one file each, named as they are typed: ``api/commands/keys.py`` is ``jcurve keys``
+(``import_.py``, a word of Python's own, ``jcurve import``).
 
 A file gives ``command``, a ``click.Command`` (or ``click.Group``), and imports what is heavy inside its functions, so that
 ``jcurve --help`` stays quick. ``@settings("port", ...)`` gives a command ``--data``, ``--project``, ``--config`` and the

@@ -1,0 +1,71 @@
+"""PostHog's batch exports and file downloads of the events model, as JSON lines or Parquet.
+
+https://posthog.com/docs/cdp/batch-exports/s3: uuid, event, distinct_id, properties, timestamp, created_at, and more. JSON
+lines nest the properties, Parquet holds them as text. Identity: ``$identify`` names the anonymous id that it replaces in
+``$anon_distinct_id``; ``$create_alias`` and ``$merge_dangerously`` name the other id in ``alias``. A ``distinct_id`` that is
+the device's own id, or of one whom PostHog says it has not identified, is an anonymous id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ingest.load.exported import context, groups, mapping, without_nothing
+
+
+def call(row: Mapping[str, object]) -> Mapping[str, object]:
+    event, sender, properties = row.get("event"), row.get("distinct_id"), mapping(row.get("properties"))
+    device = properties.get("$device_id")
+    anonymous = sender == device or properties.get("$is_identified") is False or properties.get("$user_state") == "anonymous"
+    base = {
+        "messageId": row.get("uuid"),
+        "timestamp": row.get("timestamp") or row.get("created_at"),
+        "userId": None if anonymous else sender,
+        "anonymousId": sender if anonymous else device,
+        "context": _context(properties),
+    }
+    traits = {**mapping(properties.get("$set_once")), **mapping(properties.get("$set"))}
+    return without_nothing(base | _told(event, sender, properties, traits))
+
+
+def _told(event: object, sender: object, properties: dict[str, object], traits: dict[str, object]) -> dict[str, object]:
+    if event == "$identify":
+        ids = {"userId": sender, "anonymousId": properties.get("$anon_distinct_id") or properties.get("$device_id")}
+        return {"type": "identify", "traits": traits, **ids}
+    if event == "$set":
+        return {"type": "identify", "traits": traits}
+    if event in ("$create_alias", "$merge_dangerously"):
+        ids = {"userId": sender, "previousId": properties.get("alias"), "anonymousId": None}
+        return {"type": "alias", "properties": properties, **ids}
+    if event == "$groupidentify":
+        key, kind = properties.get("$group_key"), properties.get("$group_type")
+        made = sender == f"${kind}_{key}"  # by a server that named no one: not a user of the group
+        ids = {"userId": None, "anonymousId": sender} if made else {}
+        return {"type": "group", "groupId": key, "traits": mapping(properties.get("$group_set")), **ids}
+    if event == "$pageview":
+        return {"type": "page", "properties": properties}
+    if event == "$screen":
+        return {"type": "screen", "name": properties.get("$screen_name"), "properties": properties}
+    return {"type": "track", "event": event, "properties": properties}
+
+
+def _context(properties: dict[str, object]) -> dict[str, object]:
+    return context(
+        {
+            "page.url": properties.get("$current_url"),
+            "page.path": properties.get("$pathname"),
+            "page.referrer": None if properties.get("$referrer") == "$direct" else properties.get("$referrer"),
+            **{f"campaign.{name}": properties.get(f"utm_{name}") for name in ("source", "medium", "term", "content")},
+            "campaign.name": properties.get("utm_campaign"),
+            "library.name": properties.get("$lib"),
+            "library.version": properties.get("$lib_version"),
+            "os.name": properties.get("$os"),
+            "device.type": properties.get("$device_type"),
+            "app.version": properties.get("$app_version"),
+            "location.country": properties.get("$geoip_country_code"),
+            "locale": properties.get("$browser_language"),
+            "userAgent": properties.get("$raw_user_agent") or properties.get("$user_agent"),
+            "sessionId": properties.get("$session_id"),
+            "groups": groups(properties.get("$groups")),
+        }
+    )

@@ -1,0 +1,150 @@
+"""Exported rows, one after another: read, told as a Segment call by their format, and judged by the one decoder of those.
+
+So an imported call obeys the rules of one that came over HTTP, and gets the same columns from its context.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ingest.columns import events_table
+from ingest.load import amplitude, mixpanel, posthog, segment
+from ingest.load.detect import Found, lines
+from ingest.load.plan import MAX_EVENT, Plan
+from ingest.load.staged import LATER, REFUSED, STAGED, Counts, Staged
+from ingest.outcome import Outcome
+from ingest.protocols import decode, repair
+from ingest.protocols.call import Call, Reject
+from ingest.record import Record
+from ingest.times import AHEAD
+
+Telling = Callable[[Mapping[str, object]], Mapping[str, object]]
+_AT_ONCE: Final = 20_000
+_UNNAMED: Final = ""  # an event id that no call can bring
+
+
+def stage(plan: Plan, number: int, path: Path, found: Found, tell: Callable[[int], None]) -> None:
+    """Stage one file of rows; ``tell`` is told of rows as they are read."""
+    judge = _Judge(plan, number, path.name, _telling(found.format, plan.request.zone))
+    staged = Staged(plan.staged, number)
+    rows = _parquet_rows(path) if found.container == "parquet" else _lines(path)
+    read = 0
+    with staged.writers() as (events, refused):
+        for count, line in enumerate(rows, 1):
+            judge.row(count, line)
+            if count % _AT_ONCE == 0:
+                read += judge.write(events, refused, tell)
+        read += judge.write(events, refused, tell)
+    staged.finish(Counts(path.name, found.format, read, dict(judge.reasons), dict(judge.months)))
+
+
+class _Judge:
+    """Rows on their way to what is staged."""
+
+    def __init__(self, plan: Plan, number: int, name: str, telling: Telling) -> None:
+        self.reasons: Counter[str] = Counter()
+        self.months: Counter[str] = Counter()
+        self._plan, self._number, self._name, self._telling = plan, number, name, telling
+        self._calls: list[Call] = []
+        self._places: list[int] = []
+        self._refused: list[tuple[Reject, int]] = []
+
+    def row(self, place: int, line: bytes) -> None:
+        calls, rejects = self._decoded(line)
+        for call in calls:
+            time = call.original_time if call.original_time is not None else call.sent_at
+            if time is None:
+                self._refused.append(
+                    (Reject(Outcome.MISSING_TIME, Outcome.MISSING_TIME.help, call.event_id or None, line), place)
+                )
+                continue
+            call.time = time if time <= self._plan.started + AHEAD else self._plan.started
+            self._calls.append(call)
+            self._places.append(place)
+        self._refused += [(reject, place) for reject in rejects]
+
+    def write(self, events: pq.ParquetWriter, refused: pq.ParquetWriter, tell: Callable[[int], None]) -> int:
+        """What was judged since the last time; returns how many rows that is."""
+        size = len(self._calls) + len(self._refused)
+        table = events_table(self._calls, "", self._places)
+        files = pa.repeat(pa.scalar(self._number, pa.int32()), len(table))
+        named = table.drop_columns([name for name in LATER if name != "log_offset"]).rename_columns({"log_offset": "row"})
+        named = named.append_column("file", files).select(STAGED.names)
+        ids = pa.array([call.event_id or None for call in self._calls], pa.string())
+        events.write_table(named.set_column(0, STAGED.field(0), ids).cast(STAGED))
+        refused.write_table(self._refused_table())
+        self.months.update(table["month"].to_pylist())
+        self.reasons.update(reject.reason.value for reject, _ in self._refused)
+        self._calls, self._places, self._refused = [], [], []
+        tell(size)
+        return size
+
+    def _decoded(self, line: bytes) -> tuple[list[Call], list[Reject]]:
+        if len(line) > MAX_EVENT:
+            found = f"{len(line)} bytes; at most {MAX_EVENT} are taken"
+            return [], [Reject(Outcome.TOO_LARGE, f"{found}: {Outcome.TOO_LARGE.help}", None, line)]
+        body = self._called(line)
+        if isinstance(body, Reject):
+            return [], [body]
+        record = Record(self._plan.started, self._plan.request.project, self._plan.request.source, "/v1/batch", "", "", body)
+        calls, rejects = decode(record, lambda _: _UNNAMED, MAX_EVENT)
+        return calls, [Reject(each.reason, each.detail, each.event_id or None, line) for each in rejects]
+
+    def _called(self, line: bytes) -> bytes | Reject:
+        """The Segment call that a row is, as JSON."""
+        if self._telling is segment.call:
+            return line
+        try:
+            row = msgspec.json.decode(repair.text(line))
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            strict = repair.grammar(repair.text(line))
+            row = None if strict is None else repair.loads(strict)
+            if strict is None:
+                return Reject(Outcome.UNREADABLE, Outcome.UNREADABLE.help, None, line)
+        if not isinstance(row, dict):
+            return Reject(Outcome.NOT_AN_OBJECT, Outcome.NOT_AN_OBJECT.help, None, line)
+        return repair.text(msgspec.json.encode(self._telling(row)))
+
+    def _refused_table(self) -> pa.Table:
+        columns = {
+            "path": [f"import:{self._name}" for _ in self._refused],
+            "reason": [reject.reason.value for reject, _ in self._refused],
+            "detail": [f"line {place}: {reject.detail}" for reject, place in self._refused],
+            "event_id": [reject.event_id for reject, _ in self._refused],
+            "raw": [reject.raw for reject, _ in self._refused],
+            "file": [self._number for _ in self._refused],
+            "row": [place for _, place in self._refused],
+        }
+        return pa.table(columns, schema=REFUSED)
+
+
+def _telling(name: str, zone: str) -> Telling:
+    tellings: dict[str, Telling] = {
+        "segment": segment.call,
+        "posthog": posthog.call,
+        "mixpanel": partial(mixpanel.call, zone=zone),
+        "amplitude": amplitude.call,
+    }
+    return tellings[name]
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with lines(path) as found:
+        for line in found:
+            if stripped := line.strip():
+                yield stripped
+
+
+def _parquet_rows(path: Path) -> Iterator[bytes]:
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=_AT_ONCE):
+            for row in batch.to_pylist():
+                yield msgspec.json.encode(row)

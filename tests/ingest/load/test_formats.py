@@ -1,0 +1,200 @@
+"""Exports of other tools, in their documented formats: ids, times and who is who are kept."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ingest.load import CannotImport
+from ingest.load.detect import detect
+from tests.ingest.load.world import bring, events, flush, rejected, seen, written
+from tests.ingest.world import batch, write_log
+
+WHEN = datetime(2025, 3, 1, 10, 0, 0, 123000, UTC)
+
+
+def test_segment_calls_give_what_the_same_calls_over_http_give(tmp_path: Path) -> None:
+    context = {"page": {"url": "https://x.io/?utm_source=news"}, "library": {"name": "py", "version": "1"}, "ip": "::1"}
+    calls: list[dict[str, object]] = [
+        {
+            "type": "track",
+            "event": "A",
+            "userId": 42,
+            "messageId": "1",
+            "properties": {"é": "\U0001f600"},
+            "context": context,
+        },
+        {"type": "identify", "userId": "u", "anonymousId": "a", "messageId": "2", "traits": {"email": "x@y.z"}},
+        {"type": "group", "userId": "u", "groupId": "acme", "messageId": "3", "traits": {"name": "Acme"}},
+        {"type": "page", "anonymousId": "a", "name": "Home", "messageId": "4", "properties": {"url": "https://x.io/a"}},
+        {"type": "alias", "userId": "u", "previousId": "v", "messageId": "5"},
+        {"type": "screen", "anonymousId": "a", "messageId": "6", "context": {"groupId": "acme"}},
+        {"type": "track", "userId": "u", "messageId": "7"},
+        {"type": "track", "event": "B", "messageId": "8"},
+        {"type": "dance", "userId": "u", "messageId": "9"},
+    ]
+    timed = [call | {"timestamp": f"2025-03-0{n}T10:00:00.5Z"} for n, call in enumerate(calls, 1)]
+    write_log(tmp_path / "http" / "log", [batch(*timed, source="import")]).release()
+    flush(tmp_path / "http")
+    report = bring(tmp_path / "file", written(tmp_path / "a.jsonl", *timed))
+    assert (report.taken, sum(report.refused.values())) == (6, 3)
+
+    def bare(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+        where = {"received_at", "log", "log_offset"}
+        return [{name: value for name, value in row.items() if name not in where} for row in rows]
+
+    found, expected = bare(events(tmp_path / "file")), bare(events(tmp_path / "http"))
+    assert found == expected
+    reasons = [(row["reason"], row["event_id"]) for row in rejected(tmp_path / "http")]
+    assert [(row["reason"], row["event_id"]) for row in rejected(tmp_path / "file")] == reasons
+
+
+def test_an_archived_segment_call_keeps_its_corrected_time(tmp_path: Path) -> None:
+    call = {"type": "track", "event": "A", "userId": "u", "timestamp": "2025-03-01T10:00:00.123Z",
+            "originalTimestamp": "2025-03-01T08:00:00Z", "sentAt": "2025-03-01T08:00:01Z"}  # fmt: skip
+    path = tmp_path / "archive.gz"
+    path.write_bytes(gzip.compress(json.dumps(call).encode() + b"\n"))
+    bring(tmp_path, path)
+    assert seen(tmp_path, "time") == [(WHEN,)]
+
+
+def posthog(uuid: str, event: str, sender: str, time: str = "10:00:00.123", **properties: object) -> dict[str, object]:
+    return {"uuid": uuid, "event": event, "distinct_id": sender, "properties": properties, "team_id": 1,
+            "timestamp": f"2025-03-01T{time}+00:00", "created_at": "2025-03-01T11:00:00+00:00"}  # fmt: skip
+
+
+POSTHOG = (
+    posthog("1", "$pageview", "d1", **{"$device_id": "d1", "$current_url": "https://x.io/a", "$os": "Linux"}),
+    posthog("2", "$identify", "u1", "10:00:01", **{"$device_id": "d1", "$anon_distinct_id": "d1", "$set": {"plan": "pro"}}),
+    posthog("3", "Paid", "u1", "10:00:02", **{"$device_id": "d1", "$groups": {"company": "acme"}, "amount": 3}),
+    posthog("4", "$create_alias", "u1", "10:00:03", alias="u0"),
+    posthog("5", "$groupidentify", "$company_acme", "10:00:04",
+            **{"$group_type": "company", "$group_key": "acme", "$group_set": {"name": "Acme"}}),
+    posthog("6", "", "u1", "10:00:05"),
+)  # fmt: skip
+FROM_POSTHOG = [
+    ("1", "page", "$page", None, "d1", None, None),
+    ("2", "identify", "$identify", "u1", "d1", None, None),
+    ("3", "track", "Paid", "u1", "d1", None, "acme"),
+    ("4", "alias", "$alias", "u1", None, "u0", None),
+    ("5", "group", "$group", None, "$company_acme", None, "acme"),
+]
+WHO = ("event_id", "kind", "event", "user_id", "anonymous_id", "previous_id", "account_id")
+
+
+def test_posthog_s_json_lines(tmp_path: Path) -> None:
+    report = bring(tmp_path, written(tmp_path / "events.jsonl", *POSTHOG))
+    assert seen(tmp_path, *WHO) == FROM_POSTHOG
+    assert (report.files[0].format, report.refused) == ("posthog", {"missing_event": 1})
+    first, second = events(tmp_path)[:2]
+    assert (first["time"], first["page_url"], first["os"]) == (WHEN, "https://x.io/a", "Linux")
+    assert second["properties"] == '{"plan":"pro"}'
+
+
+def test_posthog_s_parquet_with_properties_as_text(tmp_path: Path) -> None:
+    rows = [row | {"properties": json.dumps(row["properties"]), "timestamp": datetime.fromisoformat(str(row["timestamp"]))}
+            for row in POSTHOG]  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "events.parquet")
+    report = bring(tmp_path, tmp_path / "events.parquet")
+    assert seen(tmp_path, *WHO) == FROM_POSTHOG
+    assert (report.files[0].format, events(tmp_path)[0]["time"]) == ("posthog", WHEN)
+
+
+def mixpanel(name: str, time: float, **properties: object) -> dict[str, object]:
+    return {
+        "event": name,
+        "properties": {"time": time, **{key.replace("S_", "$"): value for key, value in properties.items()}},
+    }
+
+
+AT = 1_740_823_200  # 2025-03-01 10:00 UTC
+
+
+def test_mixpanel_s_raw_export(tmp_path: Path) -> None:
+    path = written(
+        tmp_path / "export.jsonl",
+        mixpanel("Viewed", AT, distinct_id="$device:d1", S_device_id="d1", S_insert_id="1", mp_country_code="DE"),
+        mixpanel("Paid", AT + 1, distinct_id="u1", S_device_id="d1", S_user_id="u1", S_insert_id="2"),
+        mixpanel("Paid", AT + 9, distinct_id="u1", S_device_id="d1", S_user_id="u1", S_insert_id="3"),
+        mixpanel("Server", AT + 10, distinct_id="u2", S_insert_id="4"),
+        mixpanel("$identify", AT + 11, distinct_id="u3", S_identified_id="u3", S_anon_id="d3", S_insert_id="5"),
+        mixpanel("$create_alias", AT + 12, distinct_id="u3", alias="u3-old", S_insert_id="6"),
+        mixpanel("$merge", AT + 13, S_distinct_ids=["$device:d4", "u4"], S_insert_id="7"),
+        mixpanel("Nobody", AT + 14, S_insert_id="8"),
+    )
+    report = bring(tmp_path, path)
+    found = seen(tmp_path, *WHO[:-1])
+    [pair] = [row for row in found if str(row[0]).startswith("pair-")]
+    assert pair[1:] == ("identify", "$identify", "u1", "d1", None)
+    assert [row for row in found if row != pair] == [
+        ("1", "track", "Viewed", None, "d1", None),
+        ("2", "track", "Paid", "u1", "d1", None),
+        ("3", "track", "Paid", "u1", "d1", None),
+        ("4", "track", "Server", "u2", None, None),
+        ("5", "identify", "$identify", "u3", "d3", None),
+        ("6", "alias", "$alias", "u3", None, "u3-old"),
+        ("7", "identify", "$identify", "u4", "d4", None),
+    ]
+    assert events(tmp_path)[0]["time"] == datetime(2025, 3, 1, 10, tzinfo=UTC) and events(tmp_path)[0]["country"] == "DE"
+    assert (report.rows, report.made, report.taken, report.refused) == (8, 1, 8, {"missing_identity": 1})
+    again = bring(tmp_path, path)
+    assert (again.taken, again.duplicates, again.reconciled) == (0, 8, True)
+
+
+def test_mixpanel_s_times_in_the_project_s_zone(tmp_path: Path) -> None:
+    path = written(tmp_path / "export.jsonl", mixpanel("A", AT, distinct_id="u", S_insert_id="1"))
+    bring(tmp_path, path, zone="US/Pacific")
+    assert seen(tmp_path, "time") == [(datetime(2025, 3, 1, 18, tzinfo=UTC),)]
+
+
+def test_amplitude_s_zipped_export(tmp_path: Path) -> None:
+    def row(name: str, second: int, **more: object) -> dict[str, object]:
+        time = f"2025-03-01 10:00:{second:02d}.123000"
+        return {"event_type": name, "event_time": time, "device_id": "d1", "user_id": None, "uuid": f"uuid-{second}", **more}
+
+    first = [row("Viewed", 0, **{"$insert_id": "i0"}), row("Paid", 1, user_id="u1", groups={"company": ["acme"]})]
+    second = [
+        row("$identify", 2, user_id="u1", user_properties={"plan": "pro"}),
+        row("$groupidentify", 3, user_id="u1", groups={"company": ["acme"]}, group_properties={"name": "Acme"}),
+    ]
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number, rows in enumerate((first, second)):
+            packed = gzip.compress("".join(f"{json.dumps(each)}\n" for each in rows).encode())
+            archive.writestr(f"123/123_2025-03-01_{number}#0.json.gz", packed)
+    report = bring(tmp_path, path)
+    found = seen(tmp_path, *WHO)
+    assert [row for row in found if not str(row[0]).startswith("pair-")] == [
+        ("i0", "track", "Viewed", None, "d1", None, None),
+        ("uuid-1", "track", "Paid", "u1", "d1", None, "acme"),
+        ("uuid-2", "identify", "$identify", "u1", "d1", None, None),
+        ("uuid-3", "group", "$group", "u1", "d1", None, "acme"),
+    ]
+    assert events(tmp_path)[0]["time"] == WHEN
+    assert (report.files[0].format, report.rows, report.made, report.taken) == ("amplitude", 4, 1, 5)
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ('[{"type": "track"}]', "one object a line"),
+        ('{"name": "x"}\n', "JSON lines with the fields name"),
+        ("name,age\nx,1\n", "CSV with the columns age, name"),
+        ("", "nothing"),
+    ],
+)
+def test_what_is_no_known_format_is_said_with_what_was_found(tmp_path: Path, content: str, found: str) -> None:
+    path = tmp_path / "x"
+    path.write_text(content)
+    with pytest.raises(CannotImport, match=found):
+        detect(path, None)
+    with pytest.raises(CannotImport):
+        bring(tmp_path, path)
+    assert list((tmp_path / "import").iterdir()) == []
