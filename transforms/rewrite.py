@@ -3,8 +3,8 @@
 Constraints
 - A swap names exactly the files that were read, so a row that was appended meanwhile stays. An overwrite with a predicate
   loses it, and an overwrite of a pinned version never comes to its end beside a busy flush (both tried).
-- Delta 1.6 does not notice that a file to be removed is gone already when the commit says that no data changed: two tidies of
-  one file then leave its rows twice (tried). So a swap looks through a fresh handle whether every file stands, commits
+- Delta 1.6 does not notice that a file to be removed is gone already, if the commit says that no data changed: two tidies
+  of one file then leave its rows twice (tried). So a swap looks through a fresh handle whether every file stands, commits
   through that same handle without retries, and looks again when another commit came first.
 - New files are on disk, synced, before the commit; who dies before it leaves files that no version names.
 - Memory is the engine's: DuckDB sorts with spill, and rows leave it a row group at a time.
@@ -39,7 +39,7 @@ from transforms.layout import File, Merge
 ROW_GROUP: Final = 65_536
 _ATTEMPTS: Final = 30
 _PAUSE: Final = 0.05  # seconds
-_TOLD: Final = ("event", "actor_id", "time", "received_at")  # columns whose least and greatest the log of the table tells
+TOLD: Final = ("event", "actor_id", "time", "received_at")  # columns whose least and greatest the log of the table tells
 
 
 def files_of(handle: DeltaTable) -> list[File]:
@@ -65,10 +65,9 @@ def rewrite(
         batches = _sorted(lake, handle, merge, schema, order, Path(scratch), limits)
         for part, metadata, path in _written(batches, schema, order, file_bytes, Path(scratch), _local(lake, root), stem):
             name = f"{stem}-{part:04d}.parquet"
+            size, stats = path.stat().st_size, json.dumps(_statistics(metadata))
             if not lake.is_local:
                 _upload(lake, root, path, name)
-            stats = json.dumps(_statistics(metadata))
-            size = path.stat().st_size
             # When its newest row came, not when it was written: what asks for the newest events looks at this.
             actions.append(AddAction(name, size, {"month": merge.month}, int(newest.timestamp() * 1000), False, stats))
     _check(merge, actions)
@@ -91,9 +90,7 @@ def swap(lake: Lake, project: str, table: str, merge: Merge, added: Sequence[Add
         removed = [RemoveAction(path, False, now, None, {"month": merge.month}) for path in sorted(gone)]
         once = CommitProperties(max_commit_retries=0, custom_metadata={"jcurve": "tidy"})
         try:
-            handle.create_write_transaction(
-                [*added, *removed], "append", handle.schema(), ["month"], commit_properties=once
-            )
+            handle.create_write_transaction([*added, *removed], "append", handle.schema(), ["month"], commit_properties=once)
         except CommitFailedError:
             time.sleep(random.uniform(0, _PAUSE))
         else:
@@ -129,8 +126,7 @@ def _sorted(
             connection.read_parquet(files, hive_partitioning=False, union_by_name=True).create_view("rows")
         else:
             connection.register("rows", _remote(handle, merge))
-        for batch in connection.sql(f"select {columns} from rows order by {keys}").to_arrow_reader(ROW_GROUP):
-            yield batch
+        yield from connection.sql(f"select {columns} from rows order by {keys}").to_arrow_reader(ROW_GROUP)
 
 
 def _remote(handle: DeltaTable, merge: Merge) -> pyarrow.dataset.Dataset:
@@ -160,9 +156,9 @@ def _written(
             path.open("wb") as sink,
             pq.ParquetWriter(sink, schema, compression="zstd", compression_level=1, sorting_columns=sorting) as writer,
         ):
-            while first is not None and sink.tell() < file_bytes:
-                writer.write_table(first, row_group_size=ROW_GROUP)
-                first = next(groups, None)
+            writer.write_table(first)
+            while (first := next(groups, None)) is not None and sink.tell() < file_bytes:
+                writer.write_table(first)
         _sync(path)
         _sync(path.parent)
         yield part, pq.read_metadata(path), path
@@ -183,11 +179,12 @@ def _groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa
 
 
 def _upload(lake: Lake, root: str, path: Path, name: str) -> None:
-    target = DeltaStorageHandler(root, dict(lake.storage)).open_output_stream(name)
+    # Its own stream: wrapped by pyarrow 26 it is handed buffers, and takes only bytes.
+    target = DeltaStorageHandler(root, dict(lake.storage))._handler.open_output_stream(name)
     with path.open("rb") as file:
         while piece := file.read(8 << 20):
             target.write(piece)
-    target.close()
+    target.close()  # type: ignore[attr-defined]  # its stub forgets the method that ends the upload
     path.unlink()
 
 
@@ -198,7 +195,7 @@ def _statistics(metadata: pq.FileMetaData) -> Mapping[str, object]:
     for position in range(metadata.num_columns):
         name = metadata.schema.column(position).path
         found = [group.column(position).statistics for group in groups]
-        if name in _TOLD and all(one is not None and one.has_min_max for one in found):
+        if name in TOLD and all(one is not None and one.has_min_max for one in found):
             least[name] = _written_out(min(one.min for one in found))
             greatest[name] = _written_out(max(one.max for one in found))
     nulls = dict.fromkeys(least, 0)
