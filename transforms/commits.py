@@ -13,7 +13,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from urllib.parse import unquote
 
 import pyarrow.fs
 from deltalake.fs import DeltaStorageHandler
@@ -68,6 +69,25 @@ def needless(found: Log, readable: Collection[int], in_force: int | None, now: d
     return sorted(commits + [_name(version, "checkpoint.parquet") for version in found.checkpoints if version not in kept])
 
 
+def removed_by(lake: Lake, project: str, table: str, names: Iterable[str]) -> set[str]:
+    """The files that these commits took out of the table."""
+    files = _files(lake, project, table)
+    found: set[str] = set()
+    for name in names:
+        actions = _actions(files, name) if name.endswith(".json") else None
+        found.update(unquote(action["remove"]["path"]) for action in actions or [] if "remove" in action)
+    return found
+
+
+def remove_files(lake: Lake, project: str, table: str, paths: Iterable[str]) -> int:
+    """Removes data files, gone or not; returns how many went."""
+    files = _files(lake, project, table)
+    standing = [info.path for info in files.get_file_info(sorted(paths)) if info.type == pyarrow.fs.FileType.File]
+    for path in standing:
+        files.delete_file(path)
+    return len(standing)
+
+
 def remove(lake: Lake, project: str, table: str, names: Iterable[str]) -> None:
     files = _files(lake, project, table)
     for name in names:
@@ -80,13 +100,19 @@ def _base(found: Log, version: int) -> int:
 
 
 def _moves_rows_only(files: pyarrow.fs.FileSystem, version: int) -> bool:
-    try:
-        with files.open_input_stream(f"{_FOLDER}/{_name(version, 'json')}") as stream:
-            actions = [json.loads(line) for line in stream.read().splitlines() if line]
-    except FileNotFoundError:
+    actions = _actions(files, _name(version, "json"))
+    if actions is None:
         return False
     moved = [action.get("add") or action.get("remove") for action in actions if "add" in action or "remove" in action]
     return not any(file["dataChange"] for file in moved)
+
+
+def _actions(files: pyarrow.fs.FileSystem, name: str) -> list[dict[str, Any]] | None:
+    try:
+        with files.open_input_stream(f"{_FOLDER}/{name}") as stream:
+            return [json.loads(line) for line in stream.read().splitlines() if line]
+    except FileNotFoundError:
+        return None
 
 
 def _name(version: int, kind: str) -> str:

@@ -31,7 +31,9 @@ def identity(
     The last few answers are kept; versions never change, so they cannot go stale.
     """
     built = manifest is not None and same_rows(lake, project, "events", manifest.tables.get("events"), events_version)
-    versions = tuple(manifest.tables[name] for name in _TABLES) if manifest is not None and built else None
+    versions = None
+    if manifest is not None and built:
+        events_version, versions = manifest.tables.get("events"), tuple(manifest.tables[name] for name in _TABLES)
     return _identity(lake.root, tuple(sorted(lake.storage.items())), project, events_version, versions, limits)
 
 

@@ -7,8 +7,8 @@ exactly the files it read, so whatever was appended since stays. Its steps, and 
     planned   Nothing has changed.
     written   The run lies in the table's folder, no version names it: the nightly sweep removes it after a week.
     swapped   The run is in the place of its files, which stay on disk for who reads an older version.
-    vacuumed  Files that no version of the last SAFE or of a kept manifest names are gone.
-    cleaned   And so are the commits that only they needed.
+    vacuumed  Files that commits of before SAFE took out are gone, unless a kept manifest's version names them.
+    cleaned   And so are these commits.
 Every step begun again finds what there is and goes on from there.
 """
 
@@ -22,7 +22,7 @@ from typing import Final
 
 import pyarrow as pa
 from deltalake import DeltaTable
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from ingest.lake import Lake
 from transforms import commits
@@ -40,10 +40,10 @@ _MANY: Final = 1_000  # needless commits, at which they are removed
 _ROUNDS: Final = 20  # of planning anew in one run
 _CHECKPOINT: Final = 20  # commits between two checkpoints: opening costs 0.5 ms for each commit since the last one
 
-# Files removed are remembered in every checkpoint, and a day's are more than the table itself: so no longer than the vacuum
-# asks for them. Commits are removed here, since a manifest may name a version of any age.
+# Files taken out would be remembered in every checkpoint, and those of four hours make opening three times as slow; the
+# commits tell of them long enough. Commits are removed here, since a manifest may name a version of any age.
 _PROPERTIES: Final = {
-    "delta.deletedFileRetentionDuration": f"interval {2 * SAFE // timedelta(hours=1)} hours",
+    "delta.deletedFileRetentionDuration": "interval 0 seconds",
     "delta.enableExpiredLogCleanup": "false",
     "delta.checkpointInterval": str(_CHECKPOINT),
 }
@@ -114,8 +114,7 @@ def keep_house(
 
     Kept are the versions of the last ``safe``, those that a kept manifest names, and the commits since the one in force.
     """
-    handle = lake.open(project, table)
-    if handle is None:
+    if lake.version(project, table) is None:
         return
     readable = {manifest.tables[table] for manifest in published(lake, project) if table in manifest.tables}
     in_force = current(lake, project)
@@ -123,18 +122,28 @@ def keep_house(
     found = commits.log(lake, project, table)
     if len(commits.needless(found, readable, since, now, safe)) < least:
         return
-    hours = int(safe / timedelta(hours=1))
-    vacuum(handle, hours, sorted(readable), full=False)
-    at("vacuumed")
     checkpoint(lake, project, table)
-    found = commits.log(lake, project, table)
-    commits.remove(lake, project, table, commits.needless(found, readable, since, now, safe))
+    names = commits.needless(commits.log(lake, project, table), readable, since, now, safe)
+    # Looked at before the list of what stands: a file that was taken out never comes back.
+    gone = commits.removed_by(lake, project, table, names)
+    standing = {file for version in (None, *sorted(readable)) for file in _paths(lake, project, table, version)}
+    commits.remove_files(lake, project, table, gone - standing)
+    at("vacuumed")
+    commits.remove(lake, project, table, names)
     at("cleaned")
 
 
+def _paths(lake: Lake, project: str, table: str, version: int | None) -> set[str]:
+    try:
+        handle = lake.open(project, table, version)
+    except TableNotFoundError:  # a manifest that nobody can read any more holds nothing back
+        return set()
+    return set() if handle is None else {file.path for file in files_of(handle)}
+
+
 def vacuum(handle: DeltaTable, hours: int, versions: list[int], *, full: bool) -> int:
-    """Removes the files that were removed from the table ``hours`` ago (``full``: and those it never had), except those of
-    ``versions``; returns how many. Delta notes a vacuum as a new version, so one of nothing is not made."""
+    """Removes the files that were taken out of the table ``hours`` ago (``full``: whatever so old it does not name), except
+    those of ``versions``; returns how many. Delta notes a vacuum as a new version, so one of nothing is not made."""
     keep = [version for version in versions if version <= handle.version()]
 
     def removes(dry_run: bool) -> int:
@@ -152,7 +161,7 @@ def checkpoint(lake: Lake, project: str, table: str) -> None:
 
 
 def _prepare(handle: DeltaTable) -> None:
-    """Properties of the table, once. Of few columns the log keeps least and greatest: of all, an append takes twice as long."""
+    """Properties of the table, once. Least and greatest are kept of few columns: of all, an append takes twice as long."""
     told = ",".join(name for name in TOLD if name in pa.schema(handle.schema()).names)
     wished = {**_PROPERTIES, "delta.dataSkippingStatsColumns": told}
     known = handle.metadata().configuration

@@ -6,9 +6,11 @@ import os
 import random
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -133,7 +135,7 @@ def test_tidying_again_changes_nothing(world: World) -> None:
 
 
 def test_no_late_event_is_dropped_that_is_appended_at_any_step(world: World) -> None:
-    steps = set()
+    steps: set[str] = set()
 
     def append(step: str) -> None:
         if len(steps) < len(STEPS) or world.batch < 40:
@@ -216,10 +218,8 @@ def test_random_appends_tidies_and_crashes_keep_the_plain_list_of_rows(tmp_path:
         world.append(chance.randrange(1, 4))
         act = chance.choice([world.tidy, world.keep_house, None])
         if act is not None:
-            try:
+            with suppress(Killed):
                 act(unruly)
-            except Killed:
-                pass
         assert world.rows() == sorted(world.appended)
 
 
@@ -271,10 +271,27 @@ def test_vacuum_takes_what_a_killed_tidy_left_and_nothing_that_is_read(world: Wo
     on_disk = set((world.folder / "lake").rglob("run-*.parquet"))
     assert len(on_disk) == 1
     world.tidy()
+    sweep(world.lake, "default", now=NOW)
+    assert on_disk <= set((world.folder / "lake").rglob("run-*.parquet"))  # it may be about to be committed
     for file in (world.folder / "lake").rglob("*.parquet"):
         os.utime(file, (0, 0))
     sweep(world.lake, "default", now=NOW)
     assert not on_disk & set((world.folder / "lake").rglob("run-*.parquet"))
+    assert world.rows() == sorted(world.appended)
+
+
+def test_files_that_no_reader_can_ask_for_are_gone_with_their_commits(world: World, checkpoints_of_ten: None) -> None:
+    world.append()
+    world.tidy()
+    for _ in range(30):
+        world.append()
+    world.tidy()
+    assert len(list((world.folder / "lake").rglob("month=*/*.parquet"))) > 30
+    for _ in range(12):
+        world.append()
+    world.keep_house()
+    on_disk = {str(file) for file in (world.folder / "lake").rglob("month=*/*.parquet")}
+    assert set(world.files()) <= on_disk and len(on_disk) < len(world.files()) + 5
     assert world.rows() == sorted(world.appended)
 
 
@@ -301,9 +318,10 @@ def test_a_build_after_a_tidy_alone_changes_nothing_and_questions_read_the_built
     for _ in range(5):
         world.append()
     first = build(world.lake, "default", CORE, until=at(50), definition_version="aaaa", now=NOW)
-    world.tidy()
     known = identity(world.lake, "default", world.version(), first.manifest)
-    assert known is identity(world.lake, "default", world.version(), first.manifest)
+    world.tidy()
+    assert world.version() > first.manifest.tables["events"]
+    assert identity(world.lake, "default", world.version(), first.manifest) is known
     second = build(world.lake, "default", CORE, until=at(50), definition_version="aaaa", now=NOW)
     assert second.manifest == first.manifest == current(world.lake, "default")
     assert not second.changed
@@ -336,6 +354,16 @@ def test_a_lake_behind_a_url_is_tidied_the_same(tmp_path: Path) -> None:
     keep_house(remote, "default", "events", datetime.now(UTC) + timedelta(seconds=9), safe=SAFE)
     assert world.rows() == sorted(world.appended)
     assert len(world.files()) == 2
+
+
+def test_polars_reads_a_tidied_table(world: World) -> None:
+    for _ in range(5):
+        world.append()
+    world.tidy()
+    frame = pl.scan_delta(world.lake.uri("default", "events")).filter(pl.col("event") == "a").select("event_id").collect()
+    with Engine(world.lake, "default", {"events": world.version()}) as engine:
+        expected = rows_of(engine.table("select event_id from events where event = 'a'"), "event_id")
+    assert sorted(frame["event_id"].to_list()) == sorted(str(name) for (name,) in expected)
 
 
 def test_the_job_is_recorded_when_it_did_something_and_looks_once_each_time(world: World, tmp_path: Path) -> None:
