@@ -103,8 +103,7 @@ def _moves_rows_only(files: pyarrow.fs.FileSystem, version: int) -> bool:
     actions = _actions(files, _name(version, "json"))
     if actions is None:
         return False
-    moved = [action.get("add") or action.get("remove") for action in actions if "add" in action or "remove" in action]
-    return not any(file["dataChange"] for file in moved)
+    return not any(action[kind]["dataChange"] for action in actions for kind in ("add", "remove") if kind in action)
 
 
 def _actions(files: pyarrow.fs.FileSystem, name: str) -> list[dict[str, Any]] | None:

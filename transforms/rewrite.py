@@ -23,9 +23,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-import duckdb
 import pyarrow as pa
-import pyarrow.dataset
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError
@@ -33,7 +31,7 @@ from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
 
 from ingest.lake import Lake
-from transforms.engine import Limits
+from transforms.engine import Engine, Limits, folder_of
 from transforms.layout import File, Merge
 
 ROW_GROUP: Final = 65_536
@@ -61,9 +59,13 @@ def rewrite(
     schema = pa.schema(field for field in pa.schema(handle.schema().to_arrow()) if field.name != "month")
     stem = f"month={merge.month}/{'settled' if merge.settles else 'run'}-{uuid.uuid4().hex}"
     actions = []
-    with TemporaryDirectory(prefix="jcurve-tidy-") as scratch:
-        batches = _sorted(lake, handle, merge, schema, order, Path(scratch), limits)
-        for part, metadata, path in _written(batches, schema, order, file_bytes, Path(scratch), _local(lake, root), stem):
+    columns, keys = (", ".join(f'"{name}"' for name in names) for names in (schema.names, order))
+    with TemporaryDirectory(prefix="jcurve-tidy-") as scratch, Engine(lake, "", {}, limits) as engine:
+        engine.bind_files("rows", handle, {file.path for file in merge.files})
+        batches = engine.batches(f"select {columns} from rows order by {keys}", ROW_GROUP)
+        for part, metadata, path in _written(
+            batches, schema, order, file_bytes, Path(scratch), folder_of(handle) if lake.is_local else None, stem
+        ):
             name = f"{stem}-{part:04d}.parquet"
             size, stats = path.stat().st_size, json.dumps(_statistics(metadata))
             if not lake.is_local:
@@ -96,44 +98,6 @@ def swap(lake: Lake, project: str, table: str, merge: Merge, added: Sequence[Add
         else:
             return handle.version() + 1
     return None
-
-
-def _local(lake: Lake, root: str) -> Path | None:
-    return Path(root.removeprefix("file://")) if lake.is_local else None
-
-
-def _sorted(
-    lake: Lake,
-    handle: DeltaTable,
-    merge: Merge,
-    schema: pa.Schema,
-    order: Sequence[str],
-    spill: Path,
-    limits: Limits,
-) -> Iterator[pa.RecordBatch]:
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "threads": limits.threads,
-        "memory_limit": limits.memory,
-        "temp_directory": str(spill / "spill"),
-    }
-    columns = ", ".join(f'"{name}"' for name in schema.names)
-    keys = ", ".join(f'"{name}"' for name in order)
-    with duckdb.connect(":memory:", config=config) as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        root = _local(lake, handle.table_uri)
-        if root is not None:
-            files = [str(root / file.path) for file in merge.files]
-            connection.read_parquet(files, hive_partitioning=False, union_by_name=True).create_view("rows")
-        else:
-            connection.register("rows", _remote(handle, merge))
-        yield from connection.sql(f"select {columns} from rows order by {keys}").to_arrow_reader(ROW_GROUP)
-
-
-def _remote(handle: DeltaTable, merge: Merge) -> pyarrow.dataset.Dataset:
-    whole = handle.to_pyarrow_dataset()
-    paths = {file.path for file in merge.files}
-    fragments = [fragment for fragment in whole.get_fragments() if fragment.path.lstrip("/") in paths]
-    return pyarrow.dataset.FileSystemDataset(fragments, whole.schema, whole.format, whole.filesystem)
 
 
 def _written(

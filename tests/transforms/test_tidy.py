@@ -125,6 +125,16 @@ def test_large_runs_are_split_into_files_of_about_the_size_asked_for_and_groups_
     assert [one.num_row_groups for one in found] == [1, 1, 1, 1]
 
 
+def test_the_folder_s_name_may_have_blanks_and_umlauts(tmp_path: Path) -> None:
+    world = World(tmp_path / "a b ü")
+    for _ in range(5):
+        world.append()
+    world.tidy()
+    world.keep_house()
+    assert world.rows() == sorted(world.appended)
+    assert len(world.files()) == 2
+
+
 def test_tidying_again_changes_nothing(world: World) -> None:
     for _ in range(5):
         world.append()
