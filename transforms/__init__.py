@@ -45,7 +45,7 @@ Decisions
     square. Choice: eight runs of a tier make one of the next, so an event is written again four or five times. Price: a
     month that is open is read from up to seven runs per tier.
     Commits are removed by what can be asked for, not by age. Context: a commit a second makes 600,000 files a week, and the
-    manifest may name a version of any age. Choice: a checkpoint every 20 commits (an append 7 ms, of 100 commits 20 to
+    manifest may name a version of any age. Choice: a checkpoint every 20 commits (an append 7 to 20 ms, every 100: 20 to
     100 ms); kept are two hours, the versions of kept manifests, and what came since the one in force. Price: between them
     there is no time travel, and a query of another engine must end within two hours.
 """
