@@ -1,6 +1,6 @@
 # jcurve: the commands a person types. `make` alone prints this list.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check bench oracle faults sdks spark screenshots readme lock clean
+.PHONY: help setup demo serve test check bench bench-commits oracle faults sdks spark screenshots readme lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,7 +8,7 @@ DATA ?= jcurve-data/default
 PORT ?= 8123
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "jcurve needs Python 3.11 or newer: make PYTHON=python3.12 setup")'
@@ -35,6 +35,9 @@ check: setup ## Lint, format check and strict types
 
 bench: setup ## Measure, as ratios against named baselines in the same run (ARGS=--write puts them into README.md)
 	$(BIN)/python -m tests.bench $(ARGS)
+
+bench-commits: setup ## 50,000 commits with tidy on: append, open and scan times must stay flat (ARGS="--commits 5000")
+	$(BIN)/python -m tests.bench.commits $(ARGS)
 
 oracle: setup ## A million random streams through the matcher and the brute force
 	JCURVE_TEST_ORACLE_STREAMS=1000000 $(BIN)/python -m pytest tests/funnels/test_differential.py $(ARGS)

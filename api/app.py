@@ -84,14 +84,14 @@ def _republish(settings: Settings, stop: threading.Event) -> None:
 
 def work(settings: Settings, stop: threading.Event) -> None:
     """The scheduled jobs of every project, until ``stop``; a job that runs then is finished first."""
-    from api.building import builder
+    from api.building import builder, tidier
     from api.clock import now
     from api.store import open_store
     from transforms import schedule
 
     lake = lake_of(settings)
     table = schedule.job_table(lake, builder(settings, lake), hourly=settings.hourly_build, nightly=settings.nightly_build)
-    jobs = [job for job in table if job.cron != "off"]
+    jobs = [job for job in (*table, tidier(settings, lake)) if job.cron != "off"]
     with open_store(settings.store_address, settings.folder, now()) as store:
 
         def projects() -> list[str]:

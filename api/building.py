@@ -1,4 +1,4 @@
-"""A project's build with everything it is given from above: the deployment's definitions and the completeness mark."""
+"""A project's jobs with everything they are given from above: settings, definitions, the completeness mark."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from ingest.lake import Lake
 from ingest.progress import complete_until
 from transforms.build import CORE, BuildResult, build
 from transforms.engine import Limits
+from transforms.layout import Rules
+from transforms.schedule import Job
+from transforms.tidy_job import tidy_job
 
 
 def builder(settings: Settings, lake: Lake) -> Callable[[str, datetime], BuildResult]:
@@ -31,3 +34,9 @@ def builder(settings: Settings, lake: Lake) -> Callable[[str, datetime], BuildRe
         )
 
     return run
+
+
+def tidier(settings: Settings, lake: Lake) -> Job:
+    """Tidy with the settings of this deployment."""
+    limits = Limits(f"{settings.build_memory >> 20}MiB")
+    return tidy_job(lake, settings.tidy, Rules(file_bytes=settings.tidy_file), limits)

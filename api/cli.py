@@ -12,6 +12,7 @@ COMMANDS = {
     "demo": "Show a make-believe company's funnel, sent through the front door.",
     "build": "Bring people, accounts, stages and invites up to date now.",
     "import": "Bring history from files into the lake: Segment calls, tables, exports of other tools.",
+    "tidy": "Gather small files into large sorted ones now.",
     "keys": "Create, list and revoke the keys of a project.",
     "projects": "Create and list projects.",
     "status": "Tell what came in, what was rejected, and how fresh the tables are.",

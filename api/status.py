@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -20,7 +22,8 @@ from transforms.schedule import Run, runs
 
 VERSION: Final = version("jcurve")
 LOW_SHARE: Final = 0.05
-_RUNS: Final = 10
+_RUNS: Final = 5  # of each job: tidy runs every few minutes and must not hide the builds
+_LOOKED_AT: Final = 1_000
 _KEPT: Final = 10.0  # seconds for which the size of a folder of many files is not added up again
 
 
@@ -41,7 +44,7 @@ def status(settings: Settings, lake: Lake, project: str, now: datetime) -> dict[
         },
         "complete_until": complete.until,
         "held_back_by": complete.held_back_by,
-        "runs": [_run(run) for run in runs(folder.work, project, _RUNS)],
+        "runs": [_run(run) for run in last_of_each_job(runs(folder.work, project, _LOOKED_AT))],
         "disk": disk(folder.root, settings.low_disk),
         "version": VERSION,
     }
@@ -50,6 +53,15 @@ def status(settings: Settings, lake: Lake, project: str, now: datetime) -> dict[
 def _behind(until: datetime, manifest: Manifest | None) -> float | None:
     """How much of what is in the lake is not in the tables yet; None before the first build."""
     return None if manifest is None else max(0.0, round((until - manifest.complete_until).total_seconds(), 1))
+
+
+def last_of_each_job(found: Sequence[Run]) -> list[Run]:
+    """The newest of each job, in the order they were found."""
+    by_job: dict[str, list[Run]] = defaultdict(list)
+    for run in found:
+        by_job[run.job].append(run)
+    kept = {id(run) for of_job in by_job.values() for run in of_job[:_RUNS]}
+    return [run for run in found if id(run) in kept]
 
 
 def _run(run: Run) -> dict[str, Any]:

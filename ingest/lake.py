@@ -47,10 +47,12 @@ class Lake:
         return f"{self.root.rstrip('/')}/{project}/{table}"
 
     def open(self, project: str, table: str, version: int | None = None) -> DeltaTable | None:
-        """A fresh handle, or None where the table does not exist yet."""
+        """A fresh handle, or None where the table does not exist yet. A version that is no longer kept is an error."""
         try:
             return DeltaTable(self.uri(project, table), version=version, storage_options=dict(self.storage) or None)
         except TableNotFoundError:
+            if version is not None and self.version(project, table) is not None:
+                raise
             return None
 
     def version(self, project: str, table: str) -> int | None:

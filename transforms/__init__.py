@@ -5,16 +5,25 @@ Owns the tables of ``tables.py`` (who fills each: ``sql/models``), the manifest,
     lake/<project>/<table>/              a Delta table per model, replaced as a whole when its rows changed
     lake/<project>/_manifest/NNNNNNNN.json and current
                                          which versions belong together; answers read the tables at one manifest
+    lake/<project>/events, rejected      files as the flush left them, and sorted runs: month=2026-01/run-<id>-<part>.parquet
+                                         and settled-<id>-<part>.parquet, a whole closed month
     work.sqlite                          runs (what, when, from and to which versions, rows, seconds, error) and leases
 
 The way of a build (``build.py``): open the events at their newest version (``engine.py``, DuckDB), work out who is who
 (``identity.py``), run the models in order, run every check (``checks.py``), store what changed, publish (``manifest.py``).
 ``schedule.py`` says when, ``runs.py`` remembers, ``sweep.py`` forgets; ``overlay.py`` gives who is who between builds.
 
+The way of tidy (``tidy.py``, every two minutes): look at the files of events and rejected, plan (``layout.py``, pure), write
+sorted runs and swap them for what they were made of (``rewrite.py``), remove files and commits that nobody can ask for
+(``commits.py``). It changes files and never rows, and ``commits.same_rows`` tells: a build after it finds nothing new, and
+questions go on reading the built tables.
+
 Invariants
     A fault anywhere (a model, a check, the store) leaves the last good tables in force; nothing half built is ever read.
     Building twice changes nothing: no table gets a new version where its rows are the same.
     Rows depend on the set of events alone, never on the order they came in: every first and latest is by (time, event_id).
+    A tidy removes exactly the files it read: an event appended meanwhile stays, however late it came.
+    A version that a kept manifest names is readable; so is any version for two hours.
     Models come from above as arguments: this package knows the core four and runs whatever it is handed.
 
 Imports ``sql``, ``ingest.event`` and ``ingest.lake``; may be imported by ``funnels`` and ``api``.
@@ -28,4 +37,15 @@ Decisions
     Tables are replaced as a whole. Context: their models read all events. Choice: compare and skip, else replace. Price: a
     build costs what is old as well as what is new (1 M events: 0.8 s).
     Times leave DuckDB as Arrow only. Context: its Python rows need a time zone package. Price: none, Arrow is what we store.
+    Runs are sorted by event, then time. Context: within an event, rows by actor need no sort later, rows by time can be
+    skipped. Choice: by time. Measured on 6 M events of three months, 40 names, three steps of a person funnel through
+    ``funnels.streams``: frequent events (2.6 M rows) whole range 445 ms against 671 ms by actor, one week 82 against 110;
+    rarer ones (0.3 M) 63 against 97, and 19 against 25. Price: who merges by actor must sort; a file is 4 % smaller.
+    Sorted runs in tiers, and a whole month when it is closed. Context: sorting a month anew at each gathering costs its
+    square. Choice: eight runs of a tier make one of the next, so an event is written again four or five times. Price: a
+    month that is open is read from up to seven runs per tier.
+    Commits are removed by what can be asked for, not by age. Context: a commit a second makes 600,000 files a week, and the
+    manifest may name a version of any age. Choice: a checkpoint every 20 commits (an append 7 to 20 ms, every 100: 20 to
+    100 ms); kept are two hours, the versions of kept manifests, and what came since the one in force. Price: between them
+    there is no time travel, and a query of another engine must end within two hours.
 """

@@ -9,14 +9,18 @@ Constraints
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Final, Self
+from urllib.parse import unquote, urlsplit
 
 import duckdb
 import pyarrow as pa
+from deltalake import DeltaTable
+from pyarrow.dataset import FileSystemDataset
 
 from ingest.lake import Lake
 from transforms.tables import SCHEMAS
@@ -71,6 +75,24 @@ class Engine:
         """The rows of one query, in no order but the query's own."""
         return self._connection.sql(text, params=dict(params) if params else None).to_arrow_table()
 
+    def batches(self, text: str, rows: int) -> Iterator[pa.RecordBatch]:
+        """The rows of one query, so many at a time."""
+        yield from self._connection.sql(text).to_arrow_reader(rows)
+
+    def bind_files(self, name: str, handle: DeltaTable, paths: Collection[str]) -> None:
+        """Makes some files of a table a relation, without its partition column; ``paths`` as the table's log has them."""
+        if self._lake.is_local:
+            root = folder_of(handle)
+            rows = self._connection.read_parquet(
+                [str(root / path) for path in paths], hive_partitioning=False, union_by_name=True
+            )
+            rows.create_view(name)
+        else:
+            whole = handle.to_pyarrow_dataset()
+            chosen = [fragment for fragment in whole.get_fragments() if fragment.path.lstrip("/") in paths]
+            self._connection.register(name, FileSystemDataset(chosen, whole.schema, whole.format, whole.filesystem))
+        self._bound.add(name)
+
     def close(self) -> None:
         self._connection.close()
         self._spill.cleanup()
@@ -88,9 +110,16 @@ class Engine:
         if handle is None or not files:
             self.bind(name, schema.empty_table())
         elif self._lake.is_local:
+            files = [unquote(file) for file in files]  # Delta writes blanks as in a URL, in paths too
             rows = self._connection.read_parquet(files, hive_partitioning="month" in schema.names)
             rows.create_view(name)
             self._bound.add(name)
         else:
             self._connection.register(name, handle.to_pyarrow_dataset())
             self._bound.add(name)
+
+
+def folder_of(handle: DeltaTable) -> Path:
+    """Where a local table lies."""
+    uri = handle.table_uri
+    return Path(unquote(urlsplit(uri).path) if uri.startswith("file://") else uri)

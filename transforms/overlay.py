@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from ingest.lake import Lake
 from transforms.build import CORE, make
+from transforms.commits import same_rows
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.manifest import Manifest
 
@@ -25,12 +26,14 @@ class Identity(NamedTuple):
 def identity(
     lake: Lake, project: str, events_version: int | None, manifest: Manifest | None, limits: Limits = DEFAULT_LIMITS
 ) -> Identity:
-    """Actors and memberships for one version of the events: the build's, where it read that very version, else computed.
+    """Actors and memberships for one version of the events: the build's, where it read the same rows, else computed.
 
     The last few answers are kept; versions never change, so they cannot go stale.
     """
-    built = manifest is not None and manifest.tables.get("events") == events_version
-    versions = tuple(manifest.tables[name] for name in _TABLES) if manifest is not None and built else None
+    built = manifest is not None and same_rows(lake, project, "events", manifest.tables.get("events"), events_version)
+    versions = None
+    if manifest is not None and built:
+        events_version, versions = manifest.tables.get("events"), tuple(manifest.tables[name] for name in _TABLES)
     return _identity(lake.root, tuple(sorted(lake.storage.items())), project, events_version, versions, limits)
 
 

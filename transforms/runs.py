@@ -22,6 +22,7 @@ from typing import Final, Literal
 from transforms.errors import Busy
 
 LEASE: Final = timedelta(seconds=60)
+_KEPT: Final = timedelta(days=90)
 
 Clock = Callable[[], datetime]
 Status = Literal["running", "done", "unchanged", "failed"]
@@ -69,8 +70,10 @@ def latest(path: Path, project: str, job: str) -> Run | None:
 
 
 def begin(path: Path, run: Run) -> int:
-    """Records that a run has begun; returns its number."""
+    """Records that a run has begun; returns its number. Runs of the job that are older than three months are forgotten."""
     with _open(path) as database:
+        long_ago = (run.started - _KEPT).isoformat()
+        database.execute("delete from runs where project = ? and job = ? and started < ?", (run.project, run.job, long_ago))
         return int(database.execute(f"insert into runs values ({', '.join('?' * 10)})", (None, *_row(run))).lastrowid or 0)
 
 

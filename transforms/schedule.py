@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from apscheduler.triggers.cron import CronTrigger
 
@@ -31,13 +31,30 @@ _LOG: Final = logging.getLogger(__name__)
 _TICK: Final = 5.0  # seconds between two looks at what is due
 
 
+class Done(Protocol):
+    """What a job says of its work: versions of tables before and after, rows written, whether anything changed."""
+
+    @property
+    def before(self) -> Mapping[str, int]: ...
+
+    @property
+    def after(self) -> Mapping[str, int]: ...
+
+    @property
+    def rows(self) -> int: ...
+
+    @property
+    def changed(self) -> bool: ...
+
+
 @dataclass(frozen=True)
 class Job:
-    """``run(project, now)`` does the work; ``cron`` says when."""
+    """``run(project, now)`` does the work; ``cron`` says when. A run is recorded unless it is not ``wanted`` then."""
 
     name: str
     cron: str
-    run: Build
+    run: Callable[[str, datetime], Done]
+    wanted: Callable[[str, datetime], bool] = lambda project, now: True
 
 
 def job_table(lake: Lake, build: Build, *, hourly: str, nightly: str) -> tuple[Job, ...]:
@@ -77,8 +94,8 @@ def run(path: Path, job: Job, project: str, clock: Clock) -> Run:
             ended = Run(job.name, project, started, time.perf_counter() - ticking, "failed", error=reason)
         else:
             status: Status = "done" if result.changed else "unchanged"
-            seconds, after = time.perf_counter() - ticking, result.manifest.tables
-            ended = Run(job.name, project, started, seconds, status, result.before, after, result.rows)
+            seconds = time.perf_counter() - ticking
+            ended = Run(job.name, project, started, seconds, status, result.before, result.after, result.rows)
         finish(path, number, ended)
     return ended
 
@@ -89,7 +106,7 @@ def tick(path: Path, projects: Sequence[str], jobs: Sequence[Job], clock: Clock)
     for project in projects:
         for job in jobs:
             last = latest(path, project, job.name)
-            if not due(job.name, job.cron, [last] if last else [], clock()):
+            if not due(job.name, job.cron, [last] if last else [], clock()) or not job.wanted(project, clock()):
                 continue
             try:
                 ran.append(run(path, job, project, clock))

@@ -8,6 +8,7 @@ from typing import Final
 from ingest.lake import Lake
 from transforms.manifest import forget, published
 from transforms.tables import TABLES
+from transforms.tidy import ORDER, keep_house, vacuum
 
 KEPT: Final = timedelta(days=7)
 
@@ -15,18 +16,18 @@ KEPT: Final = timedelta(days=7)
 def sweep(lake: Lake, project: str, *, now: datetime) -> int:
     """Removes old manifests and the files of built tables that only they read; returns how many files went.
 
-    Versions that a kept manifest names stay readable however old they are. ``events`` is appended to and has nothing to
-    remove. Delta notes a vacuum as a new version, so a table without anything to remove is left alone.
+    Versions that a kept manifest names stay readable however old they are. Of the tables that are appended to also goes
+    what no version ever named, a tidy that was killed. A table without anything to remove gets no new version.
     """
     forget(lake, project, before=now - KEPT)
     kept = published(lake, project)
     removed = 0
-    for table in TABLES:
+    for table in (*ORDER, *TABLES):
         handle = lake.open(project, table)
         if handle is None:
             continue
         versions = sorted({manifest.tables[table] for manifest in kept if table in manifest.tables})
-        hours = int(KEPT / timedelta(hours=1))
-        if handle.vacuum(hours, dry_run=True, keep_versions=versions):
-            removed += len(handle.vacuum(hours, dry_run=False, keep_versions=versions))
+        removed += vacuum(handle, int(KEPT / timedelta(hours=1)), versions, full=table in ORDER)
+    for table in ORDER:
+        keep_house(lake, project, table, now)
     return removed

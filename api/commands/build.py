@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from api.clock import now
 from api.commands import Refused, settings
+from api.commands.at_once import run_at_once
 from api.settings import Settings
 
-if TYPE_CHECKING:
-    from transforms.schedule import Job, Run
-
 _PATIENCE: Final = 30.0  # seconds for what was sent before the command to reach the lake
-_BUSY: Final = 3600.0  # seconds for another build to end
 
 
 @click.command()
@@ -36,27 +33,12 @@ def command(settings: Settings) -> None:
     except DefinitionError as error:
         raise Refused(f"nothing was built, the last good tables stay in place: {error}", []) from None
     _wait_for_the_log(settings)
-    ended = _run(settings, Job("build", "off", builder(settings, Lake(settings.lake_root))))
+    ended = run_at_once(settings, Job("build", "off", builder(settings, Lake(settings.lake_root))))
     if ended.error is not None:
         raise click.ClickException(f"nothing was built, the last good tables stay in place: {ended.error}")
     click.echo(f"Built project {settings.project}: {ended.rows:,} rows in {ended.seconds:.1f} s ({ended.status}).")
     for name, number in sorted((ended.to_versions or {}).items()):
         click.echo(f"  {name:<12} version {number}")
-
-
-def _run(settings: Settings, job: Job) -> Run:
-    """Now, or when the job of the project that runs has ended."""
-    from transforms.errors import Busy
-    from transforms.schedule import run
-
-    deadline = time.monotonic() + _BUSY
-    while True:
-        try:
-            return run(settings.folder.work, job, settings.project, now)
-        except Busy as busy:
-            if time.monotonic() > deadline:
-                raise click.ClickException(str(busy)) from None
-            time.sleep(0.2)
 
 
 def _wait_for_the_log(settings: Settings) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,12 +15,12 @@ from starlette.responses import Response
 from api.parameters import Parameter
 from api.serving import Answer, Asked, Serving, documented
 from ingest.lake import Lake
+from transforms.engine import Engine
 
 _EVENT: Final = (
     "event_id", "received_at", "time", "kind", "event", "user_id", "anonymous_id", "account_id", "source", "library"
 )  # fmt: skip
 _REJECTED: Final = ("received_at", "source", "path", "reason", "detail", "raw")
-_FILES: Final = 16  # at least so many of the newest: several logs write beside one another
 _RAW: Final = 4096  # bytes of a rejected event that are shown
 
 EVENTS_LIMIT: Final = Parameter("limit", "How many at most.", "number", default=50, most=500)
@@ -52,21 +51,24 @@ def router(serving: Serving) -> APIRouter:
 def newest(lake: Lake, project: str, table: str, columns: tuple[str, ...], limit: int) -> pa.Table:
     """The rows with the latest ``received_at``, newest first."""
     handle = lake.open(project, table)
-    if handle is None:
+    paths = [] if handle is None else _files_of_newest(pa.table(handle.get_add_actions(flatten=True)), limit)
+    if handle is None or not paths:
         return pa.table({column: [] for column in columns})
-    added = pa.table(handle.get_add_actions(flatten=True))
-    order = pc.sort_indices(added, sort_keys=[("modification_time", "descending")]).to_pylist()
-    paths, counts = added["path"].to_pylist(), added["num_records"].to_pylist()
-    chosen: set[str] = set()
-    found = 0
-    for at in order:
-        if len(chosen) >= _FILES and found >= limit:
-            break
-        chosen.add(paths[at])
-        found += counts[at] or 0
-    dataset = handle.to_pyarrow_dataset()
-    fragments = [fragment for fragment in dataset.get_fragments() if fragment.path.endswith(tuple(chosen))]
-    if not fragments:
-        return pa.table({column: [] for column in columns})
-    rows = pa.concat_tables(fragment.to_table(columns=list(columns), schema=dataset.schema) for fragment in fragments)
-    return rows.take(pc.select_k_unstable(rows, limit, [("received_at", "descending")]))
+    with Engine(lake, project, {}) as engine:
+        engine.bind_files("newest", handle, paths)
+        return engine.table(
+            f"select {', '.join(columns)} from newest order by received_at desc limit $limit", {"limit": limit}
+        )
+
+
+def _files_of_newest(added: pa.Table, limit: int) -> list[str]:
+    """The files that can hold them: from those received last as many as hold ``limit`` rows, and all that reach as late."""
+    known = added.select(["path", "num_records", "min.received_at", "max.received_at"])
+    rows = sorted(zip(*(column.to_pylist() for column in known.columns), strict=True), key=lambda row: row[3], reverse=True)
+    found, least = 0, None
+    for at, (_, count, first, last) in enumerate(rows):
+        if found >= limit and least is not None and last < least:
+            return [row[0] for row in rows[:at]]
+        if found < limit:
+            found, least = found + count, first if least is None else min(first, least)
+    return [row[0] for row in rows]

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.world import RECEIVED, World, registrations, track
+from api.app import lake_of
+from tests.api.world import NOW, RECEIVED, World, registrations, track
+from transforms.layout import Rules
+from transforms.tidy import tidy
 
 
 def test_a_request_without_a_good_key_is_told_how_to_send_one(tmp_path: Path) -> None:
@@ -255,6 +258,21 @@ def test_recent_events_and_rejections_come_newest_first_with_their_reasons(tmp_p
     ]
     assert status["outcomes"] == {"accepted": 4, "rejected:missing_identity": 1}
     assert status["received"]["total"] == 5
+
+
+def test_recent_events_are_the_same_after_they_were_tidied(tmp_path: Path) -> None:
+    world = World.at(tmp_path)
+    for hour in (5, 1, 3, 2):
+        world.send(track("Came", str(hour), "2026-02-01T00:00:00Z"), received=RECEIVED.replace(hour=hour))
+    with world.client() as client:
+        asked = {"limit": 3}
+        before = client.get("/api/events/recent", params=asked).json()["items"]
+        lake = lake_of(world.settings)
+        assert tidy(lake, "default", NOW, rules=Rules(gather=4)).rows == 4
+        world.send(track("Came", "4", "2026-02-01T00:00:00Z"), received=RECEIVED.replace(hour=4))
+        after = client.get("/api/events/recent", params=asked).json()["items"]
+    assert [item["user_id"] for item in before] == ["5", "3", "2"]
+    assert [item["user_id"] for item in after] == ["5", "4", "3"]
 
 
 def test_the_status_has_the_shape_of_the_documentation(tmp_path: Path) -> None:

@@ -81,6 +81,14 @@ def test_a_faulty_definition_builds_nothing_and_leaves_the_last_good_tables(tmp_
     assert manifest is not None and manifest.number == 1
 
 
+def test_tidy_gathers_small_files_and_tells_how_many_there_are(tmp_path: Path) -> None:
+    world = World.at(tmp_path)
+    world.send(track("Signed Up", "1", "2026-02-01T00:00:00Z"))
+    told = jcurve("tidy", data=world.settings.data).stdout.splitlines()
+    assert told[0].startswith("Tidied project default: 0 rows written again")
+    assert told[1].split() == ["events", "1", "files"]
+
+
 def test_a_build_of_an_unknown_project_is_refused(tmp_path: Path) -> None:
     assert "there is no project 'acme'" in jcurve("build", "--project", "acme", data=tmp_path, expect=1).stderr
 

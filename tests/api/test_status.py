@@ -8,6 +8,7 @@ import pytest
 
 from api import status
 from api.commands.status import lines
+from transforms.runs import Run
 
 Usage = namedtuple("Usage", "total used free")
 GIB = 1 << 30
@@ -25,6 +26,12 @@ def test_the_disk_is_low_below_a_gigabyte_or_five_per_cent(
     found = status.disk(tmp_path, GIB)
     assert (found["free_bytes"], found["low"]) == (free, low)
     assert 10_000 <= found["data_bytes"] <= 16_384
+
+
+def test_a_job_that_runs_often_does_not_hide_the_others() -> None:
+    when = datetime(2026, 2, 20, tzinfo=UTC)
+    found = [Run("tidy", "default", when) for _ in range(30)] + [Run("hourly build", "default", when)]
+    assert [run.job for run in status.last_of_each_job(found)] == ["tidy"] * 5 + ["hourly build"]
 
 
 def test_the_terminal_shows_warnings_in_words() -> None:

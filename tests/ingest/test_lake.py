@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from deltalake.exceptions import TableNotFoundError
 
 from ingest.lake import Lake
 from tests.ingest.world import read
@@ -92,6 +93,20 @@ def test_a_table_that_does_not_exist_has_no_version_and_no_files(tmp_path: Path)
     assert lake.open("shop", "events") is None
     assert lake.version("shop", "events") is None
     assert lake.files("shop", "events") == []
+
+
+def test_a_version_that_is_no_longer_kept_is_an_error_and_not_an_empty_table(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    for batch in range(3):
+        lake.append("shop", "events", table(batch), writer="log:a", batch=batch, partition="month")
+    handle = lake.open("shop", "events")
+    assert handle
+    handle.create_checkpoint()
+    for version in range(handle.version()):
+        (tmp_path / f"shop/events/_delta_log/{version:020d}.json").unlink()
+    assert numbers(lake) == [0, 1, 2]
+    with pytest.raises(TableNotFoundError):
+        lake.open("shop", "events", 1)
 
 
 def test_partitions_are_folders_named_by_month(tmp_path: Path) -> None:

@@ -1,0 +1,186 @@
+"""Files of a table -> one sorted run, and the swap of the one for the other in a single commit.
+
+Constraints
+- A swap names exactly the files that were read, so a row that was appended meanwhile stays. An overwrite with a predicate
+  loses it, and an overwrite of a pinned version never comes to its end beside a busy flush (both tried).
+- Delta 1.6 does not notice that a file to be removed is gone already, if the commit says that no data changed: two tidies
+  of one file then leave its rows twice (tried). So a swap looks through a fresh handle whether every file stands, commits
+  through that same handle without retries, and looks again when another commit came first.
+- New files are on disk, synced, before the commit; who dies before it leaves files that no version names.
+- Memory is the engine's: DuckDB sorts with spill, and rows leave it a row group at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable
+from deltalake.exceptions import CommitFailedError
+from deltalake.fs import DeltaStorageHandler
+from deltalake.transaction import AddAction, RemoveAction
+
+from ingest.lake import Lake
+from transforms.engine import Engine, Limits, folder_of
+from transforms.layout import File, Merge
+
+ROW_GROUP: Final = 65_536
+_ATTEMPTS: Final = 30
+_PAUSE: Final = 0.05  # seconds
+TOLD: Final = ("event", "actor_id", "time", "received_at")  # columns whose least and greatest the log of the table tells
+
+
+def files_of(handle: DeltaTable) -> list[File]:
+    """The files of a version."""
+    added = pa.table(handle.get_add_actions(flatten=True)).select(
+        ["path", "partition.month", "num_records", "modification_time"]
+    )
+    return [
+        File(path, month, rows or 0, datetime.fromtimestamp(modified / 1000, UTC))
+        for path, month, rows, modified in zip(*(column.to_pylist() for column in added.columns), strict=True)
+    ]
+
+
+def rewrite(
+    lake: Lake, handle: DeltaTable, merge: Merge, order: Sequence[str], file_bytes: int, limits: Limits
+) -> list[AddAction]:
+    """Writes the rows of ``merge`` in ``order`` into new files that no version names yet."""
+    root, newest = handle.table_uri, max(file.modified for file in merge.files)
+    schema = pa.schema(field for field in pa.schema(handle.schema().to_arrow()) if field.name != "month")
+    stem = f"month={merge.month}/{'settled' if merge.settles else 'run'}-{uuid.uuid4().hex}"
+    actions = []
+    columns, keys = (", ".join(f'"{name}"' for name in names) for names in (schema.names, order))
+    with TemporaryDirectory(prefix="jcurve-tidy-") as scratch, Engine(lake, "", {}, limits) as engine:
+        engine.bind_files("rows", handle, {file.path for file in merge.files})
+        batches = engine.batches(f"select {columns} from rows order by {keys}", ROW_GROUP)
+        for part, metadata, path in _written(
+            batches, schema, order, file_bytes, Path(scratch), folder_of(handle) if lake.is_local else None, stem
+        ):
+            name = f"{stem}-{part:04d}.parquet"
+            size, stats = path.stat().st_size, json.dumps(_statistics(metadata))
+            if not lake.is_local:
+                _upload(lake, root, path, name)
+            # When its newest row came, not when it was written: what asks for the newest events looks at this.
+            actions.append(AddAction(name, size, {"month": merge.month}, int(newest.timestamp() * 1000), False, stats))
+    _check(merge, actions)
+    return actions
+
+
+def swap(lake: Lake, project: str, table: str, merge: Merge, added: Sequence[AddAction]) -> int | None:
+    """Puts ``added`` in the place of the merge's files; the version that has it so, or None if somebody else took any."""
+    gone, come = {file.path for file in merge.files}, {action.path for action in added}
+    for _ in range(_ATTEMPTS):
+        handle = lake.open(project, table)
+        if handle is None:
+            return None
+        standing = {file.path for file in files_of(handle)}
+        if come and come <= standing:  # the commit went through, though it seemed to fail
+            return handle.version()
+        if not gone <= standing:
+            return None
+        now = int(time.time() * 1000)
+        removed = [RemoveAction(path, False, now, None, {"month": merge.month}) for path in sorted(gone)]
+        once = CommitProperties(max_commit_retries=0, custom_metadata={"jcurve": "tidy"})
+        try:
+            handle.create_write_transaction([*added, *removed], "append", handle.schema(), ["month"], commit_properties=once)
+        except CommitFailedError:
+            time.sleep(random.uniform(0, _PAUSE))
+        else:
+            return handle.version() + 1
+    return None
+
+
+def _written(
+    batches: Iterator[pa.RecordBatch],
+    schema: pa.Schema,
+    order: Sequence[str],
+    file_bytes: int,
+    scratch: Path,
+    root: Path | None,
+    stem: str,
+) -> Iterator[tuple[int, pq.FileMetaData, Path]]:
+    """The parts: number, what its footer says, and where it lies."""
+    groups = _groups(batches, schema)
+    first, part = next(groups, None), 0
+    while first is not None:
+        path = (root or scratch) / f"{stem}-{part:04d}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sorting = [pq.SortingColumn(schema.names.index(name)) for name in order]
+        with (
+            path.open("wb") as sink,
+            pq.ParquetWriter(sink, schema, compression="zstd", compression_level=1, sorting_columns=sorting) as writer,
+        ):
+            writer.write_table(first)
+            while (first := next(groups, None)) is not None and sink.tell() < file_bytes:
+                writer.write_table(first)
+        _sync(path)
+        _sync(path.parent)
+        yield part, pq.read_metadata(path), path
+        part += 1
+
+
+def _groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Tables of ROW_GROUP rows, the last one of less."""
+    waiting: list[pa.Table] = []
+    for batch in batches:
+        waiting.append(pa.Table.from_batches([batch]).select(schema.names).cast(schema))
+        while sum(rows.num_rows for rows in waiting) >= ROW_GROUP:
+            together = pa.concat_tables(waiting)
+            yield together.slice(0, ROW_GROUP)
+            waiting = [together.slice(ROW_GROUP)]
+    if any(rows.num_rows for rows in waiting):
+        yield pa.concat_tables(waiting)
+
+
+def _upload(lake: Lake, root: str, path: Path, name: str) -> None:
+    # Its own stream: wrapped by pyarrow 26 it is handed buffers, and takes only bytes.
+    target = DeltaStorageHandler(root, dict(lake.storage))._handler.open_output_stream(name)
+    with path.open("rb") as file:
+        while piece := file.read(8 << 20):
+            target.write(piece)
+    target.close()  # type: ignore[attr-defined]  # its stub forgets the method that ends the upload
+    path.unlink()
+
+
+def _statistics(metadata: pq.FileMetaData) -> Mapping[str, object]:
+    least: dict[str, object] = {}
+    greatest: dict[str, object] = {}
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    for position in range(metadata.num_columns):
+        name = metadata.schema.column(position).path
+        found = [group.column(position).statistics for group in groups]
+        if name in TOLD and all(one is not None and one.has_min_max for one in found):
+            least[name] = _written_out(min(one.min for one in found))
+            greatest[name] = _written_out(max(one.max for one in found))
+    nulls = dict.fromkeys(least, 0)
+    return {"numRecords": metadata.num_rows, "minValues": least, "maxValues": greatest, "nullCount": nulls}
+
+
+def _written_out(value: object) -> object:
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if isinstance(value, datetime) else value
+
+
+def _check(merge: Merge, actions: Sequence[AddAction]) -> None:
+    """Nothing is ever lost by a fault of the sort: the counts agree, or nothing is committed."""
+    read = sum(file.rows for file in merge.files)
+    wrote = sum(json.loads(action.stats)["numRecords"] for action in actions)
+    if read != wrote and all(file.rows for file in merge.files):  # a foreign writer may leave its count out
+        raise RuntimeError(f"tidy read {read} rows of {merge.month} and wrote {wrote}; the table is as it was")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
