@@ -15,7 +15,7 @@ Invariants
     A fault anywhere (a model, a check, the store) leaves the last good tables in force; nothing half built is ever read.
     Building twice changes nothing: no table gets a new version where its rows are the same.
     Rows depend on the set of events alone, never on the order they came in: every first and latest is by (time, event_id).
-    Models come from above as arguments: this package knows the core four and runs whatever it is handed.
+    Models come from above as arguments: this package knows its core and the days, and runs whatever it is handed.
 
 Imports ``sql``, ``ingest.event`` and ``ingest.lake``; may be imported by ``funnels`` and ``api``.
 
@@ -25,6 +25,10 @@ Decisions
     chain 6.8 s). Price: one Python step between two SQL files.
     Only ids that act or are linked get a row in ``actors``. Context: a device seen only beside a user id, not identified,
     did nothing of its own. Choice: it is nobody. Price: looking it up finds no one until an identify names it.
+    A day is one of the project's reporting zone (``days.py``). Context: sums over UTC days cannot be turned into another
+    zone's afterwards. Choice: the zone is a parameter of the models. Price: a changed zone makes every day anew.
+    A session is named by its first event. Context: an id must not depend on the order of arrival. Choice: the event's id.
+    Price: a late event before the first one, or one that closes a gap, renames the session it belongs to.
     Tables are replaced as a whole. Context: their models read all events. Choice: compare and skip, else replace. Price: a
     build costs what is old as well as what is new (1 M events: 0.8 s).
     Times leave DuckDB as Arrow only. Context: its Python rows need a time zone package. Price: none, Arrow is what we store.

@@ -44,6 +44,7 @@ CORE: Final[tuple[Model, ...]] = (
     Model(load("models", "actors"), inputs=identity.relations),
     Model(load("models", "memberships")),
     Model(load("models", "traits")),
+    Model(load("models", "sessions")),
     Model(load("models", "first_touches"), params={"sign_up": "Signed Up"}),
     Model(load("models", "people")),
     Model(load("models", "accounts")),

@@ -13,7 +13,9 @@ import pyarrow as pa
 
 from ingest.event import EVENTS, REJECTED
 
-TableName = Literal["actors", "memberships", "people", "accounts", "stages", "invites"]
+TableName = Literal[
+    "actors", "memberships", "people", "accounts", "stages", "invites", "sessions", "person_days", "account_days"
+]
 
 _TIME: Final = pa.timestamp("us", tz="UTC")
 
@@ -73,6 +75,47 @@ ACCOUNTS: Final = pa.schema(
     ]
 )
 
+SESSIONS: Final = pa.schema(
+    [
+        _must("session_id", pa.string()),  # the event_id of its first event
+        _must("person_id", pa.int64()),
+        _must("person", pa.string()),
+        _must("source", pa.string()),
+        _must("bot", pa.bool_()),  # a bot's events make sessions of their own
+        _must("started", _TIME),
+        _must("ended", _TIME),  # its last event; equal to started where there is one only
+        _must("events", pa.int64()),
+        _must("pages", pa.int64()),  # pages and screens among them
+        pa.field("entry_page", pa.string()),  # path of its first page, or name of its first screen
+        _must("channel", pa.string()),  # of its first event
+    ]
+)
+
+PERSON_DAYS: Final = pa.schema(
+    [
+        _must("person_id", pa.int64()),
+        _must("person", pa.string()),
+        _must("day", pa.date32()),  # of the project's reporting zone
+        _must("events", pa.int64()),  # this and the following add up over days and people
+        _must("tracks", pa.int64()),
+        _must("pages", pa.int64()),
+        _must("bots", pa.int64()),  # events of bots, among events
+        _must("sessions", pa.int64()),  # that started on this day; bots' left out
+    ]
+)
+
+ACCOUNT_DAYS: Final = pa.schema(
+    [
+        _must("account_id", pa.string()),
+        _must("day", pa.date32()),  # of the project's reporting zone
+        _must("events", pa.int64()),  # this and the following add up over days and accounts
+        _must("tracks", pa.int64()),
+        _must("pages", pa.int64()),
+        _must("bots", pa.int64()),
+        _must("people", pa.int64()),  # distinct, bots left out: adds up neither over days nor over accounts
+    ]
+)
+
 STAGES: Final = pa.schema(
     [
         _must("subject", pa.string()),  # 'person' or 'account'
@@ -102,7 +145,11 @@ INVITES: Final = pa.schema(
 )
 
 TABLES: Final[dict[str, pa.Schema]] = dict(
-    zip(get_args(TableName), (ACTORS, MEMBERSHIPS, PEOPLE, ACCOUNTS, STAGES, INVITES), strict=True)
+    zip(
+        get_args(TableName),
+        (ACTORS, MEMBERSHIPS, PEOPLE, ACCOUNTS, STAGES, INVITES, SESSIONS, PERSON_DAYS, ACCOUNT_DAYS),
+        strict=True,
+    )
 )
 
 SCHEMAS: Final[dict[str, pa.Schema]] = {"events": EVENTS, "rejected": REJECTED, **TABLES}  # whatever an engine may open
