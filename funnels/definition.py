@@ -55,18 +55,20 @@ class Condition:
 class Rule:
     """A subject's own conditions: entered when the ``needed``-th of them is met (1 for any of them, their number for all).
 
-    With ``after``, only events at or after the subject's entry into that stage count, and at most ``within`` later.
+    With ``after``, only events at or after the subject's first entry into that stage count, and at most ``within`` later.
+    Whenever one of ``left_by`` is met, a spell ends, and what was counted before counts no more: entering again is spell 2.
     """
 
     conditions: tuple[Condition, ...]
     needed: int
     after: str | None = None
     within: timedelta | None = None
+    left_by: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True)
 class Members:
-    """An account's rule: entered when ``count`` of its members have entered the same stage as persons."""
+    """An account's rule: entered when ``count`` of its members have entered the same stage as persons; not left."""
 
     count: int
 

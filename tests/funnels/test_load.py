@@ -246,3 +246,28 @@ def test_copying_the_defaults_leaves_what_is_there_alone(tmp_path: Path) -> None
 def test_the_copied_defaults_are_the_defaults(tmp_path: Path) -> None:
     copy_defaults(tmp_path)
     assert load(tmp_path) == load(DEFAULTS)
+
+
+def test_a_leaving_is_an_event_and_neither_members_nor_people_of_an_account(tmp_path: Path) -> None:
+    stages = """
+[stages.paid]
+account = { members = 1, left_by = [{ event = "Subscription Cancelled" }] }
+[stages.paid.person]
+any = [{ event = "Task Completed", people = 2 }]
+left_by = [{ event = "Subscription Canceled" }]
+[stages.team.account]
+any = [{ event = "Task Completed", people = 2 }]
+left_by = [{ event = "Signed Out", people = 2 }]
+"""
+    funnels = "[funnels.team]\nsteps = ['team', 'paid']\nwindow = '9d'\n"
+    found = [
+        fault.split(": ", 1)[1] for fault in faults(tmp_path, stages=stages, funnels=funnels) if fault.startswith("stages")
+    ]
+    assert found == [
+        "stage 'paid' (account) has both 'members' and 'left_by': leave one out",
+        "unknown event 'Subscription Canceled' in leaving condition 1 of stage 'paid' (person); "
+        "did you mean 'Subscription Cancelled'?",
+        "stage 'paid' (person) counts people of the account, whom one person's leaving does not take along",
+        "leaving condition 1 of stage 'team' (account) counts people, which ends no spell: "
+        "write an event, and 'times' if need be",
+    ]

@@ -73,6 +73,10 @@ BREAKS = {
         "stages",
         'select * replace (entered - interval 1 day as "left") from stages',
     ),
+    "stages_have_one_spell_at_a_time": (
+        "stages",
+        "select * from stages union all select * replace (2 as spell) from stages",
+    ),
     "stages_are_unique": ("stages", "select * replace (2 as spell) from stages"),
     "stages_belong_to_people_and_accounts": ("stages", "select * replace ('user:9' as subject_id) from stages"),
 }
