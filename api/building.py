@@ -13,6 +13,7 @@ from ingest.lake import Lake
 from ingest.progress import complete_until
 from transforms import days
 from transforms.build import CORE, BuildResult, build
+from transforms.domains import with_domains
 from transforms.engine import Limits
 
 
@@ -26,7 +27,11 @@ def builder(settings: Settings, lake: Lake) -> Callable[[str, datetime], BuildRe
         return build(
             lake,
             project,
-            (*CORE, *days.models(known.zone), *stages.models(definitions)),
+            (
+                *with_domains(CORE, definitions.accounts.domains(project)),
+                *days.models(known.zone),
+                *stages.models(definitions),
+            ),
             until=until,
             definition_version=definitions.version,
             now=now,

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Final, Literal
 
 from funnels.filters import Filter
+from transforms.domains import Domains
 
 Subject = Literal["person", "account"]
 SUBJECTS: Final[tuple[Subject, ...]] = ("person", "account")
@@ -122,17 +123,31 @@ class Virality:
 
 
 @dataclass(frozen=True)
+class Accounts:
+    """Projects in which e-mail domains form accounts ("*": all), and corrections to the list of free ones."""
+
+    email_domains: tuple[str, ...] = ()
+    free_domains: tuple[str, ...] = ()
+    company_domains: tuple[str, ...] = ()
+
+    def domains(self, project: str) -> Domains:
+        on = project in self.email_domains or "*" in self.email_domains
+        return Domains(on, frozenset(self.free_domains), frozenset(self.company_domains))
+
+
+@dataclass(frozen=True)
 class Definitions:
     events: Mapping[str, Event]
     stages: Mapping[str, Stage]
     funnels: Mapping[str, StageFunnel]
     north_star: NorthStar
     virality: Virality
+    accounts: Accounts
 
     @property
     def version(self) -> str:
         """Eight hex digits of what can change a number; texts for readers (titles, labels, the vocabulary) do not count."""
-        content = (self.stages, self.funnels, self.north_star, self.virality)
+        content = (self.stages, self.funnels, self.north_star, self.virality, self.accounts)
         return hashlib.sha256(repr(_plain(content)).encode()).hexdigest()[:8]
 
 

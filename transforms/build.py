@@ -20,6 +20,7 @@ import pyarrow as pa
 from ingest.lake import Lake
 from sql.loader import Query, load
 from transforms import checks, identity
+from transforms.domains import OFF
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.errors import ModelFailed
 from transforms.manifest import Manifest, current, next_number, publish
@@ -42,7 +43,7 @@ class Model:
 
 CORE: Final[tuple[Model, ...]] = (
     Model(load("models", "actors"), inputs=identity.relations),
-    Model(load("models", "memberships")),
+    Model(load("models", "memberships"), params=OFF.params, inputs=OFF.relations),
     Model(load("models", "traits")),
     Model(load("models", "sessions")),
     Model(load("models", "first_touches"), params={"sign_up": "Signed Up"}),

@@ -41,7 +41,7 @@ MEMBERSHIPS: Final = pa.schema(
         _must("person_id", pa.int64()),
         _must("person", pa.string()),
         _must("account_id", pa.string()),
-        _must("since", _TIME),  # the person's first group call for the account
+        _must("since", _TIME),  # the person's first group call for the account, or first call with an address of its domain
         _must("linked_by", pa.string()),  # that call's event_id
         _must("ordinal", pa.int32()),  # 1 = the person's first account
         pa.field("next_since", _TIME),  # since of the person's next account
@@ -67,6 +67,7 @@ ACCOUNTS: Final = pa.schema(
     [
         _must("account_id", pa.string()),
         pa.field("name", pa.string()),
+        pa.field("parent", pa.string()),  # account_id of the account above: the trait parent_id, else parent
         _must("first_seen", _TIME),
         _must("last_seen", _TIME),
         _must("members", pa.int64()),

@@ -15,6 +15,7 @@ from ingest.lake import Lake
 from tests.transforms.world import Row, call, lake_of
 from transforms import days
 from transforms.build import CORE, build
+from transforms.domains import with_domains
 from transforms.engine import Engine
 from transforms.manifest import Manifest
 
@@ -46,7 +47,12 @@ def built(
     known = definitions or load(DEFAULTS)
     lake = lake_of(folder, rows, batch)
     result = build(
-        lake, "default", CORE + days.models() + models(known), until=until, definition_version=known.version, now=until
+        lake,
+        "default",
+        with_domains(CORE, known.accounts.domains("default")) + days.models() + models(known),
+        until=until,
+        definition_version=known.version,
+        now=until,
     )
     return lake, result.manifest
 

@@ -102,7 +102,7 @@ def test_a_model_that_fails_leaves_the_last_good_tables_in_force(tmp_path: Path)
 
 def test_a_model_that_leaves_a_needed_column_empty_is_refused(tmp_path: Path) -> None:
     text = "-- x\n-- grain: account_id\n-- kind: whole\n-- reads: accounts\n"
-    text += "select account_id, name, first_seen, null as last_seen, members, channel, traits from accounts"
+    text += "select account_id, name, parent, first_seen, null as last_seen, members, channel, traits from accounts"
     with pytest.raises(ModelFailed, match="last_seen"):
         built(lake_of(tmp_path, EVENTS), (*CORE, Model(parse("models/accounts.sql", "accounts", text))))
 

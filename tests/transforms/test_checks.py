@@ -43,6 +43,7 @@ INVITE = dict.fromkeys(INVITES.names) | {
 BREAKS = {
     "account_days_add_up": ("account_days", "select * replace (events + 1 as events) from account_days"),
     "account_days_are_unique": ("account_days", "select * replace (events + 1 as people) from account_days"),
+    "accounts_are_not_their_own_parents": ("accounts", "select * replace (account_id as parent) from accounts"),
     "accounts_are_seen_in_order": (
         "accounts",
         "select * replace (first_seen + interval 1 year as first_seen) from accounts",
