@@ -135,7 +135,7 @@ def filters(entry: Entry) -> tuple[Filter, ...]:
     for fault in faults:
         entry.fault(_key_path(fault.path), f"'{fault.path}' of {entry.title} is {fault.found!r}: {fault.message}")
     for condition in conditions(parsed):
-        if condition.property.startswith(("person_now.", "account_now.")):
+        if condition.property.startswith(("person.", "account.", "person_now.", "account_now.")):
             message = f"'{condition.property}' in {entry.title} changes with time; filter by what the event itself carries"
             entry.fault("where", message)
     return parsed
