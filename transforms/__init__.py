@@ -5,6 +5,7 @@ Owns the tables of ``tables.py`` (who fills each: ``sql/models``), the manifest,
     lake/<project>/<table>/              a Delta table per model, replaced as a whole when its rows changed
     lake/<project>/_manifest/NNNNNNNN.json and current
                                          which versions belong together; answers read the tables at one manifest
+    lake/<project>/_checks/current       what the checks of the last build said
     work.sqlite                          runs (what, when, from and to which versions, rows, seconds, error) and leases
 
 The way of a build (``build.py``): open the events at their newest version (``engine.py``, DuckDB), work out who is who

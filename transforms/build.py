@@ -22,7 +22,7 @@ from sql.loader import Query, load
 from transforms import checks, identity
 from transforms.domains import OFF
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
-from transforms.errors import ModelFailed
+from transforms.errors import CheckFailed, ModelFailed
 from transforms.manifest import Manifest, current, next_number, publish
 from transforms.tables import TABLES
 
@@ -79,7 +79,12 @@ def build(
     previous, number = current(lake, project), next_number(lake, project)
     before = previous.tables if previous else {}
     events = lake.version(project, "events")
-    tables = run(lake, project, models, events, limits)
+    try:
+        tables = run(lake, project, models, events, limits)
+    except CheckFailed as failed:
+        checks.remember(lake, project, now, failed.violations)
+        raise
+    checks.remember(lake, project, now, ())
     versions = _store(lake, project, tables, before)
     changed = any(before.get(name) != version for name, version in versions.items())
     if events is not None:

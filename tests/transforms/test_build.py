@@ -9,6 +9,7 @@ import pytest
 from ingest.lake import Lake
 from sql.loader import parse
 from tests.transforms.world import Row, at, call, lake_of, rows_of
+from transforms import checks
 from transforms.build import CORE, BuildResult, Model, build
 from transforms.engine import Engine
 from transforms.errors import CheckFailed, ModelFailed, Overtaken
@@ -80,6 +81,7 @@ def test_a_later_completeness_mark_is_published_though_no_table_changed(tmp_path
     second = built(lake, until=at(60))
     assert not second.changed
     assert (second.manifest.number, second.manifest.complete_until) == (2, at(60))
+    assert checks.last(lake, "default") == checks.Checked(at(50), ())
 
 
 def test_a_project_without_events_builds_empty_tables(tmp_path: Path) -> None:
@@ -116,6 +118,9 @@ def test_a_check_that_fails_leaves_the_last_good_tables_in_force(tmp_path: Path)
     violation, *_ = caught.value.violations
     assert (violation.rule, violation.count) == ("event_ids_are_unique", 2)
     assert "an event id that is stored more than once" in str(caught.value)
+    said = checks.last(lake, "default")
+    assert said is not None
+    assert (said.at, said.violations) == (at(50), caught.value.violations)
     assert "from events\ngroup by event_id\nhaving count(*) > 1" in str(caught.value)
     assert current(lake, "default") == first.manifest
     assert people(lake) == [("anonymous:x", 3), ("user:2", 1)]
