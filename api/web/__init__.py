@@ -17,7 +17,7 @@ Decisions
     Price    A hole smaller than `unsafe-inline`, which stays forbidden for scripts.
 
     Context  A font of our own would be somebody else's file in this repository.
-    Choice   The reader's fonts: Inter where there is one, else the system's; figures are tabular by `font-variant-numeric`.
+    Choice   The reader's own: Inter where it is installed, else the system's; figures are tabular.
     Price    The page looks a little different from machine to machine.
 """
 
