@@ -1,4 +1,4 @@
-"""A project's jobs with everything they are given from above: settings, definitions, the completeness mark."""
+"""A project's jobs with everything they are given from above: settings, its zone, definitions, the completeness mark."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from collections.abc import Callable
 from datetime import datetime
 
 from api.settings import Settings
+from api.store import Project, open_store
 from funnels import stages
 from funnels.load import load
 from ingest.lake import Lake
 from ingest.progress import complete_until
+from transforms import days
 from transforms.build import CORE, BuildResult, build
+from transforms.domains import with_domains
 from transforms.engine import Limits
 from transforms.layout import Rules
 from transforms.schedule import Job
@@ -18,15 +21,20 @@ from transforms.tidy_job import tidy_job
 
 
 def builder(settings: Settings, lake: Lake) -> Callable[[str, datetime], BuildResult]:
-    """``run(project, now)`` reads the definitions anew each time; raises ``DefinitionError`` and what ``build`` raises."""
+    """``run(project, now)`` reads definitions and zone anew each time; raises their errors and what ``build`` raises."""
 
     def run(project: str, now: datetime) -> BuildResult:
+        known = _project(settings, project, now)
         definitions = load(settings.definitions_folder)
         until = complete_until(settings.folder.log, now).until  # before the events' version is read
         return build(
             lake,
             project,
-            (*CORE, *stages.models(definitions)),
+            (
+                *with_domains(CORE, definitions.accounts.domains(project)),
+                *days.models(known.zone),
+                *stages.models(definitions),
+            ),
             until=until,
             definition_version=definitions.version,
             now=now,
@@ -40,3 +48,8 @@ def tidier(settings: Settings, lake: Lake) -> Job:
     """Tidy with the settings of this deployment."""
     limits = Limits(f"{settings.build_memory >> 20}MiB")
     return tidy_job(lake, settings.tidy, Rules(file_bytes=settings.tidy_file), limits)
+
+
+def _project(settings: Settings, name: str, now: datetime) -> Project:
+    with open_store(settings.store_address, settings.folder, now) as store:
+        return store.project(name)

@@ -25,8 +25,12 @@ Decisions
 - Rounds for stages. Context: a stage may lean on another one (``after``, ``members``), SQL windows cannot recurse portably.
   Choice: the same two SQL files run once per round, the rows of earlier rounds bound as ``settled``. Price: each round reads
   the small relation of matching events again (three rounds for the defaults).
-- Stages are kept, not left. Context: none of registered, activated, PQL and paid has a way out in this version. Choice: one
-  spell per subject and stage, ``left`` empty; the columns are there. Price: churn is not a stage yet.
+- A leaving cuts time. Context: leaving and entering again, each with counts and windows of its own, is a walk that SQL
+  windows cannot make. Choice: every moment of ``left_by`` starts a new stretch, in or out of the stage, and nothing is
+  counted across it (at one instant leaving comes first). Price: a leaving before the entry, too, sets the counts to zero.
+- Traits at the time of the event are joined from the calls themselves (``traits_then``). Context: a merge changes who was
+  described, for all history, before the next build. Choice: an as-of join per trait asked for, at the newest identity.
+  Price: each such trait reads the identify (group) events once more; definitions, built over events alone, cannot ask.
 - The vocabulary is binding. Context: a slip in an event's name gives a chart of zeros. Choice: definitions may name only
   events of the vocabulary (``$identify`` and the like aside). Price: an own event is described before it is used.
 - One row per invitation and invitee. Context: share links bring several people by one id. Choice: ``scope`` marks the one

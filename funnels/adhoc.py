@@ -15,6 +15,7 @@ from funnels.periods import periods
 from funnels.result import Json, answer, iso
 from funnels.streams import Found, missing_names, read_streams
 from ingest.lake import Lake
+from transforms.domains import OFF, Domains
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.manifest import Manifest
 from transforms.overlay import identity
@@ -28,14 +29,15 @@ def funnel(
     complete_until: datetime,
     manifest: Manifest | None,
     limits: Limits = DEFAULT_LIMITS,
+    domains: Domains = OFF,
 ) -> Json:
     """The answer of section 7 to a request that ``funnels.request.parse`` has read.
 
-    ``complete_until``: the data's completeness mark, the latest ``as_of`` there can be.
+    ``complete_until``: the data's completeness mark, the latest ``as_of`` there can be. ``domains``: as the build was given.
     """
     as_of = complete_until if request.as_of is None else min(request.as_of, complete_until)
     version = lake.version(project, "events")
-    with _engine(lake, project, version, manifest, limits) as engine:
+    with _engine(lake, project, version, manifest, limits, domains) as engine:
         found = read_streams(engine, request, as_of)
         missing = missing_names(engine, request.event_names)
     rules = rules_of(request, as_of)
@@ -56,10 +58,12 @@ def rules_of(request: Funnel, as_of: datetime) -> Rules:
     return Rules(withins, request.window, request.start, request.end, as_of, edges)
 
 
-def _engine(lake: Lake, project: str, version: int | None, manifest: Manifest | None, limits: Limits) -> Engine:
+def _engine(
+    lake: Lake, project: str, version: int | None, manifest: Manifest | None, limits: Limits, domains: Domains
+) -> Engine:
     """Events at one version, who is who at the same, and the last build's people and accounts."""
     tables = {} if manifest is None else manifest.tables
-    known = identity(lake, project, version, manifest, limits)
+    known = identity(lake, project, version, manifest, limits, domains)
     read = {"events": version, "people": tables.get("people"), "accounts": tables.get("accounts")}
     engine = Engine(lake, project, read, limits)
     engine.bind("actors", known.actors)

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Final, Literal
 
 from funnels.filters import Filter
+from transforms.domains import Domains
 
 Subject = Literal["person", "account"]
 SUBJECTS: Final[tuple[Subject, ...]] = ("person", "account")
@@ -55,18 +56,20 @@ class Condition:
 class Rule:
     """A subject's own conditions: entered when the ``needed``-th of them is met (1 for any of them, their number for all).
 
-    With ``after``, only events at or after the subject's entry into that stage count, and at most ``within`` later.
+    With ``after``, only events at or after the subject's first entry into that stage count, and at most ``within`` later.
+    Whenever one of ``left_by`` is met, a spell ends, and what was counted before counts no more: entering again is spell 2.
     """
 
     conditions: tuple[Condition, ...]
     needed: int
     after: str | None = None
     within: timedelta | None = None
+    left_by: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True)
 class Members:
-    """An account's rule: entered when ``count`` of its members have entered the same stage as persons."""
+    """An account's rule: entered when ``count`` of its members have entered the same stage as persons; not left."""
 
     count: int
 
@@ -120,17 +123,31 @@ class Virality:
 
 
 @dataclass(frozen=True)
+class Accounts:
+    """Projects in which e-mail domains form accounts ("*": all), and corrections to the list of free ones."""
+
+    email_domains: tuple[str, ...] = ()
+    free_domains: tuple[str, ...] = ()
+    company_domains: tuple[str, ...] = ()
+
+    def domains(self, project: str) -> Domains:
+        on = project in self.email_domains or "*" in self.email_domains
+        return Domains(on, frozenset(self.free_domains), frozenset(self.company_domains))
+
+
+@dataclass(frozen=True)
 class Definitions:
     events: Mapping[str, Event]
     stages: Mapping[str, Stage]
     funnels: Mapping[str, StageFunnel]
     north_star: NorthStar
     virality: Virality
+    accounts: Accounts
 
     @property
     def version(self) -> str:
         """Eight hex digits of what can change a number; texts for readers (titles, labels, the vocabulary) do not count."""
-        content = (self.stages, self.funnels, self.north_star, self.virality)
+        content = (self.stages, self.funnels, self.north_star, self.virality, self.accounts)
         return hashlib.sha256(repr(_plain(content)).encode()).hexdigest()[:8]
 
 

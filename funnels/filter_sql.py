@@ -20,6 +20,8 @@ from transforms.tables import ACCOUNTS, PEOPLE
 
 PERSON_NOW: Final = "person_now"  # the relations that hold people and accounts as the last build left them
 ACCOUNT_NOW: Final = "account_now"
+PERSON_THEN: Final = "person"  # a relation per trait of these, see traits_then
+ACCOUNT_THEN: Final = "account"
 
 _SIGNS: Final = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 _ISO: Final = f"'{ISO_DATE}'"
@@ -39,6 +41,16 @@ class Parameters:
         return f"${name}"
 
 
+def pointer(path: str) -> str:
+    """``tags.0`` as a JSON pointer: ``/tags/0``."""
+    return "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in path.split("."))
+
+
+def then_relation(root: str, key: str) -> str:
+    """The relation whose ``traits`` hold one trait as it was at the event's time; any key makes a plain name."""
+    return f"{root}_then_{key.encode().hex()}"
+
+
 @dataclass(frozen=True)
 class Operand:
     """A value in SQL, once per type; null where it is of another type or missing."""
@@ -55,7 +67,7 @@ class Operand:
 def compile_filters(
     filters: Sequence[Filter], parameters: Parameters, zone: ZoneInfo | None = None, events: str = "events"
 ) -> str:
-    """A SQL condition, never null, over the relation ``events`` (and PERSON_NOW, ACCOUNT_NOW where filters use them).
+    """A SQL condition, never null, over the relation ``events`` (and what ``streams`` joins to it where filters use it).
 
     ISO dates without an offset are local to ``zone`` (default UTC).
     """
@@ -135,6 +147,8 @@ class _Compiler:
             return self._of_table(PERSON_NOW, PEOPLE, rest)
         if root == ACCOUNT_NOW:
             return self._of_table(ACCOUNT_NOW, ACCOUNTS, rest)
+        if root in (PERSON_THEN, ACCOUNT_THEN):
+            return self._json(f"{then_relation(root, rest.split('.')[0])}.traits", rest)
         if rest:
             return self._json(f"{self.events}.{root}", rest)
         return self._column(f"{self.events}.{name}", EVENTS.field(name).type)
@@ -157,8 +171,7 @@ class _Compiler:
         return Operand(present, text=text)
 
     def _json(self, column: str, path: str) -> Operand:
-        pointer = "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in path.split("."))
-        given = self.parameters.add(pointer)
+        given = self.parameters.add(pointer(path))
         kind, value = f"json_type({column}, {given})", f"json_extract({column}, {given})"
         return _json_operand(kind, value)
 

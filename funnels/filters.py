@@ -38,7 +38,7 @@ NEGATIVE: Final = {
     "is_not_set": "is_set",
 }
 
-ROOTS: Final = ("properties.", "context.", "person_now.", "account_now.")
+ROOTS: Final = ("properties.", "context.", "person.", "account.", "person_now.", "account_now.")
 _INTERNAL: Final = ("properties", "context", "log", "log_offset", "month")
 COLUMNS: Final = tuple(name for name in EVENTS.names if name not in _INTERNAL)
 DEEPEST: Final = 16  # levels of any and all
@@ -144,9 +144,6 @@ def _read_property(found: object, path: str, faults: Faults) -> str:
         return found
     if found.startswith(ROOTS):
         faults.add(path, found, allowed, "a name is missing beside a dot")
-    elif found.startswith(("person.", "account.")):
-        root = found.split(".")[0]
-        faults.add(path, found, allowed, f"values at the time of the event are not kept; ask for {root}_now.<name>")
     else:
         near = suggestion(found, COLUMNS) or f"; did you mean 'properties.{found}'?"
         faults.add(path, found, allowed, f"no such property{near}")

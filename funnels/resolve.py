@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Final
 
-from funnels.definition import SUBJECTS, Event, NorthStar, Period, Stage, StageFunnel, Subject, Virality
+from funnels.definition import SUBJECTS, Accounts, Event, NorthStar, Period, Stage, StageFunnel, Subject, Virality
 from funnels.resolve_stages import selections
 from funnels.written import Entry
 
@@ -77,6 +77,16 @@ def virality(entry: Entry, events: Collection[str], stages: Mapping[str, Stage])
     for part in (sent, accepted, entry):
         if part is not None:
             part.finish()
+    return resolved
+
+
+def accounts(entry: Entry) -> Accounts:
+    resolved = Accounts(
+        entry.names("email_domains"),
+        tuple(name.lower() for name in entry.names("free_domains")),
+        tuple(name.lower() for name in entry.names("company_domains")),
+    )
+    entry.finish()
     return resolved
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from funnels.definition import SUBJECTS, Condition, Members, Rule, Selection, Stage, Subject
@@ -34,7 +34,7 @@ def _account(entry: Entry, events: Collection[str], stages: Collection[str]) -> 
     if "members" not in entry:
         return _rule("account", entry, events, stages)
     members = Members(entry.whole("members"))
-    for key in ("any", "all", "after", "within"):
+    for key in ("any", "all", "after", "within", "left_by"):
         if entry.value(key) is not None:
             entry.fault(key, f"{entry.title} has both 'members' and '{key}': leave one out")
     entry.finish()
@@ -57,8 +57,25 @@ def _rule(subject: Subject, entry: Entry, events: Collection[str], stages: Colle
     for item, condition in zip(lists[wanted[0]] if wanted else [], conditions, strict=True):
         if subject == "person" and condition.people is not None and after is not None:
             item.fault("people", f"{item.title} counts people of the account, which 'after' a person's stage cannot bound")
+    left_by = _left_by(subject, entry, conditions, events)
     entry.finish()
-    return Rule(conditions, len(conditions) if wanted == ["all"] else 1, after, within)
+    return Rule(conditions, len(conditions) if wanted == ["all"] else 1, after, within, left_by)
+
+
+def _left_by(
+    subject: Subject, entry: Entry, entered_by: Iterable[Condition], events: Collection[str]
+) -> tuple[Condition, ...]:
+    """What ends a spell: an event, n times within a window at most; never how many people did it."""
+    if "left_by" not in entry:
+        return ()
+    items = entry.entries("left_by", "leaving condition")
+    leaving = tuple(_condition(item, events) for item in items)
+    for item, condition in zip(items, leaving, strict=True):
+        if condition.people is not None:
+            item.fault("people", f"{item.title} counts people, which ends no spell: write an event, and 'times' if need be")
+    if subject == "person" and any(condition.people is not None for condition in entered_by):
+        entry.fault("left_by", f"{entry.title} counts people of the account, whom one person's leaving does not take along")
+    return leaving
 
 
 def _condition(entry: Entry, events: Collection[str]) -> Condition:
@@ -118,7 +135,7 @@ def filters(entry: Entry) -> tuple[Filter, ...]:
     for fault in faults:
         entry.fault(_key_path(fault.path), f"'{fault.path}' of {entry.title} is {fault.found!r}: {fault.message}")
     for condition in conditions(parsed):
-        if condition.property.startswith(("person_now.", "account_now.")):
+        if condition.property.startswith(("person.", "account.", "person_now.", "account_now.")):
             message = f"'{condition.property}' in {entry.title} changes with time; filter by what the event itself carries"
             entry.fault("where", message)
     return parsed

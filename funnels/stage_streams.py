@@ -1,4 +1,4 @@
-"""Rows of ``stages`` -> streams for the matcher: each subject's entries into a funnel's stages, in time."""
+"""Rows of ``stages`` -> streams for the matcher: each subject's first entries into a funnel's stages, in time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ select stages.subject_id, stages.stage, stages.entered, coalesce(people.channel,
 from stages
 left join people on stages.subject = 'person' and people.person = stages.subject_id
 left join accounts on stages.subject = 'account' and accounts.account_id = stages.subject_id
-where stages.subject = $unit
+where stages.subject = $unit and stages.spell = 1
 order by stages.subject_id, stages.entered
 """
 

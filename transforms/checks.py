@@ -1,14 +1,33 @@
-"""Runs the checks: queries in ``sql/checks`` that must return no rows; a head says what a returned row would be."""
+"""Runs the checks: queries in ``sql/checks`` that must return no rows; a head says what a returned row would be.
+
+What they said last is kept beside the tables, ``_checks/current``, whether the build was published or not.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Final
 
+from ingest.lake import Lake
 from sql.loader import Query, load, names
 from transforms.engine import Engine
 from transforms.errors import CheckFailed, Violation
+from transforms.small_files import small_files
 
 _EXAMPLES: Final = 3
+_FOLDER: Final = "_checks"
+_CURRENT: Final = "current"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the checks of one build said: those without a violation held."""
+
+    at: datetime
+    violations: tuple[Violation, ...]
 
 
 def run(engine: Engine) -> int:
@@ -29,3 +48,19 @@ def violation(engine: Engine, query: Query) -> Violation | None:
     columns = [name for name in rows.column_names if name != "violations"]
     examples = tuple(", ".join(f"{name}={row[name]}" for name in columns) for row in rows.to_pylist())
     return Violation(query.name, query.title, rows["violations"][0].as_py(), examples, query.text)
+
+
+def remember(lake: Lake, project: str, at: datetime, violations: Sequence[Violation]) -> None:
+    """Keeps what the checks of the build begun ``at`` said, in place of those before."""
+    said = {"at": at.isoformat(), "violations": [asdict(one) for one in violations]}
+    small_files(lake, project, _FOLDER).replace(_CURRENT, json.dumps(said, indent=1).encode())
+
+
+def last(lake: Lake, project: str) -> Checked | None:
+    """What the checks said last, None before any ran."""
+    text = small_files(lake, project, _FOLDER).read(_CURRENT)
+    if text is None:
+        return None
+    said = json.loads(text)
+    violations = tuple(Violation(**{**one, "examples": tuple(one["examples"])}) for one in said["violations"])
+    return Checked(datetime.fromisoformat(said["at"]), violations)

@@ -13,7 +13,9 @@ import pyarrow as pa
 
 from ingest.event import EVENTS, REJECTED
 
-TableName = Literal["actors", "memberships", "people", "accounts", "stages", "invites"]
+TableName = Literal[
+    "actors", "memberships", "people", "accounts", "stages", "invites", "sessions", "person_days", "account_days"
+]
 
 _TIME: Final = pa.timestamp("us", tz="UTC")
 
@@ -39,7 +41,7 @@ MEMBERSHIPS: Final = pa.schema(
         _must("person_id", pa.int64()),
         _must("person", pa.string()),
         _must("account_id", pa.string()),
-        _must("since", _TIME),  # the person's first group call for the account
+        _must("since", _TIME),  # the person's first group call for the account, or first call with an address of its domain
         _must("linked_by", pa.string()),  # that call's event_id
         _must("ordinal", pa.int32()),  # 1 = the person's first account
         pa.field("next_since", _TIME),  # since of the person's next account
@@ -65,11 +67,53 @@ ACCOUNTS: Final = pa.schema(
     [
         _must("account_id", pa.string()),
         pa.field("name", pa.string()),
+        pa.field("parent", pa.string()),  # account_id of the account above: the trait parent_id, else parent
         _must("first_seen", _TIME),
         _must("last_seen", _TIME),
         _must("members", pa.int64()),
         pa.field("channel", pa.string()),  # of its first member; empty while it has none
         _must("traits", pa.string()),  # JSON object: per key the latest group value
+    ]
+)
+
+SESSIONS: Final = pa.schema(
+    [
+        _must("session_id", pa.string()),  # the event_id of its first event
+        _must("person_id", pa.int64()),
+        _must("person", pa.string()),
+        _must("source", pa.string()),
+        _must("bot", pa.bool_()),  # a bot's events make sessions of their own
+        _must("started", _TIME),
+        _must("ended", _TIME),  # its last event; equal to started where there is one only
+        _must("events", pa.int64()),
+        _must("pages", pa.int64()),  # pages and screens among them
+        pa.field("entry_page", pa.string()),  # path of its first page, or name of its first screen
+        _must("channel", pa.string()),  # of its first event
+    ]
+)
+
+PERSON_DAYS: Final = pa.schema(
+    [
+        _must("person_id", pa.int64()),
+        _must("person", pa.string()),
+        _must("day", pa.date32()),  # of the project's reporting zone
+        _must("events", pa.int64()),  # this and the following add up over days and people
+        _must("tracks", pa.int64()),
+        _must("pages", pa.int64()),
+        _must("bots", pa.int64()),  # events of bots, among events
+        _must("sessions", pa.int64()),  # that started on this day; bots' left out
+    ]
+)
+
+ACCOUNT_DAYS: Final = pa.schema(
+    [
+        _must("account_id", pa.string()),
+        _must("day", pa.date32()),  # of the project's reporting zone
+        _must("events", pa.int64()),  # this and the following add up over days and accounts
+        _must("tracks", pa.int64()),
+        _must("pages", pa.int64()),
+        _must("bots", pa.int64()),
+        _must("people", pa.int64()),  # distinct, bots left out: adds up neither over days nor over accounts
     ]
 )
 
@@ -102,7 +146,11 @@ INVITES: Final = pa.schema(
 )
 
 TABLES: Final[dict[str, pa.Schema]] = dict(
-    zip(get_args(TableName), (ACTORS, MEMBERSHIPS, PEOPLE, ACCOUNTS, STAGES, INVITES), strict=True)
+    zip(
+        get_args(TableName),
+        (ACTORS, MEMBERSHIPS, PEOPLE, ACCOUNTS, STAGES, INVITES, SESSIONS, PERSON_DAYS, ACCOUNT_DAYS),
+        strict=True,
+    )
 )
 
 SCHEMAS: Final[dict[str, pa.Schema]] = {"events": EVENTS, "rejected": REJECTED, **TABLES}  # whatever an engine may open

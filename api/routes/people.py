@@ -33,7 +33,7 @@ IDS: Final = "select id, linked_by, linked_at as at from actors where person_id 
 TRAITS: Final = "select traits, first_seen, last_seen, events, channel from people where person_id = $person_id"
 MEMBERSHIPS: Final = "select account_id from memberships where person_id = $person_id order by ordinal"
 STAGES: Final = """
-select stage, entered, "left", event_id as by
+select stage, spell, entered, "left", event_id as by
 from stages
 where subject = 'person' and subject_id = $person
 order by entered, stage

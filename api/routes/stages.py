@@ -1,4 +1,4 @@
-"""``GET /api/stages/{stage}/people`` and ``/accounts``: who entered a stage, the latest first."""
+"""``GET /api/stages/{stage}/people`` and ``/accounts``: who entered a stage, the latest first; by first entry."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ with chosen as (
         stages.entered, stages."left", stages.event_id as by
     from stages
     left join people on people.person = stages.subject_id
-    where stages.subject = 'person' and stages.stage = $stage and stages.entered >= $from and stages.entered < $to
+    where stages.subject = 'person' and stages.stage = $stage and stages.spell = 1
+        and stages.entered >= $from and stages.entered < $to
 )
 select *, (select count(*) from chosen) as total
 from chosen
@@ -42,7 +43,8 @@ with chosen as (
         stages.entered, stages."left", stages.event_id as by
     from stages
     left join accounts on accounts.account_id = stages.subject_id
-    where stages.subject = 'account' and stages.stage = $stage and stages.entered >= $from and stages.entered < $to
+    where stages.subject = 'account' and stages.stage = $stage and stages.spell = 1
+        and stages.entered >= $from and stages.entered < $to
 )
 select *, (select count(*) from chosen) as total
 from chosen

@@ -10,7 +10,7 @@ with inviters as (
         cast(date_trunc($grain, timezone($zone, stages.entered)) as date) as start,
         stages.entered + $horizon <= $as_of as aged
     from stages join people on people.person = stages.subject_id
-    where stages.subject = 'person' and stages.stage = $stage
+    where stages.subject = 'person' and stages.stage = $stage and stages.spell = 1
         and ($start is null or stages.entered >= $start)
         and stages.entered < $until
 ),

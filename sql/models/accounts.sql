@@ -1,4 +1,4 @@
--- one row per account that an event belongs to
+-- one row per account that an event or a member belongs to
 -- grain: account_id
 -- kind: whole
 -- reads: events, actors, memberships, people, traits
@@ -12,6 +12,8 @@ with attributed as (
         and memberships.ordinal = 1
         and memberships.since <= events.time
         and (memberships.next_since is null or events.time < memberships.next_since)
+    union all
+    select account_id, since from memberships
 ),
 spans as (
     select account_id, min(time) as first_seen, max(time) as last_seen
@@ -30,6 +32,9 @@ members as (
 select
     spans.account_id,
     traits.traits ->> '$.name' as name,
+    nullif(
+        coalesce(nullif(traits.traits ->> '$.parent_id', ''), nullif(traits.traits ->> '$.parent', '')), spans.account_id
+    ) as parent,
     spans.first_seen,
     spans.last_seen,
     coalesce(members.members, 0) as members,

@@ -1,26 +1,12 @@
--- one row per person: the channel that brought them, by their first event
+-- one row per person: the channel that brought them, by their first session
 -- grain: person_id
 -- kind: relation
--- reads: events, actors
--- First by event time, then event id. utm_medium speaks first, then any other campaign, then the referrer's host where it is
--- another site, then an invite that the sign-up ($sign_up) carries; what is left came directly.
-with own as (
-    select
-        actors.person_id,
-        events.event_id,
-        events.time,
-        lower(events.utm_medium) as medium,
-        events.utm_source,
-        regexp_extract(lower(events.page_referrer), '^https?://(?:www[.])?([^/:?#]+)', 1) as referrer,
-        regexp_extract(lower(events.page_url), '^https?://(?:www[.])?([^/:?#]+)', 1) as host,
-        min(events.time) over (partition by actors.person_id) as first_seen
-    from events join actors on actors.actor_id = events.actor_id
-),
-ranked as (
-    select person_id, medium, utm_source, referrer, host,
-        row_number() over (partition by person_id order by event_id) as turn
-    from own
-    where time = first_seen
+-- reads: events, actors, sessions
+-- A person's first event, by (time, event_id), opens their first session, which is named by it. Whoever came directly and
+-- signed up ($sign_up) with an invite came by that.
+with ranked as (
+    select person_id, channel, row_number() over (partition by person_id order by started, session_id) as turn
+    from sessions
 ),
 invited as (
     select distinct actors.person_id
@@ -29,23 +15,6 @@ invited as (
 )
 select
     ranked.person_id,
-    case
-        when medium in ('cpc', 'ppc', 'paid', 'paid_search', 'paidsearch') then 'paid search'
-        when medium in ('paid_social', 'paidsocial', 'social-ads') then 'paid social'
-        when medium = 'email' then 'email'
-        when medium = 'social' then 'social'
-        when medium in ('affiliate', 'partner') then 'partner'
-        when medium = 'invite' then 'invite'
-        when utm_source is not null then 'campaign'
-        when coalesce(referrer, '') = '' or referrer = host or host like '%.' || referrer or referrer like '%.' || host then
-            case when invited.person_id is not null then 'invite' else 'direct' end
-        when regexp_matches(referrer,
-            '^([a-z]{1,2}[.]|([a-z]+[.])?search[.])?(google|bing|duckduckgo|yahoo|yandex|baidu|ecosia|brave)[.]')
-            then 'organic search'
-        when regexp_matches(referrer,
-            '(^|[.])(facebook|twitter|x|t|linkedin|lnkd|instagram|reddit|youtube|tiktok|pinterest)[.](com|co|in)$')
-            then 'social'
-        else 'referral'
-    end as channel
+    case when channel = 'direct' and invited.person_id is not null then 'invite' else channel end as channel
 from ranked left join invited on invited.person_id = ranked.person_id
 where ranked.turn = 1

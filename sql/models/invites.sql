@@ -33,7 +33,7 @@ registered as (
     select stages.subject_id as person, stages.entered, memberships.account_id as first_account
     from stages
     left join memberships on memberships.person = stages.subject_id and memberships.ordinal = 1
-    where stages.subject = 'person' and stages.stage = $stage
+    where stages.subject = 'person' and stages.stage = $stage and stages.spell = 1
 ),
 addressed as ( -- whoever had the address and registered first after the sending
     select

@@ -1,17 +1,18 @@
 -- one row per subject (person or account), stage and spell: when it was entered, and by which event
 -- grain: subject, subject_id, stage, spell
 -- kind: whole
--- reads: conditions, stage_completions, settled, memberships
+-- reads: conditions, stage_completions, stage_leavings, settled, memberships
 -- Bound by funnels/stages.py: conditions and settled, which holds the rows of the stages found in earlier rounds. A stage is
 -- entered at the needed-th thing that brings a subject nearer to it: 1 for any of its conditions, their number for all of
--- them, n for n members of an account. Once entered, a stage is not left: every subject has one spell.
+-- them, n for n members of an account. Leavings cut a subject's time into stretches; a stretch in which the stage is entered
+-- is a spell, left where the next stretch begins. What leans on a stage leans on its first spell.
 with met as (
-    select conditions.condition, holder as subject_id, time, event_id
+    select conditions.condition, holder as subject_id, stretch, time, event_id
     from stage_completions join conditions on conditions.condition = stage_completions.condition
     where not conditions.by_membership
     union all -- what a person's account completed holds for the person from the membership on
     select
-        conditions.condition, memberships.person, greatest(time, since),
+        conditions.condition, memberships.person, 0, greatest(time, since),
         case when since > time then linked_by else event_id end
     from stage_completions
     join conditions on conditions.condition = stage_completions.condition
@@ -20,34 +21,41 @@ with met as (
 ),
 numbered as (
     select
-        condition, subject_id, time, event_id,
-        row_number() over (partition by condition, subject_id order by time, event_id) as turn
+        condition, subject_id, stretch, time, event_id,
+        row_number() over (partition by condition, subject_id, stretch order by time, event_id) as turn
     from met
 ),
 steps as (
-    select conditions.subject, numbered.subject_id, conditions.stage, conditions.needed, numbered.time, numbered.event_id
+    select
+        conditions.subject, numbered.subject_id, conditions.stage, conditions.needed, numbered.stretch, numbered.time,
+        numbered.event_id
     from numbered join conditions on conditions.condition = numbered.condition
     where turn = 1
     union all -- members that have entered the stage as persons
     select
-        conditions.subject, memberships.account_id, conditions.stage, conditions.needed,
+        conditions.subject, memberships.account_id, conditions.stage, conditions.needed, 0,
         greatest(settled.entered, memberships.since),
         case when memberships.since > settled.entered then memberships.linked_by else settled.event_id end
     from settled
     join memberships on memberships.person = settled.subject_id
     join conditions on conditions.by_members and conditions.stage = settled.stage
-    where settled.subject = 'person'
+    where settled.subject = 'person' and settled.spell = 1
 ),
 ordered as (
     select
-        subject, subject_id, stage, needed, time, event_id,
-        row_number() over (partition by subject, subject_id, stage order by time, event_id) as turn
+        subject, subject_id, stage, needed, stretch, time, event_id,
+        row_number() over (partition by subject, subject_id, stage, stretch order by time, event_id) as turn
     from steps
 )
 select subject, subject_id, stage, spell, entered, "left", event_id, definition_version from settled
 union all
 select
-    subject, subject_id, stage, cast(1 as integer) as spell, time as entered, cast(null as timestamptz) as "left",
-    event_id, $definition_version as definition_version
+    ordered.subject, ordered.subject_id, ordered.stage,
+    cast(row_number() over (
+        partition by ordered.subject, ordered.subject_id, ordered.stage order by ordered.stretch
+    ) as integer) as spell,
+    ordered.time as entered, stage_leavings.since as "left", ordered.event_id, $definition_version as definition_version
 from ordered
-where turn = needed
+left join stage_leavings on stage_leavings.subject = ordered.subject and stage_leavings.stage = ordered.stage
+    and stage_leavings.subject_id = ordered.subject_id and stage_leavings.stretch = ordered.stretch + 1
+where ordered.turn = ordered.needed

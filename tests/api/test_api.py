@@ -147,7 +147,7 @@ def test_any_id_of_a_person_finds_it_with_its_events_latest_first(tmp_path: Path
     assert [one["id"] for one in found["ids"]] == ["anonymous:dev", "user:7"]
     assert (found["traits"], found["accounts"]) == ({"email": "a@b.c"}, ["acme"])
     signed_up = "7 Signed Up 2026-02-01T00:00:02Z"
-    entered = {"stage": "registered", "entered": "2026-02-01T00:00:02Z", "left": None, "by": signed_up}
+    entered = {"stage": "registered", "spell": 1, "entered": "2026-02-01T00:00:02Z", "left": None, "by": signed_up}
     assert found["stages"] == [entered]
     assert [event["event_id"] for event in page["items"] + rest["items"]] == [signed_up, "g", "i"]
     assert page["items"][0]["properties"] == {"plan": "free"}

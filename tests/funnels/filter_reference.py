@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from funnels.filters import AllOf, AnyOf, Condition, Filter
@@ -18,6 +19,25 @@ def holds(item: Filter, event: Mapping[str, object]) -> bool:
     if isinstance(item, AnyOf):
         return any(holds(inner, event) for inner in item.items)
     return condition_holds(item, value_of(item.property, event))
+
+
+@dataclass(frozen=True)
+class Described:
+    """An identify or group call, as the walk below sees it: of whom, when, and what it said."""
+
+    subject: str
+    time: datetime
+    event_id: str
+    traits: Mapping[str, object]
+
+
+def traits_at(calls: Iterable[Described], subject: str | None, time: datetime) -> dict[str, object]:
+    """What was known of somebody at a moment: call after call, each key its latest value."""
+    known: dict[str, object] = {}
+    for one in sorted(calls, key=lambda one: (one.time, one.event_id)):
+        if one.subject == subject and one.time <= time:
+            known |= one.traits
+    return known
 
 
 def value_of(name: str, event: Mapping[str, object]) -> object:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from funnels.definition import Condition, Members, Rule, Stage, Subject
 
 Met = tuple[datetime, str]
+
+BEFORE = datetime(1, 1, 1, tzinfo=UTC)  # all there is
+AFTER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -29,13 +33,27 @@ class Walk:
     members: Mapping[tuple[str, str], Met]  # (person, account) -> since, by which event
 
     def entered(self, subject: Subject, who: str, stage: str) -> Met | None:
+        return next((entered for entered, _ in self.spells(subject, who, stage)), None)
+
+    def spells(self, subject: Subject, who: str, stage: str) -> Iterator[tuple[Met, datetime | None]]:
+        """Each entry, and when it was left: one per stretch between two leavings, within which alone things are counted."""
         rule = self.stages[stage].rule(subject)
         if isinstance(rule, Members):
-            return self._by_members(who, stage, rule.count)
-        if rule is None:
-            return None
-        met = sorted(found for condition in rule.conditions if (found := self._met(subject, who, rule, condition)))
-        return met[rule.needed - 1] if len(met) >= rule.needed else None
+            entered = self._by_members(who, stage, rule.count)
+            yield from [] if entered is None else [(entered, None)]
+        elif rule is not None:
+            edges = [BEFORE, *self._leavings(subject, who, rule), AFTER]
+            for since, until in pairwise(edges):
+                met = sorted(found for one in rule.conditions if (found := self._met(subject, who, rule, one, since, until)))
+                if len(met) >= rule.needed:
+                    yield met[rule.needed - 1], None if until == AFTER else until
+
+    def _leavings(self, subject: Subject, who: str, rule: Rule) -> list[datetime]:
+        moments = set()
+        for condition in rule.left_by:
+            events = [one for one in self._of(subject, who) if self._fits(one, condition)]
+            moments |= {time for time, _ in self._completions(events, condition)}
+        return sorted(moments)
 
     def _by_members(self, account: str, stage: str, count: int) -> Met | None:
         reached = []
@@ -45,11 +63,21 @@ class Walk:
                 reached.append(since if since[0] > entered[0] else entered)
         return sorted(reached)[count - 1] if len(reached) >= count else None
 
-    def _met(self, subject: Subject, who: str, rule: Rule, condition: Condition) -> Met | None:
+    def _met(
+        self,
+        subject: Subject,
+        who: str,
+        rule: Rule,
+        condition: Condition,
+        since: datetime = BEFORE,
+        until: datetime = AFTER,
+    ) -> Met | None:
         if subject == "person" and condition.people is not None:
             return min(self._handed_over(who, rule, condition), default=None)
         events = [
-            one for one in self._of(subject, who) if self._fits(one, condition) and self._counts(one, subject, who, rule)
+            one
+            for one in self._of(subject, who)
+            if since <= one.time < until and self._fits(one, condition) and self._counts(one, subject, who, rule)
         ]
         return next((one[:2] for one in self._completions(events, condition)), None)
 

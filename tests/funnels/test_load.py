@@ -11,6 +11,7 @@ from funnels.definition import Condition, Members, Rule, Selection
 from funnels.load import DEFAULTS, copy_defaults, load
 from funnels.written import DefinitionError
 from tests.funnels.world import definitions_of
+from transforms.domains import Domains
 
 
 def faults(folder: Path, **files: str) -> list[str]:
@@ -238,7 +239,13 @@ def test_copying_the_defaults_leaves_what_is_there_alone(tmp_path: Path) -> None
     folder.mkdir()
     (folder / "funnels.toml").write_text("[funnels.mine]\nsteps = ['registered']\nwindow = '1d'\n")
     copied = copy_defaults(folder)
-    assert sorted(path.name for path in copied) == ["north_star.toml", "stages.toml", "virality.toml", "vocabulary.toml"]
+    assert sorted(path.name for path in copied) == [
+        "accounts.toml",
+        "north_star.toml",
+        "stages.toml",
+        "virality.toml",
+        "vocabulary.toml",
+    ]
     assert list(load(folder).funnels) == ["mine"]
     assert copy_defaults(folder) == []
 
@@ -246,3 +253,42 @@ def test_copying_the_defaults_leaves_what_is_there_alone(tmp_path: Path) -> None
 def test_the_copied_defaults_are_the_defaults(tmp_path: Path) -> None:
     copy_defaults(tmp_path)
     assert load(tmp_path) == load(DEFAULTS)
+
+
+def test_a_leaving_is_an_event_and_neither_members_nor_people_of_an_account(tmp_path: Path) -> None:
+    stages = """
+[stages.paid]
+account = { members = 1, left_by = [{ event = "Subscription Cancelled" }] }
+[stages.paid.person]
+any = [{ event = "Task Completed", people = 2 }]
+left_by = [{ event = "Subscription Canceled" }]
+[stages.team.account]
+any = [{ event = "Task Completed", people = 2 }]
+left_by = [{ event = "Signed Out", people = 2 }]
+"""
+    funnels = "[funnels.team]\nsteps = ['team', 'paid']\nwindow = '9d'\n"
+    found = [
+        fault.split(": ", 1)[1] for fault in faults(tmp_path, stages=stages, funnels=funnels) if fault.startswith("stages")
+    ]
+    assert found == [
+        "stage 'paid' (account) has both 'members' and 'left_by': leave one out",
+        "unknown event 'Subscription Canceled' in leaving condition 1 of stage 'paid' (person); "
+        "did you mean 'Subscription Cancelled'?",
+        "stage 'paid' (person) counts people of the account, whom one person's leaving does not take along",
+        "leaving condition 1 of stage 'team' (account) counts people, which ends no spell: "
+        "write an event, and 'times' if need be",
+    ]
+
+
+def test_a_project_named_in_the_definitions_makes_accounts_of_e_mail_domains(tmp_path: Path) -> None:
+    text = "[accounts]\nemail_domains = ['shop']\nfree_domains = ['Alumni.example']\n"
+    (tmp_path / "accounts.toml").write_text(text)
+    accounts = load(tmp_path).accounts
+    assert accounts.domains("shop") == Domains(True, frozenset({"alumni.example"}))
+    assert not accounts.domains("default").on
+    assert load(DEFAULTS).accounts.domains("default") == Domains()
+    assert load(tmp_path).version != load(DEFAULTS).version
+    assert faults(tmp_path, accounts="[accounts]\nemail_domains = true\nfree = []\n") == [
+        "accounts.toml:2: 'email_domains' of accounts is True: write a list of texts, at least one",
+        "accounts.toml:3: unknown key 'free' in accounts; known: company_domains, email_domains, free_domains",
+    ]

@@ -25,6 +25,7 @@ person.any = [{ event = "Signed Up" }]
 after = "registered"
 within = "3d"
 all = [{ event = "Project Created" }, { event = "Task Completed", times = 2, window = "2d" }]
+left_by = [{ event = "Signed In", times = 2, window = "1d" }]
 [stages.begun.account]
 members = 1
 
@@ -40,6 +41,14 @@ all = [{ event = "Task Completed", people = 2, window = "1d" }, { event = "Signe
 all = [{ event = "Task Completed", people = 2, window = "2d" }, { event = "Signed In", people = 2 }]
 [stages.team.account]
 any = [{ event = "Task Completed", people = 3, window = "3d" }, { event = "Signed In", times = 3, window = "2d" }]
+left_by = [{ event = "Signed Up" }, { event = "Project Created", times = 2 }]
+
+[stages.paid.person]
+any = [{ event = "Project Created" }]
+left_by = [{ event = "Signed In" }, { any_of = ["Task Completed", "Project Created"], times = 3, window = "1d" }]
+[stages.paid.account]
+any = [{ event = "Project Created", times = 2, window = "2d" }]
+left_by = [{ event = "Signed In" }]
 """
 FUNNELS: Final = "[funnels.all]\nsteps = ['registered', 'begun', 'busy', 'team']\nwindow = '9d'\n"
 
@@ -76,20 +85,23 @@ def test_stages_agree_with_a_plain_walk_over_random_histories(tmp_path: Path) ->
     worlds = [history(seeded, world) for world in range(WORLDS)]
     lake, manifest = built(tmp_path, [row for rows, _, _ in worlds for row in rows], definitions)
     found = {
-        (row["subject"], row["subject_id"], row["stage"]): (row["entered"], row["event_id"])
+        (row["subject"], row["subject_id"], row["stage"], row["spell"]): ((row["entered"], row["event_id"]), row["left"])
         for row in stored(lake, manifest, "stages").to_pylist()
     }
     expected = {key: met for _, seen, members in worlds for key, met in walked(Walk(definitions.stages, seen, members))}
     assert found == expected
-    frequencies = Counter((subject, stage) for subject, _, stage in found)
+    frequencies = Counter((subject, stage) for subject, _, stage, _ in found)
     assert all(frequencies[subject, stage] > 10 for subject in SUBJECTS for stage in definitions.stages)
+    again = Counter((subject, stage) for subject, _, stage, spell in found if spell > 1)
+    left = [("account", "team"), ("person", "paid"), ("account", "paid")]
+    assert set(again) == set(left) and min(again.values()) > 2
 
 
-def walked(walk: Walk) -> Iterator[tuple[tuple[str, str, str], Met]]:
+def walked(walk: Walk) -> Iterator[tuple[tuple[str, str, str, int], tuple[Met, datetime | None]]]:
     people = {one.person for one in walk.events} | {person for person, _ in walk.members}
     accounts = {one.account for one in walk.events if one.account} | {account for _, account in walk.members}
     for subject in SUBJECTS:
         for who in people if subject == "person" else accounts:
             for stage in walk.stages:
-                if (entered := walk.entered(subject, who, stage)) is not None:
-                    yield (subject, who, stage), entered
+                for spell, found in enumerate(walk.spells(subject, who, stage), start=1):
+                    yield (subject, who, stage, spell), found

@@ -214,3 +214,86 @@ def test_stages_are_found_in_rounds_after_those_they_lean_on() -> None:
         [("account", "registered"), ("person", "activated")],
         [("account", "activated")],
     ]
+
+
+PAID = """
+[stages.paid.person]
+any = [{ event = "Subscription Started" }]
+left_by = [{ event = "Subscription Cancelled" }]
+[stages.after.person]
+after = "paid"
+any = [{ event = "Task Completed" }]
+[stages.keen.person]
+all = [{ event = "Task Completed", times = 2, window = "3d" }, { event = "Project Created" }]
+left_by = [{ event = "Signed Out", times = 2, window = "1d" }]
+"""
+FUNNEL = "[funnels.paid]\nsteps = ['paid', 'after']\nwindow = '30d'\n"
+
+
+def spells(folder: Path, rows: list[Row], stage: str, subject: str = "person", batch: int = 1) -> list[tuple[object, ...]]:
+    """(subject_id, spell, entered, left, event_id) of a stage of PAID."""
+    defaults = (DEFAULTS / "virality.toml").read_text().replace('"registered"', '"paid"')
+    lake, manifest = built(folder, rows, definitions_of(folder, stages=PAID, funnels=FUNNEL, virality=defaults), batch=batch)
+    found = [
+        row for row in stored(lake, manifest, "stages").to_pylist() if (row["stage"], row["subject"]) == (stage, subject)
+    ]
+    return sorted((row["subject_id"], row["spell"], row["entered"], row["left"], row["event_id"]) for row in found)
+
+
+def test_a_payer_who_cancels_leaves_and_one_who_pays_again_begins_a_second_spell(tmp_path: Path) -> None:
+    rows = [
+        did("a", "Subscription Cancelled", at(0), "too early"),
+        did("a", "Subscription Started", at(1), "first"),
+        did("a", "Subscription Started", at(2), "still paying"),
+        did("a", "Subscription Cancelled", at(29.5), "leaves"),  # 2026-03-31 12:00
+        did("a", "Subscription Cancelled", at(30), "again"),
+        did("a", "Subscription Started", at(40), "second"),
+        did("b", "Subscription Started", at(5), "stays"),
+    ]
+    assert spells(tmp_path, rows, "paid") == [
+        ("user:a", 1, at(1), at(29.5), "first"),
+        ("user:a", 2, at(40), None, "second"),
+        ("user:b", 1, at(5), None, "stays"),
+    ]
+
+
+def test_who_cancels_and_pays_at_one_instant_begins_anew(tmp_path: Path) -> None:
+    rows = [
+        did("a", "Subscription Started", at(1), "e1"),
+        did("a", "Subscription Cancelled", at(2), "e3"),
+        did("a", "Subscription Started", at(2), "e2"),
+    ]
+    assert spells(tmp_path, rows, "paid") == [("user:a", 1, at(1), at(2), "e1"), ("user:a", 2, at(2), None, "e2")]
+
+
+def test_what_leans_on_a_stage_leans_on_its_first_spell(tmp_path: Path) -> None:
+    rows = [
+        did("a", "Subscription Started", at(1)),
+        did("a", "Subscription Cancelled", at(2)),
+        did("a", "Task Completed", at(3), "task"),
+        did("a", "Subscription Started", at(4)),
+    ]
+    assert spells(tmp_path, rows, "after") == [("user:a", 1, at(3), None, "task")]
+
+
+def test_nothing_is_counted_across_a_leaving(tmp_path: Path) -> None:
+    out = [did("a", "Signed Out", at(4), "out 1"), did("a", "Signed Out", at(5), "out 2")]
+    rows = [
+        did("a", "Project Created", at(1), "p1"),
+        *worked("a", 2, 3, 6, 7),
+        did("a", "Project Created", at(8), "p2"),
+        *out,
+    ]
+    assert spells(tmp_path, rows, "keen") == [
+        ("user:a", 1, at(3), at(5), "a task 2"),
+        ("user:a", 2, at(8), None, "p2"),
+    ]
+
+
+def test_a_late_cancellation_parts_one_spell_into_two(tmp_path: Path) -> None:
+    rows = [did("a", "Subscription Started", at(1), "e1"), did("a", "Subscription Started", at(9), "e2")]
+    assert spells(tmp_path, rows, "paid") == [("user:a", 1, at(1), None, "e1")]
+    assert spells(tmp_path, [did("a", "Subscription Cancelled", at(5), "late")], "paid", batch=2) == [
+        ("user:a", 1, at(1), at(5), "e1"),
+        ("user:a", 2, at(9), None, "e2"),
+    ]

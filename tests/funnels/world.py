@@ -13,7 +13,9 @@ from funnels.load import DEFAULTS, load
 from funnels.stages import models
 from ingest.lake import Lake
 from tests.transforms.world import Row, call, lake_of
+from transforms import days
 from transforms.build import CORE, build
+from transforms.domains import with_domains
 from transforms.engine import Engine
 from transforms.manifest import Manifest
 
@@ -44,7 +46,14 @@ def built(
     """A lake with these events, built; ``until`` is its completeness mark, a higher ``batch`` adds events."""
     known = definitions or load(DEFAULTS)
     lake = lake_of(folder, rows, batch)
-    result = build(lake, "default", CORE + models(known), until=until, definition_version=known.version, now=until)
+    result = build(
+        lake,
+        "default",
+        with_domains(CORE, known.accounts.domains("default")) + days.models() + models(known),
+        until=until,
+        definition_version=known.version,
+        now=until,
+    )
     return lake, result.manifest
 
 

@@ -9,6 +9,7 @@ import pytest
 from ingest.lake import Lake
 from sql.loader import parse
 from tests.transforms.world import Row, at, call, lake_of, rows_of
+from transforms import checks
 from transforms.build import CORE, BuildResult, Model, build
 from transforms.engine import Engine
 from transforms.errors import CheckFailed, ModelFailed, Overtaken
@@ -20,6 +21,7 @@ EVENTS: list[Row] = [
     call("e3", at(2), kind="group", user="1", account_id="a"),
     call("e4", at(40), user="2"),
 ]
+BUILT = dict.fromkeys(("actors", "memberships", "sessions", "people", "accounts"), 1)  # a new table's first version
 BROKEN = Model(
     parse("models/people.sql", "people", "-- x\n-- grain: person\n-- kind: whole\n-- reads: actors\nselect no from actors")
 )
@@ -41,8 +43,8 @@ def test_a_build_writes_its_tables_and_a_manifest_that_names_them(tmp_path: Path
     lake = lake_of(tmp_path, EVENTS)
     result = built(lake)
     assert result.manifest == current(lake, "default")
-    assert result.manifest.tables == {"events": 1, "actors": 1, "memberships": 1, "people": 1, "accounts": 1}
-    assert (result.manifest.number, result.rows, result.changed, dict(result.before)) == (1, 3 + 1 + 2 + 1, True, {})
+    assert result.manifest.tables == {"events": 1, **BUILT}
+    assert (result.manifest.number, result.rows, result.changed, dict(result.before)) == (1, 3 + 1 + 4 + 2 + 1, True, {})
     assert people(lake) == [("anonymous:x", 3), ("user:2", 1)]
 
 
@@ -59,7 +61,7 @@ def test_events_in_another_order_build_the_same_tables(tmp_path: Path) -> None:
     for batch, row in enumerate(reversed(EVENTS), start=1):
         lake_of(tmp_path / "2", [row], batch)
     built(first), built(second)
-    for name in ("actors", "memberships", "people", "accounts"):
+    for name in BUILT:
         with Engine(first, "default", {name: 1}) as one, Engine(second, "default", {name: 1}) as other:
             assert one.table(f"from {name}").equals(other.table(f"from {name}")), name
 
@@ -69,7 +71,7 @@ def test_only_tables_whose_rows_changed_get_a_new_version(tmp_path: Path) -> Non
     first = built(lake)
     lake_of(tmp_path, [call("e5", at(41), user="2")], batch=2)
     second = built(lake)
-    assert second.manifest.tables == {**first.manifest.tables, "events": 2, "people": 2}
+    assert second.manifest.tables == {**first.manifest.tables, "events": 2, "people": 2, "sessions": 2}
     assert (second.changed, second.manifest.number, second.before) == (True, 2, first.manifest.tables)
 
 
@@ -79,11 +81,12 @@ def test_a_later_completeness_mark_is_published_though_no_table_changed(tmp_path
     second = built(lake, until=at(60))
     assert not second.changed
     assert (second.manifest.number, second.manifest.complete_until) == (2, at(60))
+    assert checks.last(lake, "default") == checks.Checked(at(50), ())
 
 
 def test_a_project_without_events_builds_empty_tables(tmp_path: Path) -> None:
     result = built(Lake(str(tmp_path)))
-    assert result.manifest.tables == {"actors": 1, "memberships": 1, "people": 1, "accounts": 1}
+    assert result.manifest.tables == BUILT
     assert result.rows == 0
     assert not built(Lake(str(tmp_path))).changed
 
@@ -101,7 +104,7 @@ def test_a_model_that_fails_leaves_the_last_good_tables_in_force(tmp_path: Path)
 
 def test_a_model_that_leaves_a_needed_column_empty_is_refused(tmp_path: Path) -> None:
     text = "-- x\n-- grain: account_id\n-- kind: whole\n-- reads: accounts\n"
-    text += "select account_id, name, first_seen, null as last_seen, members, channel, traits from accounts"
+    text += "select account_id, name, parent, first_seen, null as last_seen, members, channel, traits from accounts"
     with pytest.raises(ModelFailed, match="last_seen"):
         built(lake_of(tmp_path, EVENTS), (*CORE, Model(parse("models/accounts.sql", "accounts", text))))
 
@@ -112,9 +115,12 @@ def test_a_check_that_fails_leaves_the_last_good_tables_in_force(tmp_path: Path)
     lake_of(tmp_path, [call("e4", at(41), user="2"), call("e1", at(0), user="2")], batch=2)
     with pytest.raises(CheckFailed) as caught:
         built(lake)
-    (violation,) = caught.value.violations
+    violation, *_ = caught.value.violations
     assert (violation.rule, violation.count) == ("event_ids_are_unique", 2)
     assert "an event id that is stored more than once" in str(caught.value)
+    said = checks.last(lake, "default")
+    assert said is not None
+    assert (said.at, said.violations) == (at(50), caught.value.violations)
     assert "from events\ngroup by event_id\nhaving count(*) > 1" in str(caught.value)
     assert current(lake, "default") == first.manifest
     assert people(lake) == [("anonymous:x", 3), ("user:2", 1)]

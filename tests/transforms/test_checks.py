@@ -8,7 +8,8 @@ import pytest
 from ingest.lake import Lake
 from sql.loader import load, names
 from tests.transforms.world import at, built, call, table
-from transforms import checks
+from transforms import checks, days
+from transforms.build import CORE
 from transforms.engine import Engine
 from transforms.errors import CheckFailed
 from transforms.tables import INVITES, STAGES
@@ -40,6 +41,9 @@ INVITE = dict.fromkeys(INVITES.names) | {
 
 # check -> the relation that is broken, and how: its rows, or columns replaced
 BREAKS = {
+    "account_days_add_up": ("account_days", "select * replace (events + 1 as events) from account_days"),
+    "account_days_are_unique": ("account_days", "select * replace (events + 1 as people) from account_days"),
+    "accounts_are_not_their_own_parents": ("accounts", "select * replace (account_id as parent) from accounts"),
     "accounts_are_seen_in_order": (
         "accounts",
         "select * replace (first_seen + interval 1 year as first_seen) from accounts",
@@ -60,10 +64,19 @@ BREAKS = {
     "people_are_unique": ("people", "select * from people union all select * from people"),
     "people_count_every_event_once": ("people", "select * replace (events + 1 as events) from people"),
     "people_cover_actors": ("people", "select * from people where person <> 'user:2'"),
+    "person_days_add_up": ("person_days", "select * replace (sessions + 1 as sessions) from person_days"),
+    "person_days_are_unique": ("person_days", "select * from person_days union all select * from person_days"),
+    "sessions_are_unique": ("sessions", "select * from sessions union all select * from sessions"),
+    "sessions_cover_every_event_once": ("sessions", "select * replace (events + 1 as events) from sessions"),
+    "sessions_do_not_touch": ("sessions", "select * replace (started + interval 1 day as ended) from sessions"),
     "stages_are_entered_by_events": ("stages", "select * replace ('nothing' as event_id) from stages"),
     "stages_are_left_after_they_are_entered": (
         "stages",
         'select * replace (entered - interval 1 day as "left") from stages',
+    ),
+    "stages_have_one_spell_at_a_time": (
+        "stages",
+        "select * from stages union all select * replace (2 as spell) from stages",
     ),
     "stages_are_unique": ("stages", "select * replace (2 as spell) from stages"),
     "stages_belong_to_people_and_accounts": ("stages", "select * replace ('user:9' as subject_id) from stages"),
@@ -75,7 +88,7 @@ def sound() -> Iterator[Engine]:
     """An engine with every table of a sound world."""
     with Engine(Lake("unused"), "default", {}) as engine:
         engine.bind("events", table(EVENTS))
-        for name, rows in built(EVENTS).items():
+        for name, rows in built(EVENTS, models=CORE + days.models()).items():
             engine.bind(name, rows)
         engine.bind("id_links", engine.table(load("models", "id_links").text))
         engine.bind("stages", pa.Table.from_pylist([STAGE], schema=STAGES))
@@ -109,6 +122,8 @@ def test_a_failure_names_each_rule_the_count_examples_and_the_query(sound: Engin
         "memberships_belong_to_people_and_accounts",
         "people_count_every_event_once",
         "people_cover_actors",
+        "person_days_add_up",
+        "sessions_are_unique",
     ]
     counted = caught.value.violations[2]
     assert str(counted).startswith(

@@ -11,6 +11,7 @@ ADDRESSES = (
     "#/ingestion",
     "#/people",
     "#/people/user:u000001",
+    "#/data",
 )
 
 
@@ -42,7 +43,7 @@ def test_the_keyboard_goes_from_the_skip_link_through_the_pages_with_a_visible_r
 
 
 def test_every_control_and_picture_has_a_name(signed_in: Page) -> None:
-    for address in ("#/overview", "#/ingestion", "#/people"):
+    for address in ("#/overview", "#/ingestion", "#/people", "#/data"):
         signed_in.open(address)
         signed_in.settle()
         assert signed_in.evaluate(NAMELESS) == []

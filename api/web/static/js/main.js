@@ -1,5 +1,6 @@
 // Start: take a key from the address, ask for one if there is none, then show the page that the address names.
 import { get, key, takeKeyFromAddress } from "./api.js";
+import { data } from "./data.js";
 import { el, icon } from "./dom.js";
 import { ago, moment, useZone } from "./format.js";
 import { ingestion } from "./ingestion.js";
@@ -14,6 +15,7 @@ const PAGES = [
   ["overview", "Overview", overview],
   ["ingestion", "Ingestion", ingestion],
   ["people", "People", people],
+  ["data", "Data", data],
 ];
 const app = document.getElementById("app");
 let move = null; // set once the router runs

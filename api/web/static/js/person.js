@@ -52,8 +52,9 @@ function stages(list) {
       el(
         "li",
         {},
-        el("b", {}, title(stage.stage)),
+        el("b", {}, stage.spell > 1 ? `${title(stage.stage)}, spell ${stage.spell}` : title(stage.stage)),
         el("time", { class: "quiet figures", datetime: stage.entered }, moment(stage.entered)),
+        stage.left && el("span", { class: "small quiet figures" }, `left ${moment(stage.left)}`),
         stage.by && el("span", { class: "mono small faint clip", title: stage.by }, `by ${stage.by}`),
       ),
     ),

