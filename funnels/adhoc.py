@@ -16,6 +16,7 @@ from funnels.result import Json, answer, iso
 from funnels.streams import Found, missing_names, read_streams
 from ingest.lake import Lake
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
+from transforms.identity import DEFAULT_VIEW, View
 from transforms.manifest import Manifest
 from transforms.overlay import identity
 
@@ -28,14 +29,15 @@ def funnel(
     complete_until: datetime,
     manifest: Manifest | None,
     limits: Limits = DEFAULT_LIMITS,
+    view: View = DEFAULT_VIEW,
 ) -> Json:
     """The answer of section 7 to a request that ``funnels.request.parse`` has read.
 
-    ``complete_until``: the data's completeness mark, the latest ``as_of`` there can be.
+    ``complete_until``: the data's completeness mark, the latest ``as_of`` there can be. ``view``: how identity is seen.
     """
     as_of = complete_until if request.as_of is None else min(request.as_of, complete_until)
     version = lake.version(project, "events")
-    with _engine(lake, project, version, manifest, limits) as engine:
+    with _engine(lake, project, version, manifest, limits, view) as engine:
         found = read_streams(engine, request, as_of)
         missing = missing_names(engine, request.event_names)
     rules = rules_of(request, as_of)
@@ -56,10 +58,10 @@ def rules_of(request: Funnel, as_of: datetime) -> Rules:
     return Rules(withins, request.window, request.start, request.end, as_of, edges)
 
 
-def _engine(lake: Lake, project: str, version: int | None, manifest: Manifest | None, limits: Limits) -> Engine:
+def _engine(lake: Lake, project: str, version: int | None, manifest: Manifest | None, limits: Limits, view: View) -> Engine:
     """Events at one version, who is who at the same, and the last build's people and accounts."""
     tables = {} if manifest is None else manifest.tables
-    known = identity(lake, project, version, manifest, limits)
+    known = identity(lake, project, version, manifest, limits, view)
     read = {"events": version, "people": tables.get("people"), "accounts": tables.get("accounts")}
     engine = Engine(lake, project, read, limits)
     engine.bind("actors", known.actors)

@@ -1,8 +1,9 @@
 """A build: run the models over the events of one version, check them, store what changed, publish a manifest.
 
 Constraints
-- Nothing is written before every model ran and every check holds; nothing is in force before the manifest is published. So a
-  fault anywhere leaves the last good tables to the readers.
+- First the ledger of identity gathers the new events' links: facts, true whatever becomes of the build. Nothing else is
+  written before every model ran and every check holds; nothing is in force before the manifest is published. So a fault
+  anywhere leaves the last good tables to the readers.
 - Building twice changes nothing: rows come in the order of their grain, and a table equal to the stored one is not written.
 - The build knows no model by itself: ``CORE`` is data, and whoever builds appends theirs to it.
 """
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import pyarrow as pa
@@ -22,8 +24,9 @@ from sql.loader import Query, load
 from transforms import checks, identity
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.errors import ModelFailed
+from transforms.ledger import LEDGER, gather
 from transforms.manifest import Manifest, current, next_number, publish
-from transforms.tables import TABLES
+from transforms.tables import ID_LINKS, TABLES
 
 Inputs = Callable[[Engine], Mapping[str, pa.Table]]
 
@@ -40,14 +43,31 @@ class Model:
     inputs: Inputs | None = None
 
 
-CORE: Final[tuple[Model, ...]] = (
-    Model(load("models", "actors"), inputs=identity.relations),
-    Model(load("models", "memberships")),
+def who_is_who(view: identity.View = identity.DEFAULT_VIEW) -> tuple[Model, ...]:
+    """From the ledger to ``actors`` and ``memberships``, as a view of identity has it."""
+    return (
+        Model(load("models", "links"), {"known_at": view.known_at}, partial(identity.ledger_relations, view)),
+        Model(load("models", "runaway_ids"), {"runaway_links": view.runaway_links}),
+        Model(load("models", "link_states")),
+        Model(load("models", "actors"), inputs=identity.user_roots),
+        Model(load("models", "memberships")),
+    )
+
+
+ABOUT_THEM: Final[tuple[Model, ...]] = (
     Model(load("models", "traits")),
     Model(load("models", "first_touches"), params={"sign_up": "Signed Up"}),
     Model(load("models", "people")),
     Model(load("models", "accounts")),
 )
+
+
+def core(view: identity.View = identity.DEFAULT_VIEW) -> tuple[Model, ...]:
+    """The models of every project."""
+    return (*who_is_who(view), *ABOUT_THEM)
+
+
+CORE: Final[tuple[Model, ...]] = core()
 
 
 @dataclass(frozen=True)
@@ -77,11 +97,12 @@ def build(
     previous, number = current(lake, project), next_number(lake, project)
     before = previous.tables if previous else {}
     events = lake.version(project, "events")
-    tables = run(lake, project, models, events, limits)
+    ledger = gather(lake, project, events, limits)
+    tables = run(lake, project, models, events, ledger, limits)
     versions = _store(lake, project, tables, before)
     changed = any(before.get(name) != version for name, version in versions.items())
-    if events is not None:
-        versions["events"] = events
+    read = {"events": events, LEDGER: ledger}
+    versions |= {name: version for name, version in read.items() if version is not None}
     same = previous is not None and (previous.tables, previous.complete_until, previous.definition_version) == (
         versions,
         until,
@@ -94,9 +115,12 @@ def build(
     return BuildResult(previous, before, rows, time.perf_counter() - began, changed)
 
 
-def run(lake: Lake, project: str, models: Sequence[Model], events: int | None, limits: Limits) -> dict[str, pa.Table]:
-    """The tables the models make of one version of the events, checked, not stored."""
-    with Engine(lake, project, {"events": events}, limits) as engine:
+def run(
+    lake: Lake, project: str, models: Sequence[Model], events: int | None, ledger: int | None, limits: Limits
+) -> dict[str, pa.Table]:
+    """The tables the models make of one version of the events and a ledger that has their links; checked, not stored."""
+    with Engine(lake, project, {"events": events, LEDGER: ledger}, limits) as engine:
+        engine.bind("fresh_links", ID_LINKS.empty_table())
         made = {model.query.name: make(engine, model) for model in models}
         checks.run(engine)
     return {name: rows for name, rows in made.items() if name in TABLES}
@@ -108,8 +132,9 @@ def make(engine: Engine, model: Model) -> pa.Table:
     try:
         for name, relation in (model.inputs(engine) if model.inputs else {}).items():
             engine.bind(name, relation)
-        rows = engine.table(query.text, model.params).sort_by([(column, "ascending") for column in query.grain])
+        rows = engine.table(query.text, model.params)
         if query.kind != "relation":
+            rows = rows.sort_by([(column, "ascending") for column in query.grain])
             rows = rows.select(TABLES[query.name].names).cast(TABLES[query.name])
     except Exception as error:
         raise ModelFailed(query.name, error) from error

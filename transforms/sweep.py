@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ingest.lake import Lake
+from transforms.ledger import LEDGER
 from transforms.manifest import forget, published
 from transforms.tables import TABLES
 
@@ -21,7 +22,7 @@ def sweep(lake: Lake, project: str, *, now: datetime) -> int:
     forget(lake, project, before=now - KEPT)
     kept = published(lake, project)
     removed = 0
-    for table in TABLES:
+    for table in (*TABLES, LEDGER):
         handle = lake.open(project, table)
         if handle is None:
             continue
