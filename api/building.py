@@ -10,8 +10,9 @@ from funnels import stages
 from funnels.load import load
 from ingest.lake import Lake
 from ingest.progress import complete_until
-from transforms.build import CORE, BuildResult, build
+from transforms.build import BuildResult, build, core
 from transforms.engine import Limits
+from transforms.identity import View
 
 
 def builder(settings: Settings, lake: Lake) -> Callable[[str, datetime], BuildResult]:
@@ -23,7 +24,7 @@ def builder(settings: Settings, lake: Lake) -> Callable[[str, datetime], BuildRe
         return build(
             lake,
             project,
-            (*CORE, *stages.models(definitions)),
+            (*core(View(settings.runaway_links)), *stages.models(definitions)),
             until=until,
             definition_version=definitions.version,
             now=now,

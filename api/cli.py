@@ -12,6 +12,7 @@ COMMANDS = {
     "build": "Bring people, accounts, stages and invites up to date now.",
     "keys": "Create, list and revoke the keys of a project.",
     "projects": "Create and list projects.",
+    "identity": "Tell which links make a person, undo one, or undo its undo.",
     "status": "Tell what came in, what was rejected, and how fresh the tables are.",
     "collect": "Run the collector alone: HTTP, the log and its flush.",
     "work": "Run the scheduled builds alone.",

@@ -56,6 +56,7 @@ class Settings:
     definitions: str = _setting("", values.text, "Folder of the definitions (TOML); empty: in the data folder.")
     hourly_build: str = _setting("7 * * * *", values.cron, "When the hourly build runs (cron, UTC); off: never.")
     nightly_build: str = _setting("30 2 * * *", values.cron, "When the nightly build runs (cron, UTC); off: never.")
+    runaway_links: int = _setting(1000, values.many, "An id linked to more others than this joins nobody.")
     build_memory: Size = _setting(Size.of("2 GiB"), values.size, "Memory that a build may take before it spills to disk.")
     query_memory: Size = _setting(Size.of("2 GiB"), values.size, "Memory that the queries may take together.")
     query_threads: int = _setting(2, values.positive, "Threads of one query.")

@@ -7,6 +7,7 @@ import shutil
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -15,12 +16,15 @@ from api.settings import Settings
 from ingest import ids
 from ingest.lake import Lake
 from ingest.progress import complete_until
+from transforms.engine import Engine
 from transforms.manifest import Manifest, current
 from transforms.schedule import Run, runs
 
 VERSION: Final = version("jcurve")
 LOW_SHARE: Final = 0.05
 _RUNS: Final = 10
+_SHOWN: Final = 20
+_WORST: Final = "select id, others from runaway_ids order by others desc, id limit $limit"
 _KEPT: Final = 10.0  # seconds for which the size of a folder of many files is not added up again
 
 
@@ -42,6 +46,7 @@ def status(settings: Settings, lake: Lake, project: str, now: datetime) -> dict[
         "complete_until": complete.until,
         "held_back_by": complete.held_back_by,
         "runs": [_run(run) for run in runs(folder.work, project, _RUNS)],
+        "runaway_ids": runaways(lake, project, manifest),
         "disk": disk(folder.root, settings.low_disk),
         "version": VERSION,
     }
@@ -50,6 +55,19 @@ def status(settings: Settings, lake: Lake, project: str, now: datetime) -> dict[
 def _behind(until: datetime, manifest: Manifest | None) -> float | None:
     """How much of what is in the lake is not in the tables yet; None before the first build."""
     return None if manifest is None else max(0.0, round((until - manifest.complete_until).total_seconds(), 1))
+
+
+def runaways(lake: Lake, project: str, manifest: Manifest | None) -> list[dict[str, Any]]:
+    """Ids that the last build found linked to too many others, the worst first: their links are not in force."""
+    version = None if manifest is None else manifest.tables.get("runaway_ids")
+    return [] if version is None else _runaways(lake.root, tuple(sorted(lake.storage.items())), project, version)
+
+
+@lru_cache(maxsize=64)
+def _runaways(root: str, storage: tuple[tuple[str, str], ...], project: str, version: int) -> list[dict[str, Any]]:
+    with Engine(Lake(root, dict(storage)), project, {"runaway_ids": version}) as engine:
+        found: list[dict[str, Any]] = engine.table(_WORST, {"limit": _SHOWN}).to_pylist()
+        return found
 
 
 def _run(run: Run) -> dict[str, Any]:
