@@ -7,13 +7,8 @@ from typing import Any
 from tests.api.world import Client, World, track
 
 WHEN = "2026-02-01T00:00:0{}Z"
-LINKED: dict[str, Any] = {
-    "type": "identify",
-    "userId": "7",
-    "anonymousId": "dev",
-    "messageId": "i",
-    "timestamp": WHEN.format(2),
-}
+LINKED: dict[str, Any] = {"type": "identify", "messageId": "i", "userId": "7", "anonymousId": "dev"}
+LINKED["timestamp"] = WHEN.format(2)
 PAGE = {"type": "track", "event": "Saw", "anonymousId": "dev", "messageId": "p", "timestamp": WHEN.format(0)}
 QUESTION = {
     "steps": [{"event": "Saw"}, {"event": "Signed Up"}],
