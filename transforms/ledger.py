@@ -16,7 +16,6 @@ from collections.abc import Collection
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ingest.event import actor_id
 from ingest.lake import Lake
@@ -43,12 +42,16 @@ def gather(lake: Lake, project: str, events: int | None, limits: Limits = DEFAUL
 def fresh_links(engine: Engine) -> pa.Table:
     """The links of an engine's ``events`` that its ``id_links`` lacks, as rows of the ledger."""
     found = engine.table(load("models", "links_found").text)
-    ids = pc.dictionary_encode(found["id"]).combine_chunks()
-    hashed = pa.array([actor_id(*one.split(":", 1)) for one in ids.dictionary.to_pylist()], pa.int64())
     columns = {name: found[name] for name in found.column_names}
-    columns |= {"kind": pa.repeat("link", found.num_rows), "actor_id": hashed.take(ids.indices)}
+    hashed = pa.chunked_array([_hashed(chunk) for chunk in found["id"].chunks], pa.int64())
+    columns |= {"kind": pa.repeat("link", found.num_rows), "actor_id": hashed}
     empty = pa.nulls(found.num_rows, pa.string())
     return pa.table({name: columns.get(name, empty) for name in ID_LINKS.names}).cast(ID_LINKS)
+
+
+def _hashed(ids: pa.Array) -> pa.Array:
+    """Their actor ids, a chunk at a time: millions of ids as Python objects would take gigabytes."""
+    return pa.array([actor_id(*one.split(":", 1)) for one in ids.to_pylist()], pa.int64())
 
 
 def forget(lake: Lake, project: str, ids: Collection[str]) -> None:
