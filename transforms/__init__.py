@@ -3,18 +3,22 @@
 Owns the tables of ``tables.py`` (who fills each: ``sql/models``), the manifest, and the record of runs.
 
     lake/<project>/<table>/              a Delta table per model, replaced as a whole when its rows changed
+    lake/<project>/id_links/             the ledger of identity: links found in events, undos; appended to only
     lake/<project>/_manifest/NNNNNNNN.json and current
                                          which versions belong together; answers read the tables at one manifest
     work.sqlite                          runs (what, when, from and to which versions, rows, seconds, error) and leases
 
-The way of a build (``build.py``): open the events at their newest version (``engine.py``, DuckDB), work out who is who
-(``identity.py``), run the models in order, run every check (``checks.py``), store what changed, publish (``manifest.py``).
-``schedule.py`` says when, ``runs.py`` remembers, ``sweep.py`` forgets; ``overlay.py`` gives who is who between builds.
+The way of a build (``build.py``): gather the new events' links (``ledger.py``), open events and ledger at one pair of
+versions (``engine.py``, DuckDB), work out who is who (``identity.py``; what is undone: ``undo.py``), run the models in
+order, run every check (``checks.py``), store what changed, publish (``manifest.py``). ``schedule.py`` says when, ``runs.py``
+remembers, ``sweep.py`` forgets; ``overlay.py`` gives who is who between builds (``touched.py``: for the few that changed),
+``links.py`` the links around a few ids.
 
 Invariants
     A fault anywhere (a model, a check, the store) leaves the last good tables in force; nothing half built is ever read.
     Building twice changes nothing: no table gets a new version where its rows are the same.
-    Rows depend on the set of events alone, never on the order they came in: every first and latest is by (time, event_id).
+    Rows depend on the set of events and undos alone, never on the order they came in: each first and latest is by (time,
+    event_id).
     Models come from above as arguments: this package knows the core four and runs whatever it is handed.
 
 Imports ``sql``, ``ingest.event`` and ``ingest.lake``; may be imported by ``funnels`` and ``api``.
@@ -23,6 +27,12 @@ Decisions
     Connected people by arrays, not by recursive SQL. Context: a write key is public, and a recursive query costs the square
     of a component. Choice: ``identity.py`` joins and jumps over the few ids that aliases name (10 M links: a star 0.7 s, a
     chain 6.8 s). Price: one Python step between two SQL files.
+    A link is a pair of ids, not a call. Context: senders identify at every sign-in, so undoing one call changes nothing.
+    Choice: the link is named by its first event, an undo holds for the pair until it is undone. Price: taking back one call
+    of several is not possible.
+    An id linked to more than 1,000 others joins nobody. Context: a constant in place of an id would make everyone one;
+    browsers that forget devices weekly give a busy human some hundred in years. Choice: all its links are void, and
+    ``runaway_ids`` tells. Price: a back end that mints a device per call voids its user's real ones; raise the setting then.
     Only ids that act or are linked get a row in ``actors``. Context: a device seen only beside a user id, not identified,
     did nothing of its own. Choice: it is nobody. Price: looking it up finds no one until an identify names it.
     Tables are replaced as a whole. Context: their models read all events. Choice: compare and skip, else replace. Price: a

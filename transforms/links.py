@@ -19,8 +19,8 @@ from transforms.identity import View
 from transforms.ledger import LEDGER, fresh_links
 from transforms.tables import ID_LINKS
 
-_STEPS: Final = 2
-_NEIGHBOURS: Final = """
+STEPS: Final = 2
+NEIGHBOURS: Final = """
 with pairs as (
     select id, owner from id_links where kind = 'link' union all select id, owner from fresh_links
 )
@@ -30,7 +30,7 @@ select id from pairs where owner in (select id from named)
 union
 select owner as id from pairs where id in (select id from named)
 """
-_NEAR: Final = """
+NEAR: Final = """
 select * from id_links where id in (select id from named) or owner in (select id from named)
 union all by name
 select * from fresh_links where id in (select id from named) or owner in (select id from named)
@@ -63,14 +63,14 @@ class Ledger:
         return cls(lake, project, lake.version(project, LEDGER), lake.version(project, "events") if with_events else None)
 
 
-def near(ledger: Ledger, ids: Collection[str], limits: Limits = DEFAULT_LIMITS, steps: int = _STEPS) -> pa.Table:
+def near(ledger: Ledger, ids: Collection[str], limits: Limits = DEFAULT_LIMITS, steps: int = STEPS) -> pa.Table:
     """The rows of the ledger that name one of these typed ids or one that links lead to in so many steps."""
     with Engine(ledger.lake, ledger.project, {LEDGER: ledger.version, "events": ledger.events}, limits) as engine:
         engine.bind("fresh_links", ID_LINKS.empty_table() if ledger.events is None else fresh_links(engine))
         engine.bind("named", _ids(ids))
         for _ in range(steps):
-            engine.bind("named", engine.table(_NEIGHBOURS))
-        return engine.table(_NEAR)
+            engine.bind("named", engine.table(NEIGHBOURS))
+        return engine.table(NEAR)
 
 
 def links_of(ledger: Ledger, ids: Collection[str], view: View, limits: Limits = DEFAULT_LIMITS) -> list[dict[str, Any]]:

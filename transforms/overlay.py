@@ -16,6 +16,7 @@ from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.identity import DEFAULT_VIEW, View
 from transforms.ledger import LEDGER
 from transforms.manifest import Manifest
+from transforms.touched import Since, again
 from transforms.undo import EVER
 
 _TABLES: Final = ("actors", "memberships")
@@ -36,14 +37,14 @@ def identity(
     limits: Limits = DEFAULT_LIMITS,
     view: View = DEFAULT_VIEW,
 ) -> Identity:
-    """Actors and memberships for one version of the events: the build's, where it read that very version, else computed.
+    """Actors and memberships for one version of the events and the newest ledger.
 
-    The last few answers are kept; versions never change, so they cannot go stale.
+    The build's tables where it read these very versions; where the lake only gained files since, these with whom that
+    touched worked out again; else everyone worked out. The last few answers are kept: versions never change.
     """
     read = (events, lake.version(project, LEDGER))
-    built = manifest is not None and view.known_at == EVER and read == tuple(map(manifest.tables.get, ("events", LEDGER)))
-    versions = tuple(manifest.tables[name] for name in _TABLES) if manifest is not None and built else None
-    return _identity(lake.root, tuple(sorted(lake.storage.items())), project, read, versions, limits, view)
+    tables = {} if manifest is None or view.known_at != EVER else manifest.tables
+    return _identity(lake.root, tuple(sorted(lake.storage.items())), project, read, tuple(tables.items()), limits, view)
 
 
 @lru_cache(maxsize=4)
@@ -52,13 +53,18 @@ def _identity(
     storage: tuple[tuple[str, str], ...],
     project: str,
     read: tuple[int | None, int | None],
-    versions: tuple[int, ...] | None,
+    tables: tuple[tuple[str, int], ...],
     limits: Limits,
     view: View,
 ) -> Identity:
-    names, numbers = (("events", LEDGER), read) if versions is None else (_TABLES, versions)
-    with Engine(Lake(root, dict(storage)), project, dict(zip(names, numbers, strict=True)), limits) as engine:
-        if versions is not None:
+    """``tables``: the versions of the build in force, none where it does not help."""
+    lake, built = Lake(root, dict(storage)), dict(tables)
+    if built and read == (built.get("events"), built.get(LEDGER)):
+        with Engine(lake, project, {name: built[name] for name in _TABLES}, limits) as engine:
             return Identity(*(engine.table(f"from {name}") for name in _TABLES))
+    events, ledger = read
+    if events is not None and (found := again(lake, project, Since(events, ledger, built), view, limits)):
+        return Identity(*found)
+    with Engine(lake, project, dict(zip(("events", LEDGER), read, strict=True)), limits) as engine:
         made = {model.query.name: make(engine, model) for model in who_is_who(view)}
         return Identity(*(made[name] for name in _TABLES))

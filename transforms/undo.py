@@ -52,7 +52,7 @@ class Hand:
 
 
 def undo(lake: Lake, project: str, link: str, hand: Hand, limits: Limits = DEFAULT_LIMITS) -> Undo:
-    """Takes a link out of force. ``link``: the event that made it, be it not the first that says the same.
+    """Takes a link out of force. ``link``: the event that made it, or did until an earlier one came.
 
     Raises ``UnknownLink``, and ``NothingToUndo`` where it is undone already.
     """

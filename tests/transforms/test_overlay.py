@@ -1,12 +1,27 @@
 """Ad-hoc questions see who is who at the newest events."""
 
+import os
+import random
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from ingest.lake import Lake
-from tests.transforms.world import at, call, lake_of, rows_of
-from transforms.build import CORE, build
+from tests.transforms.test_identity import streams
+from tests.transforms.test_undo import Pair, claim
+from tests.transforms.world import Row, at, call, lake_of, rows_of, undo
+from transforms.build import CORE, build, core
+from transforms.engine import DEFAULT_LIMITS
+from transforms.identity import View
+from transforms.ledger import LEDGER
 from transforms.overlay import identity
+from transforms.tables import ID_LINKS
+from transforms.touched import Since, again
 
+UPDATES = int(os.environ.get("JCURVE_TEST_UNDO_HISTORIES", "15"))
 FIRST = [call("e1", at(0), kind="page", anonymous="x"), call("e2", at(1), kind="group", user="1", account_id="a")]
 MERGE = call("e3", at(2), kind="identify", user="1", anonymous="x")
 
@@ -49,3 +64,39 @@ def test_the_overlay_has_the_rows_the_build_would_make(tmp_path: Path) -> None:
     for one, other in zip(computed, taken, strict=True):
         order = [(name, "ascending") for name in one.column_names]
         assert one.sort_by(order).to_pylist() == other.sort_by(order).to_pylist()
+
+
+def fields(rows: pa.Table) -> list[str]:
+    return sorted(map(str, rows.to_pylist()))
+
+
+@settings(max_examples=UPDATES, deadline=None, phases=(Phase.generate,))
+@given(streams(), st.integers(0, 25), st.sampled_from([2, 1000]), st.randoms(use_true_random=False))
+def test_working_out_the_touched_again_gives_what_working_out_everyone_gives(
+    rows: list[Row], cut: int, runaway_links: int, chance: random.Random
+) -> None:
+    chance.shuffle(rows)
+    groups = [row | {"kind": "group", "account_id": chance.choice("ab")} for row in rows if row["kind"] == "track"]
+    rows = [row for row in rows if row["kind"] != "track"] + groups
+    view = View(runaway_links)
+    pairs = sorted({pair for row in rows if (pair := claim(row))})
+    with TemporaryDirectory() as folder:
+        lake = lake_of(Path(folder), rows[:cut])
+        early = pairs and chance.random() < 0.5 and append_undo(lake, chance.choice(pairs), 1)
+        models = core(view)
+        manifest = build(lake, "default", models, until=at(9), definition_version="aaaa", now=at(9)).manifest
+        lake_of(Path(folder), rows[cut:], batch=2)
+        if pairs and (not early or chance.random() < 0.5):
+            append_undo(lake, chance.choice(pairs), 2)
+        events, ledger = lake.version("default", "events"), lake.version("default", LEDGER)
+        if events is None or "events" not in manifest.tables:
+            return
+        found = again(lake, "default", Since(events, ledger, manifest.tables), view, DEFAULT_LIMITS)
+        assert found is not None
+        expected = identity(lake, "default", events, None, view=view)
+    assert [fields(table) for table in found] == [fields(table) for table in expected]
+
+
+def append_undo(lake: Lake, pair: Pair, number: int) -> bool:
+    rows = pa.Table.from_pylist([undo(f"u{number}", at(5), *pair)], ID_LINKS)
+    return lake.append("default", LEDGER, rows, writer="undos", batch=number, partition=None)
