@@ -33,6 +33,10 @@ Decisions
     An id linked to more than 1,000 others joins nobody. Context: a constant in place of an id would make everyone one;
     browsers that forget devices weekly give a busy human some hundred in years. Choice: all its links are void, and
     ``runaway_ids`` tells. Price: a back end that mints a device per call voids its user's real ones; raise the setting then.
+    Links outlive their events. Context: retention removes old events, and a device must not fall off its person for that.
+    Choice: the ledger keeps the fact; a person of whom no event is left has no row. Price: ``ledger.forget`` when one asks.
+    Between builds only the touched are worked out again. Context: everyone takes 46 s at 10 M ids. Choice: ``touched.py``
+    compares the files of the build's versions with the newest. Price: where tidy rewrote files since, everyone it is.
     Only ids that act or are linked get a row in ``actors``. Context: a device seen only beside a user id, not identified,
     did nothing of its own. Choice: it is nobody. Price: looking it up finds no one until an identify names it.
     Tables are replaced as a whole. Context: their models read all events. Choice: compare and skip, else replace. Price: a
