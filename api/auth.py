@@ -26,3 +26,9 @@ def caller(authorization: str | None, keys: Callable[[str], Key | None]) -> Key:
     if key.kind == "write":
         raise Forbidden(f"A write key only sends events. {HOW}")
     return key
+
+
+def administrator(key: Key) -> None:
+    """Raises ``Forbidden`` for a key that may not change anything."""
+    if key.kind != "admin":
+        raise Forbidden("A read key changes nothing. Send an admin key; make one: jcurve keys create admin")

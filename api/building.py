@@ -12,9 +12,9 @@ from funnels.load import load
 from ingest.lake import Lake
 from ingest.progress import complete_until
 from transforms import days
-from transforms.build import CORE, BuildResult, build
-from transforms.domains import with_domains
+from transforms.build import BuildResult, build, core
 from transforms.engine import Limits
+from transforms.identity import View
 from transforms.layout import Rules
 from transforms.schedule import Job
 from transforms.tidy_job import tidy_job
@@ -31,7 +31,7 @@ def builder(settings: Settings, lake: Lake) -> Callable[[str, datetime], BuildRe
             lake,
             project,
             (
-                *with_domains(CORE, definitions.accounts.domains(project)),
+                *core(View(settings.runaway_links), definitions.accounts.domains(project)),
                 *days.models(known.zone),
                 *stages.models(definitions),
             ),

@@ -15,6 +15,7 @@ COMMANDS = {
     "tidy": "Gather small files into large sorted ones now.",
     "keys": "Create, list and revoke the keys of a project.",
     "projects": "Create and list projects.",
+    "identity": "Tell which links make a person, undo one, or undo its undo.",
     "status": "Tell what came in, what was rejected, and how fresh the tables are.",
     "collect": "Run the collector alone: HTTP, the log and its flush.",
     "work": "Run the scheduled builds alone.",

@@ -4,6 +4,7 @@ Problem                       application/problem+json (RFC 9457); ``errors``: a
 ├── Unauthorized     401      send a key
 ├── Forbidden        403      send another kind of key
 ├── NotFound         404      ask for a name that exists
+├── Conflict         409      nothing to do: it is so already
 ├── Unprocessable    422      change the request
 └── Unavailable      503      ask again, after ``Retry-After`` seconds
 """
@@ -64,6 +65,11 @@ class Forbidden(Problem):
 class NotFound(Problem):
     status = 404
     title = "Not found"
+
+
+class Conflict(Problem):
+    status = 409
+    title = "It is so already"
 
 
 class Unprocessable(Problem):

@@ -37,6 +37,9 @@ FORMAT: Final = Parameter("format", "Instead of an Accept header.", "choice", ("
 FROM: Final = Parameter("from", "First moment: a date in the project's time zone, or a time with its offset.", "time")
 TO: Final = Parameter("to", "End, not included: a date in the project's time zone, or a time with its offset.", "time")
 LIMIT: Final = Parameter("limit", "How many items at most.", "number", default=50)
+KNOWN_AT: Final = Parameter(
+    "known_at", "Who is who as it was known then: links received later and undos made later do not count.", "time"
+)
 CURSOR: Final = Parameter("cursor", "The 'next' of the page before.")
 
 

@@ -26,8 +26,11 @@ from funnels.definition import Definitions
 from ingest.keys import Key
 from ingest.lake import Lake
 from ingest.progress import complete_until
+from transforms.domains import Domains
 from transforms.engine import Engine, Limits
+from transforms.identity import View
 from transforms.manifest import Manifest, current, published
+from transforms.undo import EVER
 
 Answer = Mapping[str, Any]
 NO_BUILD: Final = "There is no build yet: run 'jcurve build', or wait for the hourly one."
@@ -121,6 +124,14 @@ class Serving:
         """One question's share of the memory, and its threads."""
         share = max(self.settings.query_memory // self.settings.queries, 128 << 20)
         return Limits(f"{share >> 20}MiB", self.settings.query_threads)
+
+    def view(self, asked: Asked) -> View:
+        """Identity as the question wants it: known now, or at the moment that it names."""
+        return View(self.settings.runaway_links, asked.parameters.get("known_at") or EVER)
+
+    def domains(self, asked: Asked) -> Domains:
+        """Which e-mail domains form accounts, as the next build will have it."""
+        return self.definitions().accounts.domains(asked.project.name)
 
     def engine(self, project: str, versions: Mapping[str, int | None]) -> Engine:
         """DuckDB over these versions."""

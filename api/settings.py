@@ -58,6 +58,7 @@ class Settings:
     nightly_build: str = _setting("30 2 * * *", values.cron, "When the nightly build runs (cron, UTC); off: never.")
     tidy: str = _setting("*/2 * * * *", values.cron, "When small files are gathered (cron, UTC); off: never.")
     tidy_file: Size = _setting(Size.of("256 MiB"), values.size, "Size of a tidied file, about.")
+    runaway_links: int = _setting(1000, values.many, "An id linked to more others than this joins nobody.")
     build_memory: Size = _setting(Size.of("2 GiB"), values.size, "Memory that a build may take before it spills to disk.")
     query_memory: Size = _setting(Size.of("2 GiB"), values.size, "Memory that the queries may take together.")
     query_threads: int = _setting(2, values.positive, "Threads of one query.")

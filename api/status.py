@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from api.settings import Settings
 from ingest import ids
 from ingest.lake import Lake
 from ingest.progress import complete_until
+from transforms.engine import Engine
 from transforms.manifest import Manifest, current
 from transforms.schedule import Run, runs
 
@@ -24,6 +26,8 @@ VERSION: Final = version("jcurve")
 LOW_SHARE: Final = 0.05
 _RUNS: Final = 5  # of each job: tidy runs every few minutes and must not hide the builds
 _LOOKED_AT: Final = 1_000
+_SHOWN: Final = 20
+_WORST: Final = "select id, others from runaway_ids order by others desc, id limit $limit"
 _KEPT: Final = 10.0  # seconds for which the size of a folder of many files is not added up again
 
 
@@ -45,6 +49,7 @@ def status(settings: Settings, lake: Lake, project: str, now: datetime) -> dict[
         "complete_until": complete.until,
         "held_back_by": complete.held_back_by,
         "runs": [_run(run) for run in last_of_each_job(runs(folder.work, project, _LOOKED_AT))],
+        "runaway_ids": runaways(lake, project, manifest),
         "disk": disk(folder.root, settings.low_disk),
         "version": VERSION,
     }
@@ -62,6 +67,19 @@ def last_of_each_job(found: Sequence[Run]) -> list[Run]:
         by_job[run.job].append(run)
     kept = {id(run) for of_job in by_job.values() for run in of_job[:_RUNS]}
     return [run for run in found if id(run) in kept]
+
+
+def runaways(lake: Lake, project: str, manifest: Manifest | None) -> list[dict[str, Any]]:
+    """Ids that the last build found linked to too many others, the worst first: their links are not in force."""
+    version = None if manifest is None else manifest.tables.get("runaway_ids")
+    return [] if version is None else _runaways(lake.root, tuple(sorted(lake.storage.items())), project, version)
+
+
+@lru_cache(maxsize=64)
+def _runaways(root: str, storage: tuple[tuple[str, str], ...], project: str, version: int) -> list[dict[str, Any]]:
+    with Engine(Lake(root, dict(storage)), project, {"runaway_ids": version}) as engine:
+        found: list[dict[str, Any]] = engine.table(_WORST, {"limit": _SHOWN}).to_pylist()
+        return found
 
 
 def _run(run: Run) -> dict[str, Any]:

@@ -60,6 +60,12 @@ def positive(written: str) -> int:
     return int(written)
 
 
+def many(written: str) -> int:
+    if not written.isdecimal() or not 1 <= int(written) <= 1_000_000:
+        raise ValueError("a whole number from 1 to 1000000")
+    return int(written)
+
+
 def port(written: str) -> int:
     if not written.isdecimal() or int(written) > 65535:
         raise ValueError("a port from 0 to 65535")

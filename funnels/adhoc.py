@@ -17,6 +17,7 @@ from funnels.streams import Found, missing_names, read_streams
 from ingest.lake import Lake
 from transforms.domains import OFF, Domains
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
+from transforms.identity import DEFAULT_VIEW, View
 from transforms.manifest import Manifest
 from transforms.overlay import identity
 
@@ -30,14 +31,16 @@ def funnel(
     manifest: Manifest | None,
     limits: Limits = DEFAULT_LIMITS,
     domains: Domains = OFF,
+    view: View = DEFAULT_VIEW,
 ) -> Json:
     """The answer of section 7 to a request that ``funnels.request.parse`` has read.
 
     ``complete_until``: the data's completeness mark, the latest ``as_of`` there can be. ``domains``: as the build was given.
+    ``view``: how identity is seen.
     """
     as_of = complete_until if request.as_of is None else min(request.as_of, complete_until)
     version = lake.version(project, "events")
-    with _engine(lake, project, version, manifest, limits, domains) as engine:
+    with _engine(lake, project, version, manifest, limits, domains, view) as engine:
         found = read_streams(engine, request, as_of)
         missing = missing_names(engine, request.event_names)
     rules = rules_of(request, as_of)
@@ -59,11 +62,17 @@ def rules_of(request: Funnel, as_of: datetime) -> Rules:
 
 
 def _engine(
-    lake: Lake, project: str, version: int | None, manifest: Manifest | None, limits: Limits, domains: Domains
+    lake: Lake,
+    project: str,
+    version: int | None,
+    manifest: Manifest | None,
+    limits: Limits,
+    domains: Domains,
+    view: View,
 ) -> Engine:
     """Events at one version, who is who at the same, and the last build's people and accounts."""
     tables = {} if manifest is None else manifest.tables
-    known = identity(lake, project, version, manifest, limits, domains)
+    known = identity(lake, project, version, manifest, limits, domains, view)
     read = {"events": version, "people": tables.get("people"), "accounts": tables.get("accounts")}
     engine = Engine(lake, project, read, limits)
     engine.bind("actors", known.actors)

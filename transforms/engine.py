@@ -9,7 +9,7 @@ Constraints
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -71,6 +71,16 @@ class Engine:
         self._connection.register(name, rows)
         self._bound.add(name)
 
+    def read(self, name: str, table: str, files: Sequence[str]) -> None:
+        """Makes local Parquet files of a lake table a relation of that name."""
+        schema = SCHEMAS[table]
+        if not files:
+            self.bind(name, schema.empty_table())
+            return
+        rows = self._connection.read_parquet(list(files), hive_partitioning="month" in schema.names)
+        rows.create_view(name)
+        self._bound.add(name)
+
     def table(self, text: str, params: Mapping[str, object] | None = None) -> pa.Table:
         """The rows of one query, in no order but the query's own."""
         return self._connection.sql(text, params=dict(params) if params else None).to_arrow_table()
@@ -110,10 +120,7 @@ class Engine:
         if handle is None or not files:
             self.bind(name, schema.empty_table())
         elif self._lake.is_local:
-            files = [unquote(file) for file in files]  # Delta writes blanks as in a URL, in paths too
-            rows = self._connection.read_parquet(files, hive_partitioning="month" in schema.names)
-            rows.create_view(name)
-            self._bound.add(name)
+            self.read(name, name, [unquote(file) for file in files])  # Delta writes blanks as in a URL, in paths too
         else:
             self._connection.register(name, handle.to_pyarrow_dataset())
             self._bound.add(name)

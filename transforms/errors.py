@@ -4,6 +4,9 @@ TransformsError
 ├── TryAgain          nothing is lost, the same call may be made again
 │   ├── Busy          another process runs a job of the project
 │   └── Overtaken     another build published its manifest first
+├── UndoRefused       the request does not fit the ledger; nothing was written
+│   ├── UnknownLink   no link has that name
+│   └── NothingToUndo it is so already
 └── BuildFailed       the last good tables stay in force; mend the cause, then build again
     ├── ModelFailed   a model's query or its inputs failed
     └── CheckFailed   the tables it made break their rules
@@ -37,6 +40,26 @@ class Overtaken(TryAgain):
     def __init__(self, project: str, number: int) -> None:
         super().__init__(f"another build of project {project!r} took manifest {number} meanwhile; build again")
         self.project, self.number = project, number
+
+
+class UndoRefused(TransformsError):
+    """Nothing was written."""
+
+
+class UnknownLink(UndoRefused):
+    """No event of that id made a link."""
+
+    def __init__(self, link: str) -> None:
+        super().__init__(f"no event {link!r} made a link; 'jcurve identity links ID' lists those of an id")
+        self.link = link
+
+
+class NothingToUndo(UndoRefused):
+    """The link is undone already, or not undone."""
+
+    def __init__(self, link: str, state: str) -> None:
+        super().__init__(f"the link made by event {link!r} is {state}")
+        self.link = link
 
 
 class BuildFailed(TransformsError):

@@ -1,7 +1,8 @@
-"""Who is who: from the links in force to the relations that ``sql/models/actors.sql`` reads.
+"""Who is who: from the ledger's links to those in force, and to the people they make.
 
-People are the connected components of the links in force. Only aliases connect users, and few users have any; anonymous ids
-hang on one user each. So just the ids that occur in an alias take part here, the rest is a plain join in SQL.
+Links in force (``sql/models/link_states.sql``): not undone, of no runaway id, and of an anonymous id only the first. People
+are the connected components of these. Only aliases connect users, and few users have any; anonymous ids hang on one user
+each. So just the ids that occur in an alias take part here, the rest is a plain join in SQL.
 
 Why not SQL: a recursive query carries every pair of ids of a component, so one sender's chain or star of n aliases costs n*n
 rows, and Spark ends a recursion at 100 rounds. Joining and jumping on arrays takes O(log n) rounds of O(n) work whatever the
@@ -11,6 +12,8 @@ the set of links alone, never on their order.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import numpy as np
@@ -18,29 +21,41 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.event import actor_id
-from sql.loader import load
 from transforms.engine import Engine
+from transforms.ledger import LEDGER, fresh_links
+from transforms.tables import ID_LINKS
+from transforms.undo import EVER, undone_links
 
 _TEXT: Final = pa.string()
+_BETWEEN_USERS: Final = "select id, owner from link_states where state = 'in_force' and id like 'user:%'"
 
 
-def relations(engine: Engine) -> dict[str, pa.Table]:
-    """``id_links``, ``id_hashes`` and ``user_roots`` for the events an engine holds."""
-    links = engine.table(load("models", "id_links").text)
-    between_users = links.filter(pc.starts_with(links["id"], "user:"))
-    return {
-        "id_links": links,
-        "id_hashes": hashes(links["id"]),
-        "user_roots": roots(between_users["id"], between_users["owner"]),
-    }
+@dataclass(frozen=True)
+class View:
+    """How identity is looked at: what was received or undone after ``known_at`` does not count.
+
+    ``runaway_links``: how many others an id may be linked to. Browsers forget a device every week (Safari) or at every visit
+    (private windows), so a busy human makes some hundred in years; a constant in place of an id makes thousands in days.
+    """
+
+    runaway_links: int = 1000
+    known_at: datetime = EVER
 
 
-def hashes(ids: pa.ChunkedArray) -> pa.Table:
-    """The actor id of every typed id: columns ``id`` and ``actor_id``."""
-    distinct = [identifier for identifier in pc.unique(ids).to_pylist() if identifier is not None]
-    hashed = [actor_id(*identifier.split(":", 1)) for identifier in distinct]
-    return pa.table({"id": pa.array(distinct, _TEXT), "actor_id": pa.array(hashed, pa.int64())})
+DEFAULT_VIEW: Final = View()
+
+
+def ledger_relations(view: View, engine: Engine) -> dict[str, pa.Table]:
+    """What ``sql/models/links.sql`` reads besides the ledger; an engine without a ledger gets an empty one."""
+    if LEDGER not in engine.relations:
+        engine.bind(LEDGER, ID_LINKS.empty_table())
+    fresh = {} if "fresh_links" in engine.relations else {"fresh_links": fresh_links(engine)}
+    return {**fresh, "undone_links": undone_links(engine, view.known_at)}
+
+
+def user_roots(engine: Engine) -> dict[str, pa.Table]:
+    links = engine.table(_BETWEEN_USERS)
+    return {"user_roots": roots(links["id"], links["owner"])}
 
 
 def roots(left: pa.ChunkedArray, right: pa.ChunkedArray) -> pa.Table:

@@ -1,4 +1,7 @@
-"""Who is who at the newest events, for questions asked on raw events: a merge shows in them before the next build."""
+"""Who is who at the newest events and the newest ledger, for questions asked on raw events.
+
+A merge or its undo shows in them before the next build.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,14 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 
 from ingest.lake import Lake
-from transforms.build import CORE, make
-from transforms.commits import same_rows
-from transforms.domains import OFF, Domains, with_domains
+from transforms.build import as_built, make, who_is_who
+from transforms.domains import OFF, Domains
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
+from transforms.identity import DEFAULT_VIEW, View
+from transforms.ledger import LEDGER
 from transforms.manifest import Manifest
+from transforms.touched import Since, again
+from transforms.undo import EVER
 
 _TABLES: Final = ("actors", "memberships")
 
@@ -27,20 +33,24 @@ class Identity(NamedTuple):
 def identity(
     lake: Lake,
     project: str,
-    events_version: int | None,
+    events: int | None,
     manifest: Manifest | None,
     limits: Limits = DEFAULT_LIMITS,
     domains: Domains = OFF,
+    view: View = DEFAULT_VIEW,
 ) -> Identity:
-    """Actors and memberships for one version of the events: the build's, where it read the same rows, else computed.
+    """Actors and memberships for one version of the events and the newest ledger.
 
-    The last few answers are kept; versions never change, so they cannot go stale.
+    The build's tables where it read the same rows; where the lake only gained rows since, these with whom that touched
+    worked out again; else everyone worked out. ``domains``: as the build was given.
+    The last few answers are kept: versions never change.
     """
-    built = manifest is not None and same_rows(lake, project, "events", manifest.tables.get("events"), events_version)
-    versions = None
-    if manifest is not None and built:
-        events_version, versions = manifest.tables.get("events"), tuple(manifest.tables[name] for name in _TABLES)
-    return _identity(lake.root, tuple(sorted(lake.storage.items())), project, events_version, versions, limits, domains)
+    tables = {} if manifest is None or view.known_at != EVER else manifest.tables
+    newest = {"events": events, LEDGER: lake.version(project, LEDGER)}
+    read = tuple(as_built(lake, project, table, tables, version) for table, version in newest.items())
+    return _identity(
+        lake.root, tuple(sorted(lake.storage.items())), project, read, tuple(tables.items()), limits, domains, view
+    )
 
 
 @lru_cache(maxsize=4)
@@ -48,13 +58,20 @@ def _identity(
     root: str,
     storage: tuple[tuple[str, str], ...],
     project: str,
-    events: int | None,
-    versions: tuple[int, ...] | None,
+    read: tuple[int | None, ...],
+    tables: tuple[tuple[str, int], ...],
     limits: Limits,
     domains: Domains,
+    view: View,
 ) -> Identity:
-    opened: dict[str, int | None] = {"events": events} if versions is None else dict(zip(_TABLES, versions, strict=True))
-    with Engine(Lake(root, dict(storage)), project, opened, limits) as engine:
-        if versions is not None:
+    """``tables``: the versions of the build in force, none where it does not help."""
+    lake, built = Lake(root, dict(storage)), dict(tables)
+    if built and read == (built.get("events"), built.get(LEDGER)):
+        with Engine(lake, project, {name: built[name] for name in _TABLES}, limits) as engine:
             return Identity(*(engine.table(f"from {name}") for name in _TABLES))
-        return Identity(*(make(engine, model) for model in with_domains(CORE, domains) if model.query.name in _TABLES))
+    events, ledger = read
+    if events is not None and (found := again(lake, project, Since(events, ledger, built), limits, domains, view)):
+        return Identity(*found)
+    with Engine(lake, project, dict(zip(("events", LEDGER), read, strict=True)), limits) as engine:
+        made = {model.query.name: make(engine, model) for model in who_is_who(view, domains)}
+        return Identity(*(made[name] for name in _TABLES))

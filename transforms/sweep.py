@@ -6,28 +6,30 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ingest.lake import Lake
+from transforms.ledger import LEDGER
 from transforms.manifest import forget, published
 from transforms.tables import TABLES
 from transforms.tidy import ORDER, keep_house, vacuum
 
 KEPT: Final = timedelta(days=7)
+_APPENDED_TO: Final = (*ORDER, LEDGER)
 
 
 def sweep(lake: Lake, project: str, *, now: datetime) -> int:
     """Removes old manifests and the files of built tables that only they read; returns how many files went.
 
-    Versions that a kept manifest names stay readable however old they are. Of the tables that are appended to also goes
-    what no version ever named, a tidy that was killed. A table without anything to remove gets no new version.
+    Versions that a kept manifest names stay readable however old they are. Of the tables that are appended to also goes what
+    no version ever named, left by a tidy or writer that was killed. A table without anything to remove gets no new version.
     """
     forget(lake, project, before=now - KEPT)
     kept = published(lake, project)
     removed = 0
-    for table in (*ORDER, *TABLES):
+    for table in (*_APPENDED_TO, *TABLES):
         handle = lake.open(project, table)
         if handle is None:
             continue
         versions = sorted({manifest.tables[table] for manifest in kept if table in manifest.tables})
-        removed += vacuum(handle, int(KEPT / timedelta(hours=1)), versions, full=table in ORDER)
-    for table in ORDER:
+        removed += vacuum(handle, int(KEPT / timedelta(hours=1)), versions, full=table in _APPENDED_TO)
+    for table in _APPENDED_TO:
         keep_house(lake, project, table, now)
     return removed

@@ -14,7 +14,16 @@ import pyarrow as pa
 from ingest.event import EVENTS, REJECTED
 
 TableName = Literal[
-    "actors", "memberships", "people", "accounts", "stages", "invites", "sessions", "person_days", "account_days"
+    "actors",
+    "memberships",
+    "people",
+    "accounts",
+    "stages",
+    "invites",
+    "sessions",
+    "person_days",
+    "account_days",
+    "runaway_ids",
 ]
 
 _TIME: Final = pa.timestamp("us", tz="UTC")
@@ -23,6 +32,23 @@ _TIME: Final = pa.timestamp("us", tz="UTC")
 def _must(name: str, kind: pa.DataType) -> pa.Field:
     return pa.field(name, kind, nullable=False)
 
+
+ID_LINKS: Final = pa.schema(  # the ledger, appended to only: see ledger.py
+    [
+        _must("entry", pa.string()),  # a link's name is the event_id of the event that made it, an undo's is minted
+        _must("kind", pa.string()),  # 'link' or 'undo'
+        _must("id", pa.string()),  # the link: this id ...
+        _must("owner", pa.string()),  # ... belongs to this user; an undo repeats both
+        _must("actor_id", pa.int64()),  # of id
+        _must("owner_actor_id", pa.int64()),
+        _must("time", _TIME),  # of the event; of an undo when it was made
+        _must("known_at", _TIME),  # when the event was received; of an undo when it was made
+        pa.field("undoes_kind", pa.string()),  # of an undo: 'link' or 'undo'
+        pa.field("undoes", pa.string()),  # and the entry's name
+        pa.field("made_by", pa.string()),  # and who made it
+        pa.field("why", pa.string()),
+    ]
+)
 
 ACTORS: Final = pa.schema(
     [
@@ -145,12 +171,20 @@ INVITES: Final = pa.schema(
     ]
 )
 
+RUNAWAY_IDS: Final = pa.schema(
+    [
+        _must("id", pa.string()),
+        _must("others", pa.int64()),  # how many other ids its links name
+    ]
+)
+
 TABLES: Final[dict[str, pa.Schema]] = dict(
     zip(
         get_args(TableName),
-        (ACTORS, MEMBERSHIPS, PEOPLE, ACCOUNTS, STAGES, INVITES, SESSIONS, PERSON_DAYS, ACCOUNT_DAYS),
+        (ACTORS, MEMBERSHIPS, PEOPLE, ACCOUNTS, STAGES, INVITES, SESSIONS, PERSON_DAYS, ACCOUNT_DAYS, RUNAWAY_IDS),
         strict=True,
     )
 )
 
-SCHEMAS: Final[dict[str, pa.Schema]] = {"events": EVENTS, "rejected": REJECTED, **TABLES}  # whatever an engine may open
+# Whatever an engine may open.
+SCHEMAS: Final[dict[str, pa.Schema]] = {"events": EVENTS, "rejected": REJECTED, "id_links": ID_LINKS, **TABLES}

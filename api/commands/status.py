@@ -42,6 +42,8 @@ def lines(status: dict[str, Any]) -> list[str]:
     ]
     rows += [("warning", status["held_back_by"])] if status["held_back_by"] else []
     rows += [("warning", "the disk is nearly full: collectors will soon refuse events")] if disk["low"] else []
+    for one in status["runaway_ids"]:
+        rows.append(("warning", f"{one['id']} is linked to {one['others']:,} ids and joins none: no sender should share it"))
     for run in status["runs"]:
         rows.append((run["job"], f"{run['started']:%Y-%m-%d %H:%M} UTC  {run['status']}  {run['error'] or ''}".rstrip()))
     width = max(len(name) for name, _ in rows)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.routes import funnels, metrics, people, project, quality, recent, stages, status
+from api.routes import funnels, identity, metrics, people, project, quality, recent, stages, status
 from api.serving import Serving
 
 
 def routers(serving: Serving) -> list[APIRouter]:
-    return [module.router(serving) for module in (funnels, metrics, stages, people, status, recent, project, quality)]
+    modules = (funnels, metrics, stages, people, identity, status, recent, project, quality)
+    return [module.router(serving) for module in modules]

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.body import json_body
-from api.parameters import FROM, TO, Parameter
+from api.parameters import FROM, KNOWN_AT, TO, Parameter
 from api.serving import Answer, Asked, Serving, documented
 from funnels.adhoc import funnel
 from funnels.plg import stage_funnel
@@ -24,6 +24,7 @@ _PARAMETERS: Final = (
     Parameter("trend", "Also each period as a funnel of its own.", "choice", ("day", "week", "month")),
     Parameter("window", "Time from the first step to the last, such as 14d; by default the funnel's own."),
 )
+_VIEW: Final = (KNOWN_AT,)
 _EXAMPLE: Final = {
     "steps": [{"event": "Signed Up", "label": "Registered"}, {"event": "Project Created", "within": "7d"}],
     "from": "2026-01-01",
@@ -51,11 +52,13 @@ def router(serving: Serving) -> APIRouter:
     async def stages(request: Request, name: str) -> Response:
         return await serving.answer(request, None, lambda asked: over_stages(serving, asked, name))
 
-    @routes.post("/api/funnel", **documented("A funnel over raw events, by the definition of a funnel", requestBody=_BODY))
+    @routes.post(
+        "/api/funnel", **documented("A funnel over raw events, by the definition of a funnel", _VIEW, requestBody=_BODY)
+    )
     async def ad_hoc(request: Request) -> Response:
         serving.caller(request)  # before a body is read
         body = await json_body(request)
-        return await serving.answer(request, (), lambda asked: over_events(serving, asked, body))
+        return await serving.answer(request, _VIEW, lambda asked: over_events(serving, asked, body))
 
     return routes
 
@@ -71,7 +74,8 @@ def over_events(serving: Serving, asked: Asked, body: object) -> Answer:
         complete_until=until,
         manifest=asked.manifest,
         limits=serving.limits,
-        domains=serving.definitions().accounts.domains(asked.project.name),
+        domains=serving.domains(asked),
+        view=serving.view(asked),
     )
 
 

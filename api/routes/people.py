@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -12,14 +13,19 @@ from starlette.responses import Response
 
 from api import cursor
 from api.errors import Detail, NotFound
-from api.parameters import CURSOR, LIMIT
+from api.parameters import CURSOR, KNOWN_AT, LIMIT
 from api.serving import NO_BUILD, Answer, Asked, Serving, documented
+from transforms.build import ABOUT_THEM, make
 from transforms.engine import Engine
+from transforms.links import Ledger, links_of
 from transforms.manifest import Manifest
+from transforms.overlay import identity
+from transforms.tables import TABLES
 
-_PARAMETERS: Final = (LIMIT, CURSOR)
+_PARAMETERS: Final = (LIMIT, CURSOR, KNOWN_AT)
 _EVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
+_THEN: Final = "Identity is as known at the moment asked for; stages are of the last build only and are left out."
 _FORMS: Final = "Ids are typed: user:... for a signed-in user, anonymous:... for a device."
 
 PERSON: Final = """
@@ -38,6 +44,7 @@ from stages
 where subject = 'person' and subject_id = $person
 order by entered, stage
 """
+OWN_EVENTS: Final = "select * from events where actor_id in (select actor_id from actors where person_id = $person_id)"
 EVENTS: Final = """
 select event_id, time, kind, event, account_id, source, properties
 from events
@@ -63,24 +70,54 @@ def _person(serving: Serving, asked: Asked, given: str) -> Answer:
     manifest = serving.manifest(asked, place.manifest) if place else asked.manifest
     if manifest is None:
         raise NotFound(f"Nobody is known yet. {NO_BUILD}", [_fault(given)])
-    tables = ("actors", "people", "memberships", "stages", "events")
-    with serving.built(asked.project.name, manifest, *tables) as engine:
+    with _engine(serving, asked, manifest) as engine:
         found = engine.table(PERSON, {"id": given}).to_pylist()
         if not found:
             raise NotFound(f"There is no person '{given}' in the last build. {_FORMS}", [_fault(given)])
         person = found[0]
         own = {"person_id": person["person_id"]}
+        ids = engine.table(IDS, own).to_pylist()
+        if asked.parameters["known_at"]:
+            _describe(engine, own)
         about = (engine.table(TRAITS, own).to_pylist() or [{"traits": "{}"}])[0]
         return {
             "person": person["person"],
-            "ids": engine.table(IDS, own).to_pylist(),
+            "ids": ids,
+            "links": links_of(_ledger(serving, asked), [one["id"] for one in ids], serving.view(asked), serving.limits),
             **about,
             "traits": json.loads(about["traits"]),
             "accounts": engine.table(MEMBERSHIPS, own)["account_id"].to_pylist(),
             "stages": engine.table(STAGES, {"person": person["person"]}).to_pylist(),
             "events": _events(engine, manifest, own, place, asked.parameters["limit"]),
             "data": {"manifest": manifest.number, "complete_until": manifest.complete_until},
+            **({"warnings": [_THEN]} if asked.parameters["known_at"] else {}),
         }
+
+
+def _ledger(serving: Serving, asked: Asked) -> Ledger:
+    return Ledger.now(serving.lake, asked.project.name, with_events=False)
+
+
+def _engine(serving: Serving, asked: Asked, manifest: Manifest) -> Engine:
+    """The tables of a build; as known at a moment, its events with who was who then."""
+    project = asked.project.name
+    if not asked.parameters["known_at"]:
+        return serving.built(project, manifest, "actors", "people", "memberships", "stages", "events")
+    events = manifest.tables.get("events")
+    domains, view = serving.domains(asked), serving.view(asked)
+    known = identity(serving.lake, project, events, manifest, serving.limits, domains, view)
+    engine = serving.engine(project, {"events": events})
+    engine.bind("actors", known.actors)
+    engine.bind("memberships", known.memberships)
+    engine.bind("stages", TABLES["stages"].empty_table())
+    return engine
+
+
+def _describe(engine: Engine, own: Mapping[str, Any]) -> None:
+    """Binds ``people`` with one row: what the build would say of this person, had it known who was who then."""
+    engine.bind("events", engine.table(OWN_EVENTS, own))
+    for model in ABOUT_THEM[:-1]:  # accounts are not told of
+        make(engine, model)
 
 
 def _fault(given: str) -> Detail:

@@ -1,14 +1,14 @@
 -- an id that belongs to another person than the user its link in force names
 -- grain: id
 -- kind: check
--- reads: actors, id_links
+-- reads: actors, link_states
 with in_force as (
     select id, owner
-    from id_links
-    where ordinal = 1 or id like 'user:%'
+    from link_states
+    where state = 'in_force'
 )
 select in_force.id, in_force.owner, linked.person, owners.person as person_of_owner
 from in_force
 left join actors as linked on linked.id = in_force.id
 left join actors as owners on owners.id = in_force.owner
-where linked.person_id is distinct from owners.person_id or linked.person_id is null
+where linked.person_id is distinct from owners.person_id

@@ -1,32 +1,39 @@
--- one row per id that an event came with or a link names: whose it is
+-- one row per id that an event came with or a link in force names: whose it is
 -- grain: actor_id
 -- kind: whole
--- reads: events, id_links, id_hashes, user_roots
--- id_hashes: the actor_id of every linked id. user_roots: of each user id that an alias names, the smallest user id it is
--- connected to (transforms/identity.py). A person is a root with all ids under it; its public id is the smallest of them.
-with seen as (
+-- reads: events, link_states, user_roots
+-- user_roots: of each user id that an alias names, the smallest user id it is connected to (transforms/identity.py). A person
+-- is a root with all ids under it, of which at least one acted; its public id is the smallest of them.
+with in_force as (
+    select id, owner, actor_id, owner_actor_id, entry, time, ordinal
+    from link_states
+    where state = 'in_force'
+),
+seen as (
     select
         actor_id,
         case when user_id is not null then 'user:' || user_id else 'anonymous:' || anonymous_id end as id,
-        min(time) as first_seen
+        min(time) as first_seen,
+        1 as acted
     from events
     group by all
     union all
-    select id_hashes.actor_id, id_links.id, min(id_links.time) as first_seen
-    from id_links join id_hashes on id_hashes.id = id_links.id
-    group by all
+    select actor_id, id, time as first_seen, 0 as acted from in_force
+    union all
+    select owner_actor_id as actor_id, owner as id, time as first_seen, 0 as acted from in_force
 ),
 ids as (
-    select actor_id, id, min(first_seen) as first_seen
+    select actor_id, id, min(first_seen) as first_seen, max(acted) as acted
     from seen
     group by actor_id, id
 ),
 linked as (
-    select ids.actor_id, ids.id, ids.first_seen, id_links.owner, id_links.event_id as linked_by, id_links.time as linked_at
-    from ids left join id_links on id_links.id = ids.id and id_links.ordinal = 1
+    select ids.actor_id, ids.id, ids.first_seen, ids.acted, in_force.owner, in_force.entry as linked_by,
+        in_force.time as linked_at
+    from ids left join in_force on in_force.id = ids.id and in_force.ordinal = 1
 ),
 rooted as (
-    select linked.actor_id, linked.id, linked.first_seen, linked.linked_by, linked.linked_at,
+    select linked.actor_id, linked.id, linked.first_seen, linked.acted, linked.linked_by, linked.linked_at,
         coalesce(user_roots.root, linked.owner, linked.id) as root
     from linked left join user_roots
         on user_roots.id = case when linked.id like 'anonymous:%' then linked.owner else linked.id end
@@ -35,6 +42,7 @@ people as (
     select root, min(id) as person, min_by(actor_id, id) as person_id
     from rooted
     group by root
+    having max(acted) = 1
 )
 select
     rooted.actor_id,

@@ -93,6 +93,21 @@ def test_a_build_of_an_unknown_project_is_refused(tmp_path: Path) -> None:
     assert "there is no project 'acme'" in jcurve("build", "--project", "acme", data=tmp_path, expect=1).stderr
 
 
+def test_a_link_is_told_undone_and_done_again(tmp_path: Path) -> None:
+    world = World.at(tmp_path)
+    when = "2026-02-01T00:00:00Z"
+    world.send({"type": "identify", "userId": "7", "anonymousId": "dev", "messageId": "i", "timestamp": when})
+    data = world.settings.data
+    link = "i  anonymous:dev -> user:7  2026-02-01 00:00:00"
+    assert jcurve("identity", "links", "dev", data=data).stdout == f"{link}  in force\n"
+    assert "no longer belongs to user:7" in jcurve("identity", "undo", "i", "--why", "a kiosk", data=data).stdout
+    told = jcurve("identity", "links", "user:7", data=data).stdout.splitlines()
+    assert told[0] == f"{link}  undone" and ": a kiosk  (" in told[1]
+    assert "undone already" in jcurve("identity", "undo", "i", "--why", "again", data=data, expect=1).stderr
+    assert "anonymous:dev belongs to user:7" in jcurve("identity", "redo", "i", "--why", "his own", data=data).stdout
+    assert jcurve("identity", "links", "7", data=data).stdout.splitlines()[0] == f"{link}  in force"
+
+
 def test_the_status_is_a_table_for_people(tmp_path: Path) -> None:
     told = jcurve("status", data=tmp_path / "data").stdout
     assert "tables       no build yet: run jcurve build" in told
@@ -101,7 +116,9 @@ def test_the_status_is_a_table_for_people(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", list(COMMANDS))
 def test_every_command_has_help_and_takes_a_data_folder_and_a_project(tmp_path: Path, command: str) -> None:
-    words = {"keys": ["keys", "create"], "projects": ["projects", "list"]}.get(command, [command])
+    words = {"keys": ["keys", "create"], "identity": ["identity", "links"], "projects": ["projects", "list"]}.get(
+        command, [command]
+    )
     told = jcurve(*words, "--help", data=tmp_path).stdout
     assert "--data" in told
     assert "--project" in told

@@ -43,6 +43,7 @@ def test_the_terminal_shows_warnings_in_words() -> None:
         "complete_until": datetime(2026, 2, 20, 9, 59, 56, tzinfo=UTC),
         "held_back_by": "log 0001 is silent; is its collector running?",
         "runs": [],
+        "runaway_ids": [{"id": "anonymous:0", "others": 1200}],
         "disk": {"data_bytes": 123_456_789, "free_bytes": 900_000_000, "low": True},
     }
     assert lines(told) == [
@@ -55,4 +56,5 @@ def test_the_terminal_shows_warnings_in_words() -> None:
         "disk         123.5 MB used, 0.9 GB free",
         "warning      log 0001 is silent; is its collector running?",
         "warning      the disk is nearly full: collectors will soon refuse events",
+        "warning      anonymous:0 is linked to 1,200 ids and joins none: no sender should share it",
     ]

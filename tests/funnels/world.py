@@ -14,8 +14,7 @@ from funnels.stages import models
 from ingest.lake import Lake
 from tests.transforms.world import Row, call, lake_of
 from transforms import days
-from transforms.build import CORE, build
-from transforms.domains import with_domains
+from transforms.build import build, core
 from transforms.engine import Engine
 from transforms.manifest import Manifest
 
@@ -49,7 +48,7 @@ def built(
     result = build(
         lake,
         "default",
-        with_domains(CORE, known.accounts.domains("default")) + days.models() + models(known),
+        core(domains=known.accounts.domains("default")) + days.models() + models(known),
         until=until,
         definition_version=known.version,
         now=until,

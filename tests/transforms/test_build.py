@@ -21,7 +21,7 @@ EVENTS: list[Row] = [
     call("e3", at(2), kind="group", user="1", account_id="a"),
     call("e4", at(40), user="2"),
 ]
-BUILT = dict.fromkeys(("actors", "memberships", "sessions", "people", "accounts"), 1)  # a new table's first version
+BUILT = dict.fromkeys(("actors", "memberships", "sessions", "people", "accounts", "runaway_ids"), 1)  # first versions
 BROKEN = Model(
     parse("models/people.sql", "people", "-- x\n-- grain: person\n-- kind: whole\n-- reads: actors\nselect no from actors")
 )
@@ -43,7 +43,7 @@ def test_a_build_writes_its_tables_and_a_manifest_that_names_them(tmp_path: Path
     lake = lake_of(tmp_path, EVENTS)
     result = built(lake)
     assert result.manifest == current(lake, "default")
-    assert result.manifest.tables == {"events": 1, **BUILT}
+    assert result.manifest.tables == {"events": 1, "id_links": 1, **BUILT}
     assert (result.manifest.number, result.rows, result.changed, dict(result.before)) == (1, 3 + 1 + 4 + 2 + 1, True, {})
     assert people(lake) == [("anonymous:x", 3), ("user:2", 1)]
 

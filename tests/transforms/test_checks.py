@@ -90,7 +90,6 @@ def sound() -> Iterator[Engine]:
         engine.bind("events", table(EVENTS))
         for name, rows in built(EVENTS, models=CORE + days.models()).items():
             engine.bind(name, rows)
-        engine.bind("id_links", engine.table(load("models", "id_links").text))
         engine.bind("stages", pa.Table.from_pylist([STAGE], schema=STAGES))
         engine.bind("invites", pa.Table.from_pylist([INVITE], schema=INVITES))
         yield engine

@@ -10,8 +10,8 @@ import pytest
 from ingest.lake import Lake
 from tests.transforms.world import Row, at, built, call, lake_of, rows_of
 from transforms import overlay
-from transforms.build import CORE
-from transforms.domains import Domains, with_domains
+from transforms.build import core
+from transforms.domains import Domains
 
 ON = Domains(on=True)
 
@@ -21,7 +21,7 @@ def known(user: str, days: float, email: object) -> Row:
 
 
 def members(rows: Sequence[Row], domains: Domains = ON) -> list[tuple[object, ...]]:
-    found = built(rows, models=with_domains(CORE, domains))["memberships"]
+    found = built(rows, models=core(domains=domains))["memberships"]
     return sorted(rows_of(found, "person", "account_id", "since", "linked_by", "ordinal"))
 
 
@@ -29,7 +29,7 @@ def test_a_company_s_address_makes_an_account_only_where_it_is_turned_on() -> No
     rows = [known("1", 2, " Ada@ACME.example "), known("2", 1, "bob@acme.example"), known("1", 3, "ada@acme.example")]
     assert members(rows) == [("user:1", "acme.example", at(2), "1 2", 1), ("user:2", "acme.example", at(1), "2 1", 1)]
     assert members(rows, Domains()) == []
-    accounts = built(rows, models=with_domains(CORE, ON))["accounts"]
+    accounts = built(rows, models=core(domains=ON))["accounts"]
     assert rows_of(accounts, "account_id", "members", "first_seen", "last_seen") == [("acme.example", 2, at(1), at(3))]
 
 
@@ -63,7 +63,7 @@ def test_who_changes_companies_is_in_both_and_later_events_are_nobody_s() -> Non
         call("e4", at(4), user="1"),
     ]
     assert [row[1] for row in members(rows)] == ["acme.example", "beta.example"]
-    accounts = built(rows, models=with_domains(CORE, ON))["accounts"]
+    accounts = built(rows, models=core(domains=ON))["accounts"]
     assert rows_of(accounts, "account_id", "first_seen", "last_seen") == [
         ("acme.example", at(1), at(2)),
         ("beta.example", at(3), at(3)),

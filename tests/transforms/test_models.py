@@ -24,7 +24,19 @@ def visit(event_id: str = "e1", minutes: float = 0, **columns: object) -> Row:
 
 def test_no_events_make_empty_tables() -> None:
     assert {name: rows.num_rows for name, rows in built([]).items()} == dict.fromkeys(
-        ["actors", "memberships", "traits", "sessions", "first_touches", "people", "accounts"], 0
+        [
+            "links",
+            "runaway_ids",
+            "link_states",
+            "actors",
+            "memberships",
+            "traits",
+            "sessions",
+            "first_touches",
+            "people",
+            "accounts",
+        ],
+        0,
     )
 
 

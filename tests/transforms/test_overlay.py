@@ -1,12 +1,32 @@
 """Ad-hoc questions see who is who at the newest events."""
 
+import os
+import random
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from ingest.lake import Lake
-from tests.transforms.world import at, call, lake_of, rows_of
-from transforms.build import CORE, build
+from tests.transforms.test_identity import streams
+from tests.transforms.test_undo import Pair, claim
+from tests.transforms.world import Row, at, call, lake_of, rows_of, undo
+from transforms.build import CORE, build, core
+from transforms.domains import OFF, Domains
+from transforms.engine import DEFAULT_LIMITS
+from transforms.identity import DEFAULT_VIEW, View
+from transforms.layout import Rules
+from transforms.ledger import LEDGER, forget
 from transforms.overlay import identity
+from transforms.tables import ID_LINKS
+from transforms.tidy import tidy, vacuum
+from transforms.touched import Since, again
 
+UPDATES = int(os.environ.get("JCURVE_TEST_UNDO_HISTORIES", "15"))
 FIRST = [call("e1", at(0), kind="page", anonymous="x"), call("e2", at(1), kind="group", user="1", account_id="a")]
 MERGE = call("e3", at(2), kind="identify", user="1", anonymous="x")
 
@@ -49,3 +69,83 @@ def test_the_overlay_has_the_rows_the_build_would_make(tmp_path: Path) -> None:
     for one, other in zip(computed, taken, strict=True):
         order = [(name, "ascending") for name in one.column_names]
         assert one.sort_by(order).to_pylist() == other.sort_by(order).to_pylist()
+
+
+def fields(rows: pa.Table) -> list[str]:
+    return sorted(map(str, rows.to_pylist()))
+
+
+@settings(max_examples=UPDATES, deadline=None, phases=(Phase.generate,))
+@given(streams(), st.integers(0, 25), st.sampled_from([2, 1000]), st.booleans(), st.randoms(use_true_random=False))
+def test_working_out_the_touched_again_gives_what_working_out_everyone_gives(
+    rows: list[Row], cut: int, runaway_links: int, by_email: bool, chance: random.Random
+) -> None:
+    chance.shuffle(rows)
+    groups = [row | {"kind": "group", "account_id": chance.choice("ab")} for row in rows if row["kind"] == "track"]
+    mailed = [row | {"properties": f'{{"email": "a@{chance.choice("xyz")}.example"}}'} for row in rows if claim(row)]
+    told = {row["event_id"]: row for row in (*groups, *(row for row in mailed if chance.random() < 0.5))}
+    rows = [told.get(row["event_id"], row) for row in rows]
+    view, domains = View(runaway_links), Domains(on=by_email)
+    pairs = sorted({pair for row in rows if (pair := claim(row))})
+    with TemporaryDirectory() as folder:
+        lake = lake_of(Path(folder), rows[:cut])
+        early = pairs and chance.random() < 0.5 and append_undo(lake, chance.choice(pairs), 1)
+        models = core(view, domains)
+        manifest = build(lake, "default", models, until=at(9), definition_version="aaaa", now=at(9)).manifest
+        lake_of(Path(folder), rows[cut:], batch=2)
+        if pairs and (not early or chance.random() < 0.5):
+            append_undo(lake, chance.choice(pairs), 2)
+        if chance.random() < 0.5:
+            gathered(lake)
+        events, ledger = lake.version("default", "events"), lake.version("default", LEDGER)
+        if events is None or "events" not in manifest.tables:
+            return
+        found = again(lake, "default", Since(events, ledger, manifest.tables), DEFAULT_LIMITS, domains, view)
+        assert found is not None
+        expected = identity(lake, "default", events, None, domains=domains, view=view)
+    assert [fields(table) for table in found] == [fields(table) for table in expected]
+
+
+def test_after_a_tidy_the_touched_are_told_from_the_log_but_not_where_rows_went(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path, FIRST)
+    tables = build(lake, "default", CORE, until=at(9), definition_version="aaaa", now=at(9)).manifest.tables
+    lake_of(tmp_path, [MERGE], batch=2)
+    gathered(lake)
+    assert len(lake.files("default", "events")) == 1
+    found = touched(lake, tables)
+    assert found is not None
+    assert {person for (person,) in rows_of(found[0], "person")} == {"anonymous:x"}
+    handle = lake.open("default", "events")
+    assert handle is not None
+    handle.delete("event_id = 'e1'")
+    assert touched(lake, tables) is None
+
+
+def test_a_sweep_of_the_ledger_leaves_the_build_s_tables_to_the_questions(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path, [*FIRST, MERGE])
+    build(lake, "default", CORE, until=at(9), definition_version="aaaa", now=at(9))
+    append_undo(lake, ("anonymous:x", "user:1"), 1)
+    forget(lake, "default", ["user:1"])
+    manifest = build(lake, "default", CORE, until=at(9), definition_version="aaaa", now=at(9)).manifest
+    known = identity(lake, "default", 1, manifest)
+    handle = lake.open("default", LEDGER)
+    assert handle is not None
+    assert vacuum(handle, 0, [], full=True) == 2
+    assert lake.version("default", LEDGER) != manifest.tables[LEDGER]
+    assert identity(lake, "default", 1, manifest) is known
+    result = build(lake, "default", CORE, until=at(9), definition_version="aaaa", now=at(10))
+    assert (result.manifest, result.changed) == (manifest, False)
+
+
+def touched(lake: Lake, tables: Mapping[str, int]) -> tuple[pa.Table, pa.Table] | None:
+    since = Since(lake.version("default", "events") or 0, lake.version("default", LEDGER), tables)
+    return again(lake, "default", since, DEFAULT_LIMITS, OFF, DEFAULT_VIEW)
+
+
+def gathered(lake: Lake) -> None:
+    tidy(lake, "default", datetime.now(UTC), rules=Rules(gather=2, aged=timedelta(0)))
+
+
+def append_undo(lake: Lake, pair: Pair, number: int) -> bool:
+    rows = pa.Table.from_pylist([undo(f"u{number}", at(5), *pair)], ID_LINKS)
+    return lake.append("default", LEDGER, rows, writer="undos", batch=number, partition=None)

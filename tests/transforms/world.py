@@ -14,6 +14,7 @@ from ingest.lake import Lake
 from transforms import checks
 from transforms.build import CORE, Model, make
 from transforms.engine import Engine
+from transforms.tables import ID_LINKS
 
 START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
 Row = dict[str, object]
@@ -69,15 +70,24 @@ def lake_of(folder: Path, rows: Sequence[Row], batch: int = 1) -> Lake:
     return lake
 
 
+def undo(entry: str, time: datetime, id: str, owner: str, *, of_undo: str | None = None) -> Row:  # noqa: A002
+    """An undo of a link, or of an undo, as the ledger has it."""
+    row: Row = dict.fromkeys(ID_LINKS.names)
+    undone = {"undoes_kind": "undo", "undoes": of_undo} if of_undo else {"undoes_kind": "link", "undoes": "any"}
+    ids = {"id": id, "owner": owner, "actor_id": 0, "owner_actor_id": 0}
+    return row | ids | undone | {"entry": entry, "kind": "undo", "time": time, "known_at": time}
+
+
 def rows_of(rows: pa.Table, *columns: str) -> list[tuple[object, ...]]:
     """The named columns of a table as tuples, in order."""
     return [tuple(row.values()) for row in rows.select(list(columns)).to_pylist()]
 
 
-def built(rows: Sequence[Row], *, models: Sequence[Model] = CORE) -> dict[str, pa.Table]:
-    """The tables (and relations between them) that the models make of these events, without a lake."""
+def built(rows: Sequence[Row], *, models: Sequence[Model] = CORE, ledger: Sequence[Row] = ()) -> dict[str, pa.Table]:
+    """The tables (and relations between them) that the models make of these events and ledger rows, without a lake."""
     with Engine(Lake("unused"), "default", {}) as engine:
         engine.bind("events", table(rows))
+        engine.bind("id_links", pa.Table.from_pylist(list(ledger), ID_LINKS))
         made = {model.query.name: make(engine, model) for model in models}
         checks.run(engine)
     return made

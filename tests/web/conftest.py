@@ -37,6 +37,7 @@ class Server:
     base: str
     keys: dict[str, str]
     write_keys: dict[str, str]
+    admin_key: str  # of the default project
 
     def get(self, path: str, project: str = "default", **parameters: str) -> dict[str, object]:
         headers = {"Authorization": f"Bearer {self.keys[project]}"}
@@ -84,9 +85,9 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def server(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     data = tmp_path_factory.mktemp("dashboard")
-    reading, writing = make_keys(data)
+    reading, writing, admin = make_keys(data)
     with running(data) as base:
-        server = Server(base, reading, writing)
+        server = Server(base, reading, writing, admin)
         send_company(server)
         server.send("unbuilt", b'{"batch": [{"type": "track", "userId": "u1", "event": "Signed Up"}]}')
         server.wait_for_outcomes("unbuilt", 1)
@@ -96,14 +97,15 @@ def server(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield server
 
 
-def make_keys(data: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """A read and a write key of each project."""
+def make_keys(data: Path) -> tuple[dict[str, str], dict[str, str], str]:
+    """A read and a write key of each project, and an admin key of the first."""
     now = datetime.now(UTC)
     with open_store(f"sqlite:///{data / 'store.sqlite'}", DataFolder(data), now) as store:
         for name in PROJECTS[1:]:
             store.create_project(Project(name), now)
         reading = {name: store.create_key(name, "read", "default", now) for name in PROJECTS}
-        return reading, {name: store.create_key(name, "write", "default", now) for name in PROJECTS}
+        writing = {name: store.create_key(name, "write", "default", now) for name in PROJECTS}
+        return reading, writing, store.create_key(PROJECTS[0], "admin", "default", now)
 
 
 def send_company(server: Server) -> None:

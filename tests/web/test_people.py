@@ -1,8 +1,9 @@
 """People are found by any of their ids, and listed by the stage they reached."""
 
 from typing import Any
+from urllib.parse import quote
 
-from tests.web.browser import Page
+from tests.web.browser import Browser, Page
 from tests.web.conftest import Server
 
 
@@ -61,3 +62,30 @@ def test_an_id_that_nobody_has_is_answered_in_words(signed_in: Page) -> None:
     signed_in.open("#/people/user%3Anobody-at-all")
     signed_in.wait_for("Nobody by that id")
     assert signed_in.evaluate("document.querySelector('.finder input').value") == "user:nobody-at-all"
+
+
+def test_a_person_tells_why_its_ids_are_one_and_an_admin_key_undoes_a_link(chromium: Browser, server: Server) -> None:
+    person = next(
+        p for item in entered(server, "paid", "people")["items"] if len((p := known(server, item["person"]))["ids"]) > 1
+    )
+    page = chromium.page(server.base)
+    page.open(f"#key={server.admin_key}")
+    page.wait_for("Overview")
+    page.open(f"#/people/{quote(person['person'], safe='')}")
+    page.wait("!!document.querySelector('.links form')")
+    assert len(page.texts(".links li")) == len(person["links"])
+    assert "in force" in page.text(".links li")
+    for act, state in (("Undo", "undone"), ("Redo", "in force")):
+        assert page.text(".links form button") == act
+        page.type(".links form input", "a test")
+        page.press("Enter")
+        page.wait(f"document.querySelector('.links .chip').textContent === '{state}'")
+    assert [text.split(" ", 1)[0] for text in page.texts(".links li:first-child p")] == ["Undone", "Done"]
+    page.close()
+
+
+def test_with_a_read_key_a_person_has_no_undo(signed_in: Page, server: Server) -> None:
+    person = known(server, entered(server, "paid", "people")["items"][0]["person"])
+    signed_in.open(f"#/people/{quote(person['person'], safe='')}")
+    signed_in.wait("!!document.querySelector('.links')")
+    assert signed_in.texts(".links form") == []

@@ -26,13 +26,22 @@ export function takeKeyFromAddress() {
 }
 
 /** The JSON answer of `GET /api/{path}`; parameters that are null or empty are left out. Throws `ApiError`. */
-export async function get(path, parameters = {}, { signal } = {}) {
+export function get(path, parameters = {}, { signal } = {}) {
   const given = Object.entries(parameters).filter(([, value]) => value !== null && value !== undefined && value !== "");
   const query = new URLSearchParams(given).toString();
+  return ask(`${path}${query ? `?${query}` : ""}`, { signal });
+}
+
+/** The JSON answer of `POST /api/{path}`. Throws `ApiError`. */
+export function post(path, body) {
+  return ask(path, { method: "POST", body: JSON.stringify(body) });
+}
+
+async function ask(path, options) {
   const headers = { Accept: "application/json", Authorization: `Bearer ${key.get() ?? ""}` };
   let response;
   try {
-    response = await fetch(`/api/${path}${query ? `?${query}` : ""}`, { headers, signal });
+    response = await fetch(`/api/${path}`, { headers, ...options });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, "No answer", "The server does not answer. Is jcurve still running?");

@@ -2,6 +2,7 @@
 import { get } from "./api.js";
 import { el } from "./dom.js";
 import { moment, title } from "./format.js";
+import { links } from "./links.js";
 import { moreRows } from "./listing.js";
 import { finder } from "./people.js";
 import { failure } from "./states.js";
@@ -25,12 +26,17 @@ export async function person({ rest: [id], signal }) {
       failure(error),
     );
   }
+  const { kind } = await get("project", {}, { signal });
   const name = found.traits.name ?? found.traits.email ?? found.person;
   return el(
     "div",
     { class: "page" },
     el("header", {}, el("div", {}, el("h1", {}, String(name)), el("p", { class: "mono small" }, found.person)), finder()),
     el("section", { class: "pair" }, card("Stages", stages(found.stages)), card("Ids", ids(found))),
+    card(
+      "Why these ids are one",
+      links(found.links, { admin: kind === "admin", reload: async () => (await ask()).links }),
+    ),
     el("section", { class: "pair" }, card("Traits", traits(found.traits)), card("Accounts", accounts(found.accounts))),
     card(
       "Events",

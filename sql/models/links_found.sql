@@ -1,0 +1,38 @@
+-- one row per call that says an id belongs to a user and that the ledger has not yet
+-- grain: entry
+-- kind: relation
+-- reads: events, id_links
+-- An identify links its anonymous id; an alias links its previous id, which is that same anonymous id where the two are
+-- equal, else a user id. Calls repeat themselves: of one pair's only those are kept that were the earliest when they came.
+with claims as (
+    select
+        event_id,
+        time,
+        received_at,
+        case
+            when kind = 'identify' or previous_id = anonymous_id then 'anonymous:' || anonymous_id
+            else 'user:' || previous_id
+        end as id,
+        'user:' || user_id as owner,
+        actor_id as owner_actor_id
+    from events
+    where user_id is not null
+        and ((kind = 'identify' and anonymous_id is not null) or (kind = 'alias' and previous_id is not null))
+),
+compared as (
+    select event_id, time, received_at, id, owner, owner_actor_id,
+        min(time) over (
+            partition by id, owner order by received_at, event_id rows between unbounded preceding and 1 preceding
+        ) as earliest
+    from claims
+    where id <> owner
+)
+select
+    compared.event_id as entry,
+    compared.time,
+    compared.received_at as known_at,
+    compared.id,
+    compared.owner,
+    compared.owner_actor_id
+from compared left join id_links on id_links.kind = 'link' and id_links.entry = compared.event_id
+where id_links.entry is null and (compared.earliest is null or compared.time <= compared.earliest)
