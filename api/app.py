@@ -56,13 +56,13 @@ def flush(settings: Settings, stop: threading.Event) -> None:
     from functools import partial
 
     from ingest.flush import Flush
-    from ingest.ids import Index
+    from ingest.ids import DAY, Index
     from ingest.protocols import decode
 
     decoder = partial(decode, max_event_bytes=settings.max_event)
     if settings.store_url:
         threading.Thread(target=_republish, args=(settings, stop), daemon=True).start()
-    with Index(settings.folder.index) as index:
+    with Index(settings.folder.index, settings.dedup_days * DAY) as index:
         Flush(settings.folder.log, lake_of(settings), index, decoder=decoder).run(stop)
 
 
@@ -78,13 +78,15 @@ def _republish(settings: Settings, stop: threading.Event) -> None:
 
 def work(settings: Settings, stop: threading.Event) -> None:
     """The scheduled jobs of every project, until ``stop``; a job that runs then is finished first."""
-    from api.building import builder
+    from api.building import builder, upkeep
     from api.clock import now
     from api.store import open_store
     from transforms import schedule
 
     lake = lake_of(settings)
-    table = schedule.job_table(lake, builder(settings, lake), hourly=settings.hourly_build, nightly=settings.nightly_build)
+    before, after = upkeep(settings, lake)
+    times = {"hourly": settings.hourly_build, "nightly": settings.nightly_build}
+    table = schedule.job_table(lake, builder(settings, lake), **times, before=before, after=after)
     jobs = [job for job in table if job.cron != "off"]
     with open_store(settings.store_address, settings.folder, now()) as store:
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from api.settings import Settings
 from funnels import stages
@@ -11,7 +11,9 @@ from funnels.load import load
 from ingest.lake import Lake
 from ingest.progress import complete_until
 from transforms.build import CORE, BuildResult, build
+from transforms.checks import copies
 from transforms.engine import Limits
+from transforms.schedule import Step
 
 
 def builder(settings: Settings, lake: Lake) -> Callable[[str, datetime], BuildResult]:
@@ -31,3 +33,12 @@ def builder(settings: Settings, lake: Lake) -> Callable[[str, datetime], BuildRe
         )
 
     return run
+
+
+def upkeep(settings: Settings, lake: Lake) -> tuple[list[Step], list[Step]]:
+    """What the nightly run does before its build, and after it."""
+
+    def look_for_copies(project: str, now: datetime) -> None:
+        copies(lake, project, timedelta(days=settings.dedup_days))
+
+    return [], [look_for_copies]

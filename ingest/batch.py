@@ -7,11 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 
 from ingest import columns
 from ingest.columns import RejectedEvent
-from ingest.ids import HOUR, Claim, Tally
+from ingest.copies import in_lake
+from ingest.ids import HOUR, Claim, Sighting, Tally
+from ingest.lake import Lake
 from ingest.outcome import Outcome
 from ingest.protocols import Decoded
 from ingest.protocols.call import Call, Reject
@@ -49,9 +52,9 @@ class Batch:
             self.tallies[Tally(self.project, hour, record.source, reject.reason.label)] += 1
         return len(calls) + len(rejects)
 
-    def drop_copies(self, claim: Claim) -> None:
-        """Keep the calls whose ids were never seen, and enter them, with all outcomes, into ``claim``."""
-        if copies := claim.copies(self.project, [call.event_id for call in self.calls]):
+    def drop_copies(self, claim: Claim, lake: Lake, log: str) -> None:
+        """Keep the calls that are no copies, and enter them, with all outcomes, into ``claim``."""
+        if copies := self._copies(claim, lake, log):
             for call in (self.calls[at] for at in copies):
                 hour = call.received_at // HOUR
                 self.tallies[Tally(self.project, hour, call.source, Outcome.ACCEPTED.label)] -= 1
@@ -59,6 +62,18 @@ class Batch:
             self.calls = [call for at, call in enumerate(self.calls) if at not in copies]
             self.offsets = [offset for at, offset in enumerate(self.offsets) if at not in copies]
         claim.tallies.update(self.tallies)
+
+    def _copies(self, claim: Claim, lake: Lake, log: str) -> set[int]:
+        months = columns.months([call.time for call in self.calls], [call.received_at for call in self.calls])
+        numbers = months.astype(np.int64).tolist()
+        seen = [Sighting(call.event_id, call.received_at, month) for call, month in zip(self.calls, numbers, strict=True)]
+        copies = claim.copies(self.project, seen)
+        late = {
+            at: (one.event_id, str(months[at])) for at, one in enumerate(seen) if at not in copies and claim.is_late(one)
+        }
+        return copies | in_lake(
+            lake, self.project, {at: (seen[at].event_id, str(months[at])) for at in late}, log, self.offsets
+        )
 
     def tables(self, log: str) -> list[tuple[str, pa.Table]]:
         """What the lake gets, by table name; none for a table without rows."""

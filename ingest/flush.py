@@ -20,6 +20,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -29,9 +30,11 @@ from ingest.batch import Batch, Decoder, batches
 from ingest.disk import free_bytes
 from ingest.ids import Index, InHand
 from ingest.lake import Lake
+from ingest.progress import complete_until
 from ingest.protocols import decode
 from ingest.record import Record, read_segment
 from ingest.segment_file import sync_folder
+from ingest.times import SECOND
 
 GROUP_BYTES: Final = 16 << 20
 _POLL: Final = 0.2  # seconds
@@ -59,6 +62,7 @@ class Flush:
         self._decoder = decoder
         self._at = at
         self._damaged: set[Path] = set()
+        self._newest = 0  # received_at of the newest event seen: what the clock said at least
 
     def run(self, stop: threading.Event) -> None:
         """Flush until ``stop``, and once more then. Errors are logged and tried again."""
@@ -86,7 +90,14 @@ class Flush:
                 self._index.take(work)
                 self._at("in hand")
                 stored += self._finish(work)
+        if stored:
+            self._index.forget(self._oldest_to_come())
         return stored
+
+    def _oldest_to_come(self) -> int:
+        """No event received before this is still in a log; a log that is silent or damaged holds it back."""
+        newest = datetime.fromtimestamp(self._newest // SECOND, UTC)
+        return int(complete_until(self._log_root, newest).until.timestamp()) * SECOND
 
     def _groups(self, folder: Path) -> Iterator[InHand]:
         identity = log_folder.read_identity(folder)
@@ -120,9 +131,11 @@ class Flush:
             self._index.put_back()
             return 0
         found = batches(((log_folder.number_of(path), self._records(path)) for path in paths), work.identity, self._decoder)
-        with self._index.claim(work, min((batch.received_at for batch in found), default=0)) as claim:
+        received = {call.received_at for batch in found for call in batch.calls}
+        self._newest = max(received, default=self._newest)
+        with self._index.claim(work, received) as claim:
             for batch in found:
-                batch.drop_copies(claim)
+                batch.drop_copies(claim, self._lake, work.identity)
             self._at("claimed")
             for batch in found:
                 self._store(batch, work)

@@ -26,6 +26,7 @@ from transforms.sweep import sweep
 __all__ = ["Job", "Run", "due", "job_table", "run", "runs", "tick", "work"]
 
 Build = Callable[[str, datetime], BuildResult]
+Step = Callable[[str, datetime], object]
 
 _LOG: Final = logging.getLogger(__name__)
 _TICK: Final = 5.0  # seconds between two looks at what is due
@@ -40,12 +41,21 @@ class Job:
     run: Build
 
 
-def job_table(lake: Lake, build: Build, *, hourly: str, nightly: str) -> tuple[Job, ...]:
-    """The jobs there are. The nightly one comes first, so that the hourly build after it finds nothing to do."""
+def job_table(
+    lake: Lake, build: Build, *, hourly: str, nightly: str, before: Sequence[Step] = (), after: Sequence[Step] = ()
+) -> tuple[Job, ...]:
+    """The jobs there are. The nightly one comes first, so that the hourly build after it finds nothing to do.
+
+    ``before`` and ``after`` are what is done at night around the build; a fault in them is the run's.
+    """
 
     def build_and_sweep(project: str, now: datetime) -> BuildResult:
+        for step in before:
+            step(project, now)
         result = build(project, now)
         sweep(lake, project, now=now)
+        for step in after:
+            step(project, now)
         return result
 
     return (Job("nightly build", nightly, build_and_sweep), Job("hourly build", hourly, build))
