@@ -84,11 +84,11 @@ def work(settings: Settings, stop: threading.Event) -> None:
     from transforms import schedule
 
     lake = lake_of(settings)
-    before, after = upkeep(settings, lake)
     times = {"hourly": settings.hourly_build, "nightly": settings.nightly_build}
-    table = schedule.job_table(lake, builder(settings, lake), **times, before=before, after=after)
-    jobs = [job for job in table if job.cron != "off"]
     with open_store(settings.store_address, settings.folder, now()) as store:
+        before, after = upkeep(settings, lake, lambda name: store.project(name).retention_days)
+        table = schedule.job_table(lake, builder(settings, lake), **times, before=before, after=after)
+        jobs = [job for job in table if job.cron != "off"]
 
         def projects() -> list[str]:
             """Those that have anything to build; the others keep saying that no event has come."""

@@ -13,6 +13,7 @@ from ingest.progress import complete_until
 from transforms.build import CORE, BuildResult, build
 from transforms.checks import copies
 from transforms.engine import Limits
+from transforms.retention import expire
 from transforms.schedule import Step
 
 
@@ -35,10 +36,14 @@ def builder(settings: Settings, lake: Lake) -> Callable[[str, datetime], BuildRe
     return run
 
 
-def upkeep(settings: Settings, lake: Lake) -> tuple[list[Step], list[Step]]:
-    """What the nightly run does before its build, and after it."""
+def upkeep(settings: Settings, lake: Lake, kept_days: Callable[[str], int | None]) -> tuple[list[Step], list[Step]]:
+    """What the nightly run does before its build, and after it. ``kept_days(project)``: its retention, None for ever."""
+
+    def expire_old(project: str, now: datetime) -> None:
+        if days := kept_days(project):
+            expire(lake, project, now - timedelta(days=days))
 
     def look_for_copies(project: str, now: datetime) -> None:
         copies(lake, project, timedelta(days=settings.dedup_days))
 
-    return [], [look_for_copies]
+    return [expire_old], [look_for_copies]

@@ -11,7 +11,7 @@ COMMANDS = {
     "demo": "Show a make-believe company's funnel, sent through the front door.",
     "build": "Bring people, accounts, stages and invites up to date now.",
     "keys": "Create, list and revoke the keys of a project.",
-    "projects": "Create and list projects.",
+    "projects": "Create, list and set up projects.",
     "status": "Tell what came in, what was rejected, and how fresh the tables are.",
     "collect": "Run the collector alone: HTTP, the log and its flush.",
     "work": "Run the scheduled builds alone.",

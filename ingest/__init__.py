@@ -30,10 +30,10 @@ Decisions
   one small commit more per group, and one flush per data folder.
 - *Ids in LMDB, by periods of 30 days.* Context: copies come days later, ids are random. Choice: a 16-byte digest in a B-tree
   per period, with when it was seen; forgetting is dropping a tree, done by the flush once no event that needs it can come.
-  Price: some 105 bytes per event of the last 60 to 90 days; 2 microseconds an id at half a million ids and 4 at three millions.
+  Price: 100 to 145 bytes per event of the last 60 to 90 days; some 4 microseconds an id at half a million ids.
 - *Late events ask the lake.* An event whose month began before the index does is looked for there: see ``copies``.
 - *Of copies the one flushed first stays.* Context: two logs may hold one event, and one of them be flushed late. Choice: the
-  design's smallest (received_at, log, offset) holds within a log and between logs flushed in time; a copy that comes to light
-  later replaces nothing. Price: ``received_at`` of such an event may be that of the second arrival.
+  design's smallest (received_at, log, offset) holds within a log and between logs flushed in time; a copy that comes to
+  light later replaces nothing. Price: ``received_at`` of such an event may be that of the second arrival.
 - *zstd level 1 in the lake.* Context: Snappy is 7 % faster to write. Choice: zstd, a third smaller. Price: those 7 %.
 """

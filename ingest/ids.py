@@ -18,7 +18,7 @@ the same month as one. The index is exact about all that came since ``forgotten`
 a whole month before the oldest event that may still come (``keep``). So an event can have a copy that the index does not
 know only if its month began before that: such a late event is looked for in its month of the lake (``copies.py``).
 A period is forgotten by dropping its database, whose pages are used again: two or three periods are kept, whatever the age
-of the project (some 105 bytes an event).
+of the project (100 to 145 bytes an event).
 """
 
 from __future__ import annotations

@@ -77,6 +77,28 @@ class Lake:
                 return True
         return False
 
+    def partitions(self, project: str, table: str) -> list[dict[str, str]]:
+        handle = self.open(project, table)
+        return [] if handle is None else [dict(one) for one in handle.partitions()]
+
+    def delete(self, project: str, table: str, predicate: str) -> int:
+        """Remove the rows of a SQL predicate as of now; what is appended meanwhile stays. Returns how many went.
+
+        The predicate stays in Delta's log: it must not hold what nobody may read. Without a match no version is made.
+        """
+        for attempt in range(_ATTEMPTS):
+            handle = self.open(project, table)
+            if handle is None:
+                return 0
+            try:
+                gone = handle.delete(predicate, writer_properties=_PARQUET)
+            except CommitFailedError:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                return int(gone["num_deleted_rows"])
+        return 0
+
     def replace(self, project: str, table: str, rows: pa.Table) -> int:
         """Make ``rows`` the whole of a table that one builder owns; returns the new version."""
         handle = self.open(project, table) or self._create(project, table, rows.schema, None)

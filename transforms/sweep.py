@@ -7,7 +7,7 @@ from typing import Final
 
 from ingest.lake import Lake
 from transforms.manifest import forget, published
-from transforms.tables import TABLES
+from transforms.tables import SCHEMAS
 
 KEPT: Final = timedelta(days=7)
 
@@ -15,13 +15,14 @@ KEPT: Final = timedelta(days=7)
 def sweep(lake: Lake, project: str, *, now: datetime) -> int:
     """Removes old manifests and the files of built tables that only they read; returns how many files went.
 
-    Versions that a kept manifest names stay readable however old they are. ``events`` is appended to and has nothing to
-    remove. Delta notes a vacuum as a new version, so a table without anything to remove is left alone.
+    Versions that a kept manifest names stay readable however old they are. ``events`` and ``rejected`` have files to remove
+    once retention took rows from them. Delta notes a vacuum as a new version, so a table with nothing to remove is left
+    alone.
     """
     forget(lake, project, before=now - KEPT)
     kept = published(lake, project)
     removed = 0
-    for table in TABLES:
+    for table in SCHEMAS:
         handle = lake.open(project, table)
         if handle is None:
             continue
