@@ -58,12 +58,14 @@ def flush(settings: Settings, stop: threading.Event) -> None:
     from ingest.flush import Flush
     from ingest.ids import DAY, Index
     from ingest.protocols import decode
+    from ingest.tombstones import Tombstones
 
     decoder = partial(decode, max_event_bytes=settings.max_event)
     if settings.store_url:
         threading.Thread(target=_republish, args=(settings, stop), daemon=True).start()
     with Index(settings.folder.index, settings.dedup_days * DAY) as index:
-        Flush(settings.folder.log, lake_of(settings), index, decoder=decoder).run(stop)
+        tombstones = Tombstones(settings.folder.tombstones)
+        Flush(settings.folder.log, lake_of(settings), index, decoder=decoder, tombstones=tombstones).run(stop)
 
 
 def _republish(settings: Settings, stop: threading.Event) -> None:
@@ -78,6 +80,9 @@ def _republish(settings: Settings, stop: threading.Event) -> None:
 
 def work(settings: Settings, stop: threading.Event) -> None:
     """The scheduled jobs of every project, until ``stop``; a job that runs then is finished first."""
+    from functools import partial
+
+    from api import forgetting
     from api.building import builder, upkeep
     from api.clock import now
     from api.store import open_store
@@ -94,7 +99,9 @@ def work(settings: Settings, stop: threading.Event) -> None:
             """Those that have anything to build; the others keep saying that no event has come."""
             return [project.name for project in store.projects() if lake.version(project.name, "events") is not None]
 
-        schedule.work(settings.folder.work, projects, jobs, stop=stop, clock=now)
+        build = builder(settings, lake)
+        forget = partial(forgetting.advance_all, settings, lake, build, now)
+        schedule.work(settings.folder.work, projects, jobs, stop=stop, clock=now, errand=forget)
 
 
 def serve_app(settings: Settings) -> FastAPI:

@@ -10,6 +10,7 @@ COMMANDS = {
     "up": "Serve everything on one port: collector, builds, query API, dashboard.",
     "demo": "Show a make-believe company's funnel, sent through the front door.",
     "build": "Bring people, accounts, stages and invites up to date now.",
+    "forget": "Forget a person: events, tables, rejected ones and old versions, with a receipt.",
     "keys": "Create, list and revoke the keys of a project.",
     "projects": "Create, list and set up projects.",
     "status": "Tell what came in, what was rejected, and how fresh the tables are.",

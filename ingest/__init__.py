@@ -7,12 +7,13 @@ apart, ``columns`` makes tables of them, ``lake`` keeps them, and the segment go
 On disk, below the data folder
     log/<name>/     one write-ahead log per collector process: see ``log_folder``; its bytes: ``record``
     index/          LMDB: ids seen, outcomes counted, how far each log has come: see ``ids``
+    forgotten.json  hashes of ids under which nothing is stored any more: see ``tombstones``
     lake/<project>/ Delta Lake tables ``events`` and ``rejected``: columns in ``event``, rules of writing in ``lake``
 
 Invariants
 - An answer of 200 means: on disk and synced. A 503 means: not stored, send again.
-- Every received event ends in exactly one ``outcome.Outcome``: accepted, duplicate, or rejected for one reason; a rejected
-  one keeps its bytes.
+- Every received event ends in exactly one ``outcome.Outcome``: accepted, duplicate, forgotten, or rejected for one reason;
+  a rejected one keeps its bytes.
 - A segment is deleted only after the lake has its events and the index has its ids.
 - Doing any step again changes nothing: a crash at any point is answered by doing it again.
 - An event before the mark of ``progress.complete_until`` is in the lake.

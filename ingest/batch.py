@@ -19,6 +19,7 @@ from ingest.outcome import Outcome
 from ingest.protocols import Decoded
 from ingest.protocols.call import Call, Reject
 from ingest.record import Record
+from ingest.tombstones import Tombstones
 
 Decoder = Callable[[Record, Callable[[int], str]], Decoded]
 
@@ -52,13 +53,28 @@ class Batch:
             self.tallies[Tally(self.project, hour, record.source, reject.reason.label)] += 1
         return len(calls) + len(rejects)
 
+    def keep_out(self, tombstones: Tombstones) -> None:
+        """Drop what came under a forgotten id, before anything of it is noted."""
+        kept = [tombstones.admits(self.project, call) for call in self.calls]
+        for call in (call for call, stays in zip(self.calls, kept, strict=True) if not stays):
+            self._recount(call.received_at, call.source, Outcome.ACCEPTED, Outcome.FORGOTTEN)
+        self.offsets = [offset for offset, stays in zip(self.offsets, kept, strict=True) if stays]
+        self.calls = [call for call, stays in zip(self.calls, kept, strict=True) if stays]
+        known = [tombstones.admits_raw(self.project, event.reject.raw) for event in self.rejected]
+        for event in (event for event, stays in zip(self.rejected, known, strict=True) if not stays):
+            self._recount(event.received_at, event.source, event.reject.reason, Outcome.FORGOTTEN)
+        self.rejected = [event for event, stays in zip(self.rejected, known, strict=True) if stays]
+
+    def _recount(self, received_at: int, source: str, before: Outcome, after: Outcome) -> None:
+        hour = received_at // HOUR
+        self.tallies[Tally(self.project, hour, source, before.label)] -= 1
+        self.tallies[Tally(self.project, hour, source, after.label)] += 1
+
     def drop_copies(self, claim: Claim, lake: Lake, log: str) -> None:
         """Keep the calls that are no copies, and enter them, with all outcomes, into ``claim``."""
         if copies := self._copies(claim, lake, log):
             for call in (self.calls[at] for at in copies):
-                hour = call.received_at // HOUR
-                self.tallies[Tally(self.project, hour, call.source, Outcome.ACCEPTED.label)] -= 1
-                self.tallies[Tally(self.project, hour, call.source, Outcome.DUPLICATE.label)] += 1
+                self._recount(call.received_at, call.source, Outcome.ACCEPTED, Outcome.DUPLICATE)
             self.calls = [call for at, call in enumerate(self.calls) if at not in copies]
             self.offsets = [offset for at, offset in enumerate(self.offsets) if at not in copies]
         claim.tallies.update(self.tallies)

@@ -35,6 +35,7 @@ from ingest.protocols import decode
 from ingest.record import Record, read_segment
 from ingest.segment_file import sync_folder
 from ingest.times import SECOND
+from ingest.tombstones import Tombstones
 
 GROUP_BYTES: Final = 16 << 20
 _POLL: Final = 0.2  # seconds
@@ -54,12 +55,14 @@ class Flush:
         index: Index,
         *,
         decoder: Decoder = decode,
+        tombstones: Tombstones | None = None,
         at: Callable[[str], None] = lambda step: None,
     ) -> None:
         self._log_root = log_root
         self._lake = lake
         self._index = index
         self._decoder = decoder
+        self._tombstones = tombstones
         self._at = at
         self._damaged: set[Path] = set()
         self._newest = 0  # received_at of the newest event seen: what the clock said at least
@@ -130,7 +133,12 @@ class Flush:
             logger.error("%s: segments %d to %d are gone before they were flushed", folder, work.first, work.last)
             self._index.put_back()
             return 0
+        if self._tombstones is not None:
+            self._tombstones.refresh()  # before decoding: what is received after a burial is decoded after it
         found = batches(((log_folder.number_of(path), self._records(path)) for path in paths), work.identity, self._decoder)
+        if self._tombstones:
+            for batch in found:
+                batch.keep_out(self._tombstones)
         received = {call.received_at for batch in found for call in batch.calls}
         self._newest = max(received, default=self._newest)
         with self._index.claim(work, received) as claim:

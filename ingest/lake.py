@@ -19,6 +19,8 @@ from typing import Final
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.fs import DeltaStorageHandler
+from pyarrow.fs import FileSelector, FileType, PyFileSystem
 
 PROJECT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _ATTEMPTS: Final = 20
@@ -76,6 +78,13 @@ class Lake:
             else:
                 return True
         return False
+
+    def tables(self, project: str) -> list[str]:
+        """Every table a project has, whoever writes it."""
+        store = PyFileSystem(DeltaStorageHandler(self.uri(project, ""), dict(self.storage)))
+        found = store.get_file_info(FileSelector("", allow_not_found=True))
+        names = [info.base_name for info in found if info.type == FileType.Directory]
+        return sorted(name for name in names if not name.startswith("_") and self.version(project, name) is not None)
 
     def partitions(self, project: str, table: str) -> list[dict[str, str]]:
         handle = self.open(project, table)

@@ -11,6 +11,8 @@ The way of a build (``build.py``): open the events at their newest version (``en
 (``identity.py``), run the models in order, run every check (``checks.py``), store what changed, publish (``manifest.py``).
 ``schedule.py`` says when, ``runs.py`` remembers, ``retention.py`` takes out what is too old, ``sweep.py`` removes files; ``overlay.py`` gives who is who between builds.
 
+Forgetting a person (``forget.py``, ``rewrite.py``) takes rows out of files that are there, and ``traces.py`` proves it.
+
 Invariants
     A fault anywhere (a model, a check, the store) leaves the last good tables in force; nothing half built is ever read.
     Building twice changes nothing: no table gets a new version where its rows are the same.

@@ -116,13 +116,15 @@ def work(
     stop: threading.Event,
     clock: Clock,
     every: float = _TICK,
+    errand: Callable[[], object] = lambda: None,
 ) -> None:
     """The work role: looks every few seconds at what is due and does it, until told to stop.
 
-    Where the store or the record is away, it says so and looks again later.
+    ``errand`` is done at each look, before what is due. Where the store or the record is away, it says so and looks again later.
     """
     while not stop.is_set():
         try:
+            errand()
             tick(path, projects(), jobs, clock)
         except Exception:
             _LOG.exception("could not look at what is due; looking again in %s s", every)

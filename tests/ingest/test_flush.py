@@ -21,13 +21,15 @@ from ingest.lake import Lake
 from ingest.protocols import Decoded, decode
 from ingest.record import HEADER_BYTES, Record, encode
 from ingest.segment_file import SegmentFile
+from ingest.tombstones import Tombstones
 from ingest.wal import Log
 from tests.ingest.world import NOON, SECOND, add_segment, batch, event_ids, rows, track, write_log
 
 
 def flush(data: Path, at: Callable[[str], None] = lambda step: None) -> int:
     with Index(data / "index") as index:
-        return Flush(data / "log", Lake(str(data / "lake")), index, at=at).once()
+        tombstones = Tombstones(data / "forgotten.json")
+        return Flush(data / "log", Lake(str(data / "lake")), index, tombstones=tombstones, at=at).once()
 
 
 def outcomes(data: Path, project: str = "shop") -> dict[str, int]:
@@ -335,3 +337,34 @@ def test_a_log_that_is_not_flushed_yet_keeps_the_ids_that_its_events_need(tmp_pa
     old.release()
     assert flush(tmp_path) == 0
     assert outcomes(tmp_path) == {"accepted": 2, "duplicate": 1}
+
+
+def test_what_comes_under_a_forgotten_id_is_kept_out_and_counted(tmp_path: Path) -> None:
+    def call(event_id: str, **more: object) -> dict[str, object]:
+        return {"type": "track", "event": "Seen", "messageId": event_id} | more
+
+    tombstones = Tombstones(tmp_path / "forgotten.json")
+    tombstones.bury("shop", ["user:ada", "anonymous:device"])
+    assert b"ada" not in (tmp_path / "forgotten.json").read_bytes()
+    calls = [
+        call("1", userId="ada"),
+        call("2", anonymousId="device"),
+        call("3", userId="bob", anonymousId="device"),
+        {"type": "alias", "messageId": "4", "userId": "bob", "previousId": "ada"},
+        {"type": "alias", "messageId": "5", "userId": "bob", "previousId": "device"},
+        {"type": "track", "messageId": "6", "userId": "ada"},
+        {"type": "track", "messageId": "7", "userId": "bob"},
+        call("8", userId="device"),
+        call("9", userId="ada", anonymousId="new"),
+    ]
+    write_log(tmp_path / "log", [batch(*calls), batch(call("a", userId="ada"), project="blog")]).release()
+    flush(tmp_path)
+    lake = Lake(str(tmp_path / "lake"))
+    kept = [(row["event_id"], row["user_id"], row["anonymous_id"]) for row in rows(lake, "shop", "events")]
+    assert kept == [("3", "bob", None), ("8", "device", None)]
+    assert [row["event_id"] for row in rows(lake, "shop", "rejected")] == ["7"]
+    assert outcomes(tmp_path) == {"accepted": 2, "forgotten": 6, "rejected:missing_event": 1}
+    assert outcomes(tmp_path, "blog") == {"accepted": 1}
+    assert tombstones.lift("shop", ["user:ada", "user:nobody"]) == 1
+    write_log(tmp_path / "log", [batch(call("1", userId="ada"))], name="0002").release()
+    assert flush(tmp_path) == 1  # it was never taken, so it is no copy
