@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from ingest.event import EVENTS, REJECTED
 
-TableName = Literal["actors", "memberships", "people", "accounts", "stages", "invites"]
+TableName = Literal["actors", "memberships", "people", "accounts", "stages", "invites", "internal_actors"]
 
 _TIME: Final = pa.timestamp("us", tz="UTC")
 
@@ -101,8 +101,18 @@ INVITES: Final = pa.schema(
     ]
 )
 
+INTERNAL_ACTORS: Final = pa.schema(
+    [
+        _must("actor_id", pa.int64()),
+        _must("id", pa.string()),
+        _must("person_id", pa.int64()),
+        _must("person", pa.string()),
+        _must("rule", pa.string()),  # 'id' or 'domain'
+    ]
+)
+
 TABLES: Final[dict[str, pa.Schema]] = dict(
-    zip(get_args(TableName), (ACTORS, MEMBERSHIPS, PEOPLE, ACCOUNTS, STAGES, INVITES), strict=True)
+    zip(get_args(TableName), (ACTORS, MEMBERSHIPS, PEOPLE, ACCOUNTS, STAGES, INVITES, INTERNAL_ACTORS), strict=True)
 )
 
 FORGOTTEN: Final = pa.schema(

@@ -65,7 +65,13 @@ def over_events(serving: Serving, asked: Asked, body: object) -> Answer:
     question = parse(body)
     until = complete_until(serving.settings.folder.log, asked.now).until  # before the events' version is read
     return funnel(
-        serving.lake, asked.project.name, question, complete_until=until, manifest=asked.manifest, limits=serving.limits
+        serving.lake,
+        asked.project.name,
+        question,
+        complete_until=until,
+        manifest=asked.manifest,
+        limits=serving.limits,
+        internal=serving.definitions().internal,
     )
 
 
