@@ -1,15 +1,16 @@
 """Requests to forget a person: small files in ``<data>/forget/`` that the work role brings to their end, step by step.
 
     asked     a file names the person; the command line or the API wrote it, nobody has touched anything
-    buried    tombstones stand for all ids of the person: what the flush decodes from now on is kept out (``ingest.tombstones``)
-    removed   everything received before the burial is in the lake (completeness mark), hence out of the log; the person was
-              taken out of every table, and the tables were built anew: no answer knows the person any more
-    (done)    SAFE later, when no question reads older files: old versions went, every file of the data folder was searched,
-              the receipt stands in the table ``forgotten``, and the request is gone
+    buried    tombstones stand for all ids of the person: what the flush decodes from now on is kept out (``tombstones``)
+    removed   everything received before the burial is in the lake (completeness mark), hence out of the log; the person
+              was taken out of every table, and the tables were built anew: no answer knows the person any more
+    (done)    SAFE later, when no question reads older files: old versions went, every file of the data folder was
+              searched, the receipt stands in the table ``forgotten``, and the request is gone
 
-Decision. Context: the flush owns the index and writes to ``events``; builds own the tables. Choice: no new lock: the work role
-does it under the project's lease, beside a running flush, whose appends a rewrite of files does not touch; the flush learns
-of it by the tombstones. Each step may be done again. Price: bytes stay SAFE longer, unless ``--now`` cuts questions off.
+Decision. Context: the flush owns the index and writes to ``events``; builds own the tables. Choice: no new lock: the work
+role does it under the project's lease, beside a running flush, whose appends a rewrite of files does not touch; the flush
+learns of it by the tombstones. Each step may be done again. Price: bytes stay SAFE longer, unless ``--now`` cuts questions
+off.
 A fault (a check that fails, no room) leaves the step, is told by ``jcurve forget --list``, and is tried again after RETRY.
 """
 

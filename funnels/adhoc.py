@@ -37,7 +37,8 @@ def funnel(
 ) -> Json:
     """The answer of section 7 to a request that ``funnels.request.parse`` has read.
 
-    ``internal``: the traffic that is left out. ``complete_until``: the data's completeness mark, the latest ``as_of`` there can be.
+    ``internal``: the traffic that is left out.
+    ``complete_until``: the data's completeness mark, the latest ``as_of`` there can be.
     """
     as_of = complete_until if request.as_of is None else min(request.as_of, complete_until)
     version = lake.version(project, "events")

@@ -1,8 +1,8 @@
 """A folder of TOML files -> ``Definitions``, or every fault in it at once.
 
 Files may be called and split as their owner likes: what counts are the tables ``[events.*]``, ``[stages.*]``,
-``[funnels.*]``, ``[north_star]``, ``[virality]`` and ``[internal]``. A kind that the folder lacks is taken from the defaults of this
-package; its events are added to the default vocabulary.
+``[funnels.*]``, ``[north_star]``, ``[virality]`` and ``[internal]``. A kind that the folder lacks is taken from the
+defaults of this package; its events are added to the default vocabulary.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """Tombstones: under which ids nothing may be stored any more, since their person was forgotten.
 
-One file beside the log, ``forgotten.json``: ``{"salt": "<hex>", "ids": ["<hex>", ...]}``. It holds no id, only keyed hashes of
-project and typed id (BLAKE2b, 16 bytes, the key is the folder's own random salt).
+One file beside the log, ``forgotten.json``: ``{"salt": "<hex>", "ids": ["<hex>", ...]}``. It holds no id, only keyed hashes
+of project and typed id (BLAKE2b, 16 bytes, the key is the folder's own random salt).
 
 Decision. Context: a device that was forgotten still has its SDK, and would come back as a person a second later. Choice: the
-flush keeps events of a forgotten id out and counts them (outcome ``forgotten``) for as long as the tombstone stands; somebody
-else's event that only names a forgotten device keeps its place and loses that name. Price: whoever comes back on purpose
-needs ``jcurve forget ID --lift``. A body that cannot be read as JSON cannot be told to be theirs, and is kept as rejected.
+flush keeps events of a forgotten id out and counts them (outcome ``forgotten``) for as long as the tombstone stands;
+somebody else's event that only names a forgotten device keeps its place and loses that name. Price: whoever comes back on
+purpose needs ``jcurve forget ID --lift``. A body that cannot be read as JSON cannot be told to be theirs, and is kept as
+rejected.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ Owns the tables of ``tables.py`` (who fills each: ``sql/models``), the manifest,
 
 The way of a build (``build.py``): open the events at their newest version (``engine.py``, DuckDB), work out who is who
 (``identity.py``), run the models in order, run every check (``checks.py``), store what changed, publish (``manifest.py``).
-``schedule.py`` says when, ``runs.py`` remembers, ``retention.py`` takes out what is too old, ``sweep.py`` removes files; ``overlay.py`` gives who is who between builds.
+``schedule.py`` says when, ``runs.py`` remembers, ``retention.py`` takes out what is too old, ``sweep.py`` removes files;
+``overlay.py`` gives who is who between builds.
 
 Forgetting a person (``forget.py``, ``rewrite.py``) takes rows out of files that are there, and ``traces.py`` proves it.
 

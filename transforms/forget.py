@@ -5,8 +5,8 @@
     (a build)   the built tables follow
     erase       manifests, files and log entries of older versions: from then on no file does
 
-What is theirs: events that one of their ids sent, aliases that name one, rejected events that hold one, ledger rows that hold
-one. In other people's events the device that is forgotten becomes null, and a long id (LONG) inside a text becomes
+What is theirs: events that one of their ids sent, aliases that name one, rejected events that hold one, ledger rows that
+hold one. In other people's events the device that is forgotten becomes null, and a long id (LONG) inside a text becomes
 ``forgotten``; the events themselves stay. A short id ("42") is looked for only where ids stand: in texts it is any number.
 """
 
@@ -89,7 +89,7 @@ class Taken:
 
 
 def ids_of(lake: Lake, project: str, given: str) -> Ids | None:
-    """All ids of the person that ``given`` names, typed or plain (a user's before a device's); None where nobody is known."""
+    """All ids of the person that ``given`` names, typed or plain (a user's before a device's); None: nobody is known."""
     actors = identity(lake, project, lake.version(project, "events"), current(lake, project)).actors
     for typed in (given, f"user:{given}", f"anonymous:{given}"):
         found = actors.filter(pc.equal(actors["id"], typed))

@@ -1,7 +1,8 @@
 """Changes rows of a lake table file by file: what is read is removed and its changed copy added, in one commit.
 
 Constraints
-- Nothing about the change stands in Delta's log (a delete's predicate would), and the new files carry no statistics of texts.
+- Nothing about the change stands in Delta's log (a delete's predicate would), and the new files carry no statistics of
+texts.
 - Files that others add meanwhile are not touched; where another took away a file that was read, all is done anew.
 """
 

@@ -120,7 +120,8 @@ def work(
 ) -> None:
     """The work role: looks every few seconds at what is due and does it, until told to stop.
 
-    ``errand`` is done at each look, before what is due. Where the store or the record is away, it says so and looks again later.
+    ``errand`` is done at each look, before what is due.
+    Where the store or the record is away, it says so and looks again later.
     """
     while not stop.is_set():
         try:

@@ -1,8 +1,8 @@
 """The proof that a person is forgotten: looks for their ids in every file of a folder, Parquet pages decompressed.
 
-A long id is looked for as text in each value and in the raw bytes of each file (footers, Delta's logs, SQLite, LMDB); a short
-one only in the columns that hold ids. Open and sealed segments of the log are left out: what they hold was received after the
-tombstones stood, and the flush keeps it out.
+A long id is looked for as text in each value and in the raw bytes of each file (footers, Delta's logs, SQLite, LMDB); a
+short one only in the columns that hold ids. Open and sealed segments of the log are left out: what they hold was received
+after the tombstones stood, and the flush keeps it out.
 """
 
 from __future__ import annotations

@@ -107,6 +107,6 @@ def test_rules_change_the_version_of_the_definitions_and_empty_ones_do_not(tmp_p
     ],
 )
 def test_a_fault_in_the_rules_is_told(tmp_path: Path, text: str, told: str) -> None:
-    with pytest.raises(DefinitionError, match="traffic.toml") as caught:
+    with pytest.raises(DefinitionError, match=r"traffic\.toml") as caught:
         definitions_of(tmp_path, traffic=f"[internal]\n{text}\n")
     assert told in str(caught.value)

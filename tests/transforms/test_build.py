@@ -115,7 +115,7 @@ def test_a_check_that_fails_leaves_the_last_good_tables_in_force(tmp_path: Path)
     (violation,) = caught.value.violations
     assert (violation.rule, violation.count) == ("event_ids_are_unique", 2)
     assert "an event id that is stored more than once" in str(caught.value)
-    assert "from events\ngroup by event_id\nhaving count(*) > 1" in str(caught.value)
+    assert "from events\ngroup by event_id, month\nhaving count(*) > 1" in str(caught.value)
     assert current(lake, "default") == first.manifest
     assert people(lake) == [("anonymous:x", 3), ("user:2", 1)]
     assert lake.version("default", "people") == 1
