@@ -26,3 +26,9 @@ def caller(authorization: str | None, keys: Callable[[str], Key | None]) -> Key:
     if key.kind == "write":
         raise Forbidden(f"A write key only sends events. {HOW}")
     return key
+
+
+def must_be_admin(key: Key) -> None:
+    """For what cannot be undone."""
+    if key.kind != "admin":
+        raise Forbidden("This takes an admin key. Make one: jcurve keys create admin")

@@ -19,6 +19,7 @@ README: Final = ROOT / "README.md"
 _WRITTEN_BY_INGEST: Final = (
     ("events", "one row per accepted event"),
     ("rejected", "one row per rejected event: its raw bytes, the reason, and when it came"),
+    ("forgotten", "one row per person who was forgotten: a receipt without personal data"),
 )
 
 

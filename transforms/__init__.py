@@ -12,7 +12,10 @@ Owns the tables of ``tables.py`` (who fills each: ``sql/models``), the manifest,
 
 The way of a build (``build.py``): open the events at their newest version (``engine.py``, DuckDB), work out who is who
 (``identity.py``), run the models in order, run every check (``checks.py``), store what changed, publish (``manifest.py``).
-``schedule.py`` says when, ``runs.py`` remembers, ``sweep.py`` forgets; ``overlay.py`` gives who is who between builds.
+``schedule.py`` says when, ``runs.py`` remembers, ``retention.py`` takes out what is too old, ``sweep.py`` removes files;
+``overlay.py`` gives who is who between builds.
+
+Forgetting a person (``forget.py``, ``changes.py``) takes rows out of files that are there, and ``traces.py`` proves it.
 
 The way of tidy (``tidy.py``, every two minutes): look at the files of events and rejected, plan (``layout.py``, pure), write
 sorted runs and swap them for what they were made of (``rewrite.py``), remove files and commits that nobody can ask for

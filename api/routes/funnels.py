@@ -72,6 +72,7 @@ def over_events(serving: Serving, asked: Asked, body: object) -> Answer:
         manifest=asked.manifest,
         limits=serving.limits,
         domains=serving.definitions().accounts.domains(asked.project.name),
+        internal=serving.definitions().internal,
     )
 
 
