@@ -6,6 +6,7 @@
 Owns, in the data folder (``folder`` names everything in it)
     store.sqlite     projects, and the hashes of their keys (``store``, ``migrations``)
     keys.json        the hashes in force, replaced in one act after each change; collectors and the query API read only this
+    forget/          requests to forget a person, until they are done (``forgetting``)
     run/             locks of the roles, and the socket between the door and ``serve``
     jcurve.toml      settings, where there are any
 

@@ -59,17 +59,19 @@ def flush(settings: Settings, stop: threading.Event) -> None:
     from functools import partial
 
     from ingest.flush import Flush
-    from ingest.ids import Index
+    from ingest.ids import DAY, Index
     from ingest.protocols import decode
+    from ingest.tombstones import Tombstones
 
     decoder = partial(decode, max_event_bytes=int(settings.max_event))
     if settings.store_url:
         threading.Thread(target=_republish, args=(settings, stop), daemon=True).start()
-    index = Index.when_free(settings.folder.index, stop)
+    index = Index.when_free(settings.folder.index, stop, settings.dedup_days * DAY)
     if index is None:
         return
     with index:
-        Flush(settings.folder.log, lake_of(settings), index, decoder=decoder).run(stop)
+        tombstones = Tombstones(settings.folder.tombstones)
+        Flush(settings.folder.log, lake_of(settings), index, decoder=decoder, tombstones=tombstones).run(stop)
 
 
 def _republish(settings: Settings, stop: threading.Event) -> None:
@@ -84,21 +86,28 @@ def _republish(settings: Settings, stop: threading.Event) -> None:
 
 def work(settings: Settings, stop: threading.Event) -> None:
     """The scheduled jobs of every project, until ``stop``; a job that runs then is finished first."""
-    from api.building import builder, tidier
+    from functools import partial
+
+    from api import forgetting
+    from api.building import builder, tidier, upkeep
     from api.clock import now
     from api.store import open_store
     from transforms import schedule
 
     lake = lake_of(settings)
-    table = schedule.job_table(lake, builder(settings, lake), hourly=settings.hourly_build, nightly=settings.nightly_build)
-    jobs = [job for job in (*table, tidier(settings, lake)) if job.cron != "off"]
+    times = {"hourly": settings.hourly_build, "nightly": settings.nightly_build}
     with open_store(settings.store_address, settings.folder, now()) as store:
+        before, after = upkeep(settings, lake, lambda name: store.project(name).retention_days)
+        table = schedule.job_table(lake, builder(settings, lake), **times, before=before, after=after)
+        jobs = [job for job in (*table, tidier(settings, lake)) if job.cron != "off"]
 
         def projects() -> list[str]:
             """Those that have anything to build; the others keep saying that no event has come."""
             return [project.name for project in store.projects() if lake.version(project.name, "events") is not None]
 
-        schedule.work(settings.folder.work, projects, jobs, stop=stop, clock=now)
+        build = builder(settings, lake)
+        forget = partial(forgetting.advance_all, settings, lake, build, now)
+        schedule.work(settings.folder.work, projects, jobs, stop=stop, clock=now, errand=forget)
 
 
 def serve_app(settings: Settings) -> FastAPI:

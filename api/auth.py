@@ -28,7 +28,7 @@ def caller(authorization: str | None, keys: Callable[[str], Key | None]) -> Key:
     return key
 
 
-def administrator(key: Key) -> None:
-    """Raises ``Forbidden`` for a key that may not change anything."""
+def must_be_admin(key: Key) -> None:
+    """For what changes or removes something. Raises ``Forbidden`` for any other key."""
     if key.kind != "admin":
-        raise Forbidden("A read key changes nothing. Send an admin key; make one: jcurve keys create admin")
+        raise Forbidden("This takes an admin key. Make one: jcurve keys create admin")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from api.settings import Settings
 from api.store import Project, open_store
@@ -13,10 +13,12 @@ from ingest.lake import Lake
 from ingest.progress import complete_until
 from transforms import days
 from transforms.build import BuildResult, build, core
+from transforms.checks import copies
 from transforms.engine import Limits
 from transforms.identity import View
 from transforms.layout import Rules
-from transforms.schedule import Job
+from transforms.retention import expire
+from transforms.schedule import Job, Step
 from transforms.tidy_job import tidy_job
 
 
@@ -53,3 +55,16 @@ def tidier(settings: Settings, lake: Lake) -> Job:
 def _project(settings: Settings, name: str, now: datetime) -> Project:
     with open_store(settings.store_address, settings.folder, now) as store:
         return store.project(name)
+
+
+def upkeep(settings: Settings, lake: Lake, kept_days: Callable[[str], int | None]) -> tuple[list[Step], list[Step]]:
+    """What the nightly run does before its build, and after it. ``kept_days(project)``: its retention, None for ever."""
+
+    def expire_old(project: str, now: datetime) -> None:
+        if days := kept_days(project):
+            expire(lake, project, now - timedelta(days=days))
+
+    def look_for_copies(project: str, now: datetime) -> None:
+        copies(lake, project, timedelta(days=settings.dedup_days))
+
+    return [expire_old], [look_for_copies]

@@ -57,6 +57,15 @@ class DataFolder:
         return self.root / "jcurve.toml"
 
     @property
+    def tombstones(self) -> Path:
+        return self.root / "forgotten.json"
+
+    @property
+    def forget(self) -> Path:
+        """Requests to forget a person, until they are done."""
+        return self.root / "forget"
+
+    @property
     def run(self) -> Path:
         return self.root / "run"
 

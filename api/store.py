@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Final, Literal, get_args
@@ -36,6 +36,7 @@ PROJECTS: Final = sa.Table(
     sa.Column("zone", sa.String(64), nullable=False),
     sa.Column("currency", sa.String(3), nullable=False),
     sa.Column("created", sa.DateTime(), nullable=False),
+    sa.Column("retention_days", sa.Integer()),
 )
 KEYS: Final = sa.Table(
     "keys",
@@ -68,6 +69,7 @@ class Project:
     name: str
     zone: str = "UTC"
     currency: str = "USD"
+    retention_days: int | None = None  # events older than this leave at night; None: never
 
     def __post_init__(self) -> None:
         try:
@@ -79,6 +81,8 @@ class Project:
             raise StoreError(f"there is no time zone '{self.zone}'; did you mean '{close[0] if close else 'UTC'}'?")
         if not (len(self.currency) == 3 and self.currency.isascii() and self.currency.isupper()):
             raise StoreError(f"'{self.currency}' is not a currency; send three capitals such as 'USD' or 'EUR' (ISO 4217)")
+        if self.retention_days is not None and self.retention_days < 1:
+            raise StoreError(f"events cannot be kept for {self.retention_days} days; send 1 or more, or 0 to keep all")
 
     @property
     def timezone(self) -> ZoneInfo:
@@ -114,7 +118,7 @@ class Store:
     def projects(self) -> list[Project]:
         with self._engine.connect() as db:
             rows = db.execute(sa.select(PROJECTS).order_by(PROJECTS.c.name)).all()
-        return [Project(row.name, row.zone, row.currency) for row in rows]
+        return [Project(row.name, row.zone, row.currency, row.retention_days) for row in rows]
 
     def project(self, name: str) -> Project:
         """Raises ``UnknownName`` with the names that exist."""
@@ -130,6 +134,13 @@ class Store:
                 db.execute(sa.insert(PROJECTS).values(**vars(project), created=_naive(now)))
         except sa.exc.IntegrityError:
             raise Taken(f"there is a project '{project.name}' already; see: jcurve projects list") from None
+
+    def set_retention(self, name: str, days: int) -> Project:
+        """Keep a project's events for so many days; 0 keeps them for ever."""
+        changed = replace(self.project(name), retention_days=days or None)
+        with self._engine.begin() as db:
+            db.execute(sa.update(PROJECTS).where(PROJECTS.c.name == name).values(retention_days=changed.retention_days))
+        return changed
 
     def keys(self, project: str) -> list[StoredKey]:
         """A project's keys in the order in which they were made, revoked ones too."""

@@ -7,19 +7,24 @@ are those of the last build.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from funnels.ask import Funnel, definition
+from funnels.definition import Internal
 from funnels.errors import nearest
 from funnels.match import Rules, match_streams
 from funnels.periods import periods
 from funnels.result import Json, answer, iso
 from funnels.streams import Found, missing_names, read_streams
+from funnels.traffic import TABLE
 from ingest.lake import Lake
 from transforms.domains import OFF, Domains
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.identity import DEFAULT_VIEW, View
 from transforms.manifest import Manifest
 from transforms.overlay import identity
+
+NOBODY: Final = Internal()
 
 
 def funnel(
@@ -32,16 +37,17 @@ def funnel(
     limits: Limits = DEFAULT_LIMITS,
     domains: Domains = OFF,
     view: View = DEFAULT_VIEW,
+    internal: Internal = NOBODY,
 ) -> Json:
     """The answer of section 7 to a request that ``funnels.request.parse`` has read.
 
     ``complete_until``: the data's completeness mark, the latest ``as_of`` there can be. ``domains``: as the build was given.
-    ``view``: how identity is seen.
+    ``view``: how identity is seen. ``internal``: the traffic that is left out.
     """
     as_of = complete_until if request.as_of is None else min(request.as_of, complete_until)
     version = lake.version(project, "events")
     with _engine(lake, project, version, manifest, limits, domains, view) as engine:
-        found = read_streams(engine, request, as_of)
+        found = read_streams(engine, request, as_of, internal)
         missing = missing_names(engine, request.event_names)
     rules = rules_of(request, as_of)
     outcome = match_streams(found.streams, rules)
@@ -73,7 +79,7 @@ def _engine(
     """Events at one version, who is who at the same, and the last build's people and accounts."""
     tables = {} if manifest is None else manifest.tables
     known = identity(lake, project, version, manifest, limits, domains, view)
-    read = {"events": version, "people": tables.get("people"), "accounts": tables.get("accounts")}
+    read = {"events": version, "people": tables.get("people"), "accounts": tables.get("accounts"), TABLE: tables.get(TABLE)}
     engine = Engine(lake, project, read, limits)
     engine.bind("actors", known.actors)
     engine.bind("memberships", known.memberships)
@@ -98,4 +104,5 @@ def _data(version: int | None, manifest: Manifest | None, complete_until: dateti
         "complete_until": iso(complete_until),
         "events_without_unit": found.without_unit,
         "bots_left_out": found.bots,
+        "internal_left_out": found.internal,
     }

@@ -136,6 +136,15 @@ class Accounts:
 
 
 @dataclass(frozen=True)
+class Internal:
+    """Traffic that is left out: people by e-mail domain (lower case) or typed id, events that satisfy all of ``where``."""
+
+    domains: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    where: tuple[Filter, ...] = ()
+
+
+@dataclass(frozen=True)
 class Definitions:
     events: Mapping[str, Event]
     stages: Mapping[str, Stage]
@@ -143,11 +152,13 @@ class Definitions:
     north_star: NorthStar
     virality: Virality
     accounts: Accounts
+    internal: Internal = Internal()
 
     @property
     def version(self) -> str:
         """Eight hex digits of what can change a number; texts for readers (titles, labels, the vocabulary) do not count."""
-        content = (self.stages, self.funnels, self.north_star, self.virality, self.accounts)
+        content: tuple[object, ...] = (self.stages, self.funnels, self.north_star, self.virality, self.accounts)
+        content += (self.internal,) if self.internal != Internal() else ()
         return hashlib.sha256(repr(_plain(content)).encode()).hexdigest()[:8]
 
 

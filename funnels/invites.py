@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from functools import partial
 
+import pyarrow as pa
+
+from funnels import traffic
 from funnels.definition import Definitions
+from funnels.filter_sql import Parameters
 from sql.loader import load
 from transforms.build import Model
+from transforms.engine import Engine
 
 
 def models(definitions: Definitions) -> tuple[Model, ...]:
@@ -22,7 +29,15 @@ def models(definitions: Definitions) -> tuple[Model, ...]:
         "accepted": virality.accepted,
         "accepted_id": _path(virality.accepted_invite_id),
     }
-    return (Model(load("models", "invites"), params=params),)
+    return (Model(load("models", "invites"), params=params, inputs=partial(_inputs, definitions)),)
+
+
+def _inputs(definitions: Definitions, engine: Engine) -> Mapping[str, pa.Table]:
+    parameters = Parameters()
+    told = ", ".join(parameters.add(name) for name in (definitions.virality.sent, definitions.virality.accepted))
+    internal = traffic.condition(engine, definitions.internal, parameters)
+    text = f"select event_id from events where event in ({told}) and {internal}"
+    return {"internal_events": engine.table(text, parameters.values)}
 
 
 def _path(name: str) -> str:

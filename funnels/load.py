@@ -1,8 +1,8 @@
 """A folder of TOML files -> ``Definitions``, or every fault in it at once.
 
 Files may be called and split as their owner likes: what counts are the tables ``[events.*]``, ``[stages.*]``,
-``[funnels.*]``, ``[north_star]``, ``[virality]`` and ``[accounts]``. A kind that the folder lacks is taken from the
-defaults of this package; its events are added to the default vocabulary.
+``[funnels.*]``, ``[north_star]``, ``[virality]``, ``[accounts]`` and ``[internal]``. A kind that the folder
+lacks is taken from the defaults of this package; its events are added to the default vocabulary.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from funnels import resolve, resolve_stages
+from funnels import resolve, resolve_stages, traffic
 from funnels.definition import Definitions
 from funnels.written import DefinitionError, Document, Entry, Fault, hint, is_table, read
 
 DEFAULTS: Final = Path(__file__).with_name("definitions")
-_KINDS: Final = ("events", "stages", "funnels", "north_star", "virality", "accounts")
+_KINDS: Final = ("events", "stages", "funnels", "north_star", "virality", "accounts", "internal")
 _NAMED: Final = {"events": "event", "stages": "stage", "funnels": "funnel"}  # tables of tables, with what one is called
 
 
@@ -105,5 +105,6 @@ def _resolve(tables: dict[str, dict[str, Entry]], faults: list[Fault]) -> Defini
         resolve.north_star(tables["north_star"][""], events),
         resolve.virality(tables["virality"][""], events, stages),
         resolve.accounts(tables["accounts"][""]),
+        traffic.resolve(tables["internal"][""]),
     )
     return None if faults else definitions

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from funnels.definition import Definitions, NorthStar
+from funnels.definition import Definitions, Internal, NorthStar
 from funnels.figures import Figure, Group, Measured, Point
 from funnels.periods import Period, midnight, period_of, periods, previous_period
 from funnels.question import MetricQuestion, earliest
@@ -37,7 +37,7 @@ def settings(definitions: Definitions) -> dict[str, object]:
 
 
 def measure(engine: Engine, definitions: Definitions, question: MetricQuestion) -> Measured:
-    rows = _active(engine, definitions.north_star, question)
+    rows = _active(engine, definitions.north_star, definitions.internal, question)
     shown = _shown(rows, question)
     over = [period for period in shown if _complete(period, question)]
     series = tuple(Point(period.name, _count(rows, period), _complete(period, question)) for period in shown)
@@ -53,12 +53,12 @@ def measure(engine: Engine, definitions: Definitions, question: MetricQuestion) 
     )
 
 
-def _active(engine: Engine, star: NorthStar, question: MetricQuestion) -> list[Active]:
+def _active(engine: Engine, star: NorthStar, internal: Internal, question: MetricQuestion) -> list[Active]:
     """From one period before the range on: the first one shown may be compared with it."""
     grain, zone = question.grain, question.zone
     start = question.range.start and previous_period(period_of(question.range.start, grain, zone), grain, zone).start
     last = period_of(question.range.end - timedelta(microseconds=1), grain, zone)
-    engine.bind("matches", matching(engine, [star.selections], start, last.end))
+    engine.bind("matches", matching(engine, [star.selections], internal, start, last.end))
     params = {"unit": star.unit, "grain": grain, "zone": zone.key, "times": star.times}
     rows = engine.table(load("metrics", "north_star").text, params).to_pylist()
     return [Active(row["start"], row["channel"], row["units"]) for row in rows]

@@ -65,12 +65,17 @@ def stage_funnel(
     versions = {table: manifest.tables.get(table) for table in READS}
     with Engine(lake, project, versions, limits) as engine:
         subjects = read_subjects(engine, question.unit, question.funnel.steps)
+        internal = engine.table("select count(distinct person_id) as people from internal_actors")["people"][0].as_py()
     return {
         **_answer(question, definitions, subjects, manifest.complete_until),
         "definition": _definition(question),
         "definition_version": manifest.definition_version,
         "warnings": _warnings(definitions, manifest),
-        "data": {"manifest": manifest.number, "complete_until": iso(manifest.complete_until)},
+        "data": {
+            "manifest": manifest.number,
+            "complete_until": iso(manifest.complete_until),
+            "internal_left_out": internal,  # people
+        },
     }
 
 

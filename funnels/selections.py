@@ -1,4 +1,4 @@
-"""The events that selections choose: one scan of ``events`` for many patterns, bots left out."""
+"""The events that selections choose: one scan of ``events`` for many patterns, bots and internal traffic left out."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Final
 
 import pyarrow as pa
 
-from funnels.definition import Selection
+from funnels.definition import Internal, Selection
 from funnels.filter_sql import Parameters, compile_filters
+from funnels.traffic import condition
 from ingest.event import EVENTS
 from transforms.engine import Engine
 
@@ -23,7 +24,11 @@ MATCHES: Final = pa.schema(
 
 
 def matching(
-    engine: Engine, patterns: Sequence[Sequence[Selection]], start: datetime | None = None, end: datetime | None = None
+    engine: Engine,
+    patterns: Sequence[Sequence[Selection]],
+    internal: Internal,
+    start: datetime | None = None,
+    end: datetime | None = None,
 ) -> pa.Table:
     """A row per pattern and event that fits at least one of the pattern's selections, in no order.
 
@@ -40,7 +45,8 @@ def matching(
         f"select {number} as pattern, event_id, time, actor_id, account_id from chosen where {_any_of(pattern, parameters)}"
         for number, pattern in enumerate(patterns)
     ]
-    text = f"with chosen as (select * from events where not bot and {wanted}) {' union all '.join(parts)}"
+    kept = f"not bot and not {condition(engine, internal, parameters)}"
+    text = f"with chosen as (select * from events where {kept} and {wanted}) {' union all '.join(parts)}"
     return engine.table(text, parameters.values).cast(MATCHES)
 
 

@@ -18,7 +18,7 @@ from funnels.match import Streams
 from funnels.result import Groups
 from transforms.engine import Engine
 
-READS: Final = ("stages", "people", "accounts")
+READS: Final = ("stages", "people", "accounts", "internal_actors")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ENTRIES: Final = """

@@ -14,7 +14,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from funnels import invites
+from funnels import invites, traffic
 from funnels.definition import SUBJECTS, Condition, Definitions, Members, Rule, Selection, Stage, Subject
 from funnels.resolve_stages import leans_on
 from funnels.selections import matching
@@ -47,8 +47,8 @@ Patterns = Mapping[tuple[Selection, ...], int]
 
 
 def models(definitions: Definitions) -> tuple[Model, ...]:
-    """What a build runs after its own tables: ``stages``, then ``invites``, which reads them."""
-    return (*_models(definitions), *invites.models(definitions))
+    """What a build runs after its own tables: who is internal, ``stages``, then ``invites``, which reads both."""
+    return (*traffic.models(definitions), *_models(definitions), *invites.models(definitions))
 
 
 def _models(definitions: Definitions) -> tuple[Model, Model]:
@@ -72,7 +72,7 @@ def rounds(stages: Mapping[str, Stage]) -> list[list[Key]]:
 def _inputs(definitions: Definitions, engine: Engine) -> Mapping[str, pa.Table]:
     """The relations of the last round; the rounds before it are run here."""
     patterns = _patterns(definitions.stages.values())
-    engine.bind("matches", matching(engine, list(patterns)))
+    engine.bind("matches", matching(engine, list(patterns), definitions.internal))
     engine.bind("leaving_conditions", _leaving_conditions(definitions.stages, patterns))
     engine.bind("stage_leavings", engine.table(load("models", "stage_leavings").text))
     *earlier, last = [_conditions(definitions.stages, keys, patterns) for keys in rounds(definitions.stages)]

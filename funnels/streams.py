@@ -17,8 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from funnels.ask import ANY_EVENT, Choice, Funnel, Step
+from funnels.definition import Internal
 from funnels.filter_sql import ACCOUNT_NOW, ACCOUNT_THEN, PERSON_NOW, Parameters, compile_filters
 from funnels.match import Streams
+from funnels.traffic import condition
 from funnels.traits_then import joins, uses
 from transforms.engine import Engine
 
@@ -37,23 +39,30 @@ class Found:
     streams: Streams
     without_unit: int
     bots: int
+    internal: int  # that are no bots'
 
 
-def read_streams(engine: Engine, funnel: Funnel, as_of: datetime) -> Found:
+def read_streams(engine: Engine, funnel: Funnel, as_of: datetime, internal: Internal) -> Found:
     """The streams of a funnel. The engine holds ``events``, ``actors``, ``memberships``, ``people`` and ``accounts``.
 
-    Bots are left out unless a filter asks about ``bot``.
+    Bots are left out unless a filter asks about ``bot``; internal traffic is left out.
     """
     parameters = Parameters()
-    rows = engine.table(streams_sql(funnel, as_of, parameters), parameters.values)
+    left_out = condition(engine, internal, parameters)
+    rows = engine.table(streams_sql(funnel, as_of, parameters, left_out), parameters.values)
     bots = rows["bot"].to_numpy() if "bot" not in funnel.properties else np.zeros(len(rows), np.bool_)
+    ours = rows["internal"].to_numpy() & ~bots
     known = rows["unit"].is_valid().to_numpy()
-    chosen = rows.filter(pa.array(known & ~bots)) if bots.any() or not known.all() else rows
-    return Found(_as_streams(chosen), int((~known & ~bots).sum()), int(bots.sum()))
+    out = bots | ours
+    chosen = rows.filter(pa.array(known & ~out)) if out.any() or not known.all() else rows
+    return Found(_as_streams(chosen), int((~known & ~out).sum()), int(bots.sum()), int(ours.sum()))
 
 
-def streams_sql(funnel: Funnel, as_of: datetime, parameters: Parameters) -> str:
-    """The query: a row per event that serves a step, in no order; ``mask`` has bit k set where it serves step k."""
+def streams_sql(funnel: Funnel, as_of: datetime, parameters: Parameters, internal: str = "false") -> str:
+    """The query: a row per event that serves a step, in no order; ``mask`` has bit k set where it serves step k.
+
+    ``internal``: the condition of ``funnels.traffic``.
+    """
     steps = " | ".join(
         f"case when {_step(step, funnel, parameters)} then {1 << number} else 0 end"
         for number, step in enumerate(funnel.steps)
@@ -61,13 +70,13 @@ def streams_sql(funnel: Funnel, as_of: datetime, parameters: Parameters) -> str:
     unit = "actors.person_id" if funnel.unit == "person" else _ACCOUNT
     return f"""
 with served as (
-    select {unit} as unit, epoch_us(events.time) as time, events.bot as bot, {steps} as mask
+    select {unit} as unit, epoch_us(events.time) as time, events.bot as bot, {internal} as internal, {steps} as mask
     from events
     {" ".join(_joins(funnel, parameters))}
     where {_in_time(funnel, as_of, parameters)} and {_named(funnel, parameters)}
         and {compile_filters(funnel.where, parameters, funnel.zone)}
 )
-select unit, time, cast(mask as bigint) as mask, bot from served where mask <> 0"""
+select unit, time, cast(mask as bigint) as mask, bot, internal from served where mask <> 0"""
 
 
 def missing_names(engine: Engine, names: Sequence[str]) -> dict[str, list[str]]:

@@ -8,13 +8,14 @@ History from files comes in through ``load``, which hands sorted chunks to the s
 On disk, below the data folder
     log/<name>/     one write-ahead log per collector process: see ``log_folder``; its bytes: ``record``
     index/          LMDB: ids seen, outcomes counted, how far each log has come: see ``ids``
+    forgotten.json  hashes of ids under which nothing is stored any more: see ``tombstones``
     import/         imports under way: see ``load``
     lake/<project>/ Delta Lake tables ``events`` and ``rejected``: columns in ``event``, rules of writing in ``lake``
 
 Invariants
 - An answer of 200 means: on disk and synced. A 503 means: not stored, send again.
-- Every received event ends in exactly one ``outcome.Outcome``: accepted, duplicate, or rejected for one reason; a rejected
-  one keeps its bytes.
+- Every received event ends in exactly one ``outcome.Outcome``: accepted, duplicate, forgotten, or rejected for one reason;
+  a rejected one keeps its bytes.
 - A segment is deleted only after the lake has its events and the index has its ids.
 - Doing any step again changes nothing: a crash at any point is answered by doing it again.
 - An event before the mark of ``progress.complete_until`` is in the lake.
@@ -31,7 +32,11 @@ Decisions
   group first; after a crash that very group comes first, is decided the same, and the lake refuses the batch it has. Price:
   one small commit more per group, and one flush per data folder.
 - *Ids in LMDB, by periods of 30 days.* Context: copies come days later, ids are random. Choice: a 16-byte digest in a B-tree
-  per period; forgetting is dropping a tree. Price: some 95 bytes per event; 2 microseconds an id at half a million ids and 4
-  at three millions.
+  per period, with when it was seen; forgetting is dropping a tree, done by the flush once no event that needs it can come.
+  Price: 100 to 145 bytes per event of the last 60 to 90 days; some 4 microseconds an id at half a million ids.
+- *Late events ask the lake.* An event whose month began before the index does is looked for there: see ``copies``.
+- *Of copies the one flushed first stays.* Context: two logs may hold one event, and one of them be flushed late. Choice: the
+  design's smallest (received_at, log, offset) holds within a log and between logs flushed in time; a copy that comes to
+  light later replaces nothing. Price: ``received_at`` of such an event may be that of the second arrival.
 - *zstd level 1 in the lake.* Context: Snappy is 7 % faster to write. Choice: zstd, a third smaller. Price: those 7 %.
 """

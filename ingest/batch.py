@@ -7,15 +7,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 
 from ingest import columns
 from ingest.columns import RejectedEvent
-from ingest.ids import HOUR, Claim, Tally
+from ingest.copies import in_lake
+from ingest.ids import HOUR, Claim, Sighting, Tally
+from ingest.lake import Lake
 from ingest.outcome import Outcome
 from ingest.protocols import Decoded
 from ingest.protocols.call import Call, Reject
 from ingest.record import Record
+from ingest.tombstones import Tombstones
 
 Decoder = Callable[[Record, Callable[[int], str]], Decoded]
 
@@ -49,16 +53,43 @@ class Batch:
             self.tallies[Tally(self.project, hour, record.source, reject.reason.label)] += 1
         return len(calls) + len(rejects)
 
-    def drop_copies(self, claim: Claim) -> None:
-        """Keep the calls whose ids were never seen, and enter them, with all outcomes, into ``claim``."""
-        if copies := claim.copies(self.project, [call.event_id for call in self.calls]):
+    def keep_out(self, tombstones: Tombstones) -> None:
+        """Drop what came under a forgotten id, before anything of it is noted."""
+        kept = [tombstones.admits(self.project, call) for call in self.calls]
+        for call in (call for call, stays in zip(self.calls, kept, strict=True) if not stays):
+            self._recount(call.received_at, call.source, Outcome.ACCEPTED, Outcome.FORGOTTEN)
+        self.offsets = [offset for offset, stays in zip(self.offsets, kept, strict=True) if stays]
+        self.calls = [call for call, stays in zip(self.calls, kept, strict=True) if stays]
+        known = [tombstones.admits_raw(self.project, event.reject.raw) for event in self.rejected]
+        for event in (event for event, stays in zip(self.rejected, known, strict=True) if not stays):
+            self._recount(event.received_at, event.source, event.reject.reason, Outcome.FORGOTTEN)
+        self.rejected = [event for event, stays in zip(self.rejected, known, strict=True) if stays]
+
+    def _recount(self, received_at: int, source: str, before: Outcome, after: Outcome) -> None:
+        hour = received_at // HOUR
+        self.tallies[Tally(self.project, hour, source, before.label)] -= 1
+        self.tallies[Tally(self.project, hour, source, after.label)] += 1
+
+    def drop_copies(self, claim: Claim, lake: Lake, log: str) -> None:
+        """Keep the calls that are no copies, and enter them, with all outcomes, into ``claim``."""
+        if copies := self._copies(claim, lake, log):
             for call in (self.calls[at] for at in copies):
-                hour = call.received_at // HOUR
-                self.tallies[Tally(self.project, hour, call.source, Outcome.ACCEPTED.label)] -= 1
-                self.tallies[Tally(self.project, hour, call.source, Outcome.DUPLICATE.label)] += 1
+                self._recount(call.received_at, call.source, Outcome.ACCEPTED, Outcome.DUPLICATE)
             self.calls = [call for at, call in enumerate(self.calls) if at not in copies]
             self.offsets = [offset for at, offset in enumerate(self.offsets) if at not in copies]
         claim.tallies.update(self.tallies)
+
+    def _copies(self, claim: Claim, lake: Lake, log: str) -> set[int]:
+        months = columns.months([call.time for call in self.calls], [call.received_at for call in self.calls])
+        numbers = months.astype(np.int64).tolist()
+        seen = [Sighting(call.event_id, call.received_at, month) for call, month in zip(self.calls, numbers, strict=True)]
+        copies = claim.copies(self.project, seen)
+        late = {
+            at: (one.event_id, str(months[at])) for at, one in enumerate(seen) if at not in copies and claim.is_late(one)
+        }
+        return copies | in_lake(
+            lake, self.project, {at: (seen[at].event_id, str(months[at])) for at in late}, log, self.offsets
+        )
 
     def tables(self, log: str) -> list[tuple[str, pa.Table]]:
         """What the lake gets, by table name; none for a table without rows."""

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from ingest.event import EVENTS, FIRST_MONTH, REJECTED
 from ingest.protocols.call import Call, Reject
@@ -74,10 +75,14 @@ def _repeat(text: str, times: int) -> pa.Array:
     return pa.repeat(pa.scalar(text, pa.string()), times)
 
 
-def _months(times: Sequence[int], received: Sequence[int]) -> pa.Array:
-    """``event.month_of`` for whole columns of microseconds."""
+def months(times: Sequence[int], received: Sequence[int]) -> NDArray[np.datetime64]:
+    """``event.month_of`` for whole columns of microseconds; as numbers they count from January 1970."""
     latest = (np.array(received, "datetime64[us]") + _MICROSECONDS_31_DAYS).astype("datetime64[M]")
-    months = np.array(times, "datetime64[us]").astype("datetime64[M]")
-    clamped = np.minimum(np.maximum(months, np.datetime64(FIRST_MONTH, "M")), latest)
-    names, places = np.unique(clamped, return_inverse=True)
+    own = np.array(times, "datetime64[us]").astype("datetime64[M]")
+    clamped: NDArray[np.datetime64] = np.minimum(np.maximum(own, np.datetime64(FIRST_MONTH, "M")), latest)
+    return clamped
+
+
+def _months(times: Sequence[int], received: Sequence[int]) -> pa.Array:
+    names, places = np.unique(months(times, received), return_inverse=True)
     return pa.array(np.datetime_as_string(names, unit="M"), pa.string()).take(pa.array(places))

@@ -8,7 +8,7 @@ is read, so that a merge of two people, or its undo, touches no event.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
@@ -75,6 +75,18 @@ REJECTED: Final = pa.schema(
     ]
 )
 
+_USER: Final = ("user",)
+_DEVICE: Final = ("anonymous",)
+_EITHER: Final = ("user", "anonymous")
+_ID_FIELDS: Final[Mapping[str, Sequence[str]]] = {
+    "userId": _USER, "anonymousId": _DEVICE, "previousId": _EITHER,  # a call's; the others a table's or an export's
+    "user_id": _USER, "anonymous_id": _DEVICE, "device_id": _DEVICE, "distinct_id": _EITHER,
+}  # fmt: skip
+_PROPERTY_FIELDS: Final[Mapping[str, Sequence[str]]] = {
+    "$user_id": _USER, "$identified_id": _USER, "$device_id": _DEVICE, "$anon_id": _DEVICE, "$anon_distinct_id": _DEVICE,
+    "distinct_id": _EITHER,
+}  # fmt: skip
+
 FIRST_MONTH: Final = "2005-01"
 AHEAD: Final = timedelta(hours=24)  # a sender further in the future than this does not know the time
 
@@ -108,3 +120,13 @@ def month_of(time: datetime, received_at: datetime) -> str:
     """
     latest = received_at.astimezone(UTC) + timedelta(days=31)
     return min(max(time.astimezone(UTC).strftime("%Y-%m"), FIRST_MONTH), latest.strftime("%Y-%m"))
+
+
+def named_ids(content: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """(kind, id) of every id that a rejected event names where ids stand: a call, or a row of a table or an export."""
+    properties = content.get("properties")
+    nested = properties if isinstance(properties, dict) else {}
+    for part, fields in ((content, _ID_FIELDS), (nested, _PROPERTY_FIELDS)):
+        for name, kinds in fields.items():
+            if (value := part.get(name)) is not None:
+                yield from ((kind, str(value)) for kind in kinds)

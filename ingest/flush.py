@@ -23,6 +23,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -33,9 +34,12 @@ from ingest.disk import reserve_bytes
 from ingest.ids import Index, InHand
 from ingest.lake import Lake
 from ingest.load import spool as imports
+from ingest.progress import complete_until
 from ingest.protocols import decode
 from ingest.record import Record, read_segment
 from ingest.segment_file import sync_folder
+from ingest.times import SECOND
+from ingest.tombstones import Tombstones
 
 GROUP_BYTES: Final = 16 << 20
 _POLL: Final = 0.2  # seconds
@@ -55,6 +59,7 @@ class Flush:
         index: Index,
         *,
         decoder: Decoder = decode,
+        tombstones: Tombstones | None = None,
         at: Callable[[str], None] = lambda step: None,
     ) -> None:
         self._log_root = log_root
@@ -62,8 +67,10 @@ class Flush:
         self._index = index
         self._decoder = decoder
         self._spool = log_root.with_name("import")
+        self._tombstones = tombstones
         self._at = at
         self._damaged: set[Path] = set()
+        self._newest = 0  # received_at of the newest event seen: what the clock said at least
 
     def run(self, stop: threading.Event) -> None:
         """Flush until ``stop``, and once more then. Errors are logged and tried again."""
@@ -91,6 +98,8 @@ class Flush:
             self._at("in hand")
             stored += self._finish_chunk(work)
             stored += self._once_logs()
+        if stored:
+            self._index.forget(self._oldest_to_come())
         return stored
 
     def _once_logs(self) -> int:
@@ -102,6 +111,11 @@ class Flush:
                 self._at("in hand")
                 stored += self._finish(work)
         return stored
+
+    def _oldest_to_come(self) -> int:
+        """No event received before this is still in a log or waits as a chunk; a silent or damaged log holds it back."""
+        newest = datetime.fromtimestamp(self._newest // SECOND, UTC)
+        return int(complete_until(self._log_root, newest).until.timestamp()) * SECOND
 
     def _groups(self, folder: Path) -> Iterator[InHand]:
         identity = log_folder.read_identity(folder)
@@ -134,10 +148,17 @@ class Flush:
             logger.error("%s: segments %d to %d are gone before they were flushed", folder, work.first, work.last)
             self._index.put_back()
             return 0
+        if self._tombstones is not None:
+            self._tombstones.refresh()  # before decoding: what is received after a burial is decoded after it
         found = batches(((log_folder.number_of(path), self._records(path)) for path in paths), work.identity, self._decoder)
-        with self._index.claim(work, min((batch.received_at for batch in found), default=0)) as claim:
+        if self._tombstones:
             for batch in found:
-                batch.drop_copies(claim)
+                batch.keep_out(self._tombstones)
+        received = {call.received_at for batch in found for call in batch.calls}
+        self._newest = max(received, default=self._newest)
+        with self._index.claim(work, received) as claim:
+            for batch in found:
+                batch.drop_copies(claim, self._lake, work.identity)
             self._at("claimed")
             for batch in found:
                 self._store(batch, work)
@@ -154,7 +175,12 @@ class Flush:
             self._index.put_back()
             return 0
         chunk = imports.read(path)
-        with self._index.claim(work, chunk.received_at) as claim:
+        if self._tombstones is not None:
+            self._tombstones.refresh()
+        if self._tombstones:
+            chunk = chunk.keep_out(self._tombstones)
+        self._newest = max(self._newest, chunk.received_at)
+        with self._index.claim(work, {chunk.received_at}) as claim:
             rows = chunk.without_copies(claim)
             self._at("claimed")
             if len(rows):

@@ -1,18 +1,25 @@
 """The index: which event ids the lake has, how the received events ended, and how far each log has come.
 
 One LMDB environment in ``<data>/index``, written by the one flush of the data folder, read by whoever shows counts.
-    seen-<period>  digest of project and event id (16 bytes) -> nothing; a period is 30 days of ``received_at``
+    seen-<period>  digest of project and event id (16 bytes) -> where it was seen: received_at (microseconds), month of the
+                   event (u16, since 1970), again for each time it was taken; a period is 30 days of ``received_at``
     hours          project \\0 hour (u32, big endian) source \\0 outcome -> how many
     totals         project \\0 outcome -> how many
     logs           identity of a log -> its newest segment whose events are in the lake
     state          "in hand" -> JSON: the segments that are on their way to the lake
+                   "forgotten" -> the moment (microseconds) before which nothing is known any more
     imports        identity of an import \\0 number of its chunk (u32, big endian) -> JSON: what became of its rows
 
 Invariants
 - A claim's ids, counts and watermark become true in one transaction, after the lake has the events.
 - What is in hand is finished before anything else: the lake may have its events already, while their ids are not here yet.
-A period is forgotten by dropping its database; a copy is found for as long as its period or a neighbour is kept, which is
-30 to 60 days.
+
+What a copy is: an id of the same project that came within the limit (``dedup_days``) of a sighting, or whose event lies in
+the same month as one. The index is exact about all that came since ``forgotten``, and that is never less than the limit and
+a whole month before the oldest event that may still come (``keep``). So an event can have a copy that the index does not
+know only if its month began before that: such a late event is looked for in its month of the lake (``copies.py``).
+A period is forgotten by dropping its database, whose pages are used again: two or three periods are kept, whatever the age
+of the project (100 to 145 bytes an event).
 """
 
 from __future__ import annotations
@@ -23,10 +30,10 @@ import os
 import struct
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final, Literal
@@ -37,11 +44,17 @@ from ingest.errors import IngestError
 
 PERIOD: Final = 30 * 86_400_000_000  # microseconds
 HOUR: Final = 3_600_000_000
+DAY: Final = 24 * HOUR
+LIMIT: Final = 30 * DAY
+_MONTH: Final = 33 * DAY  # the longest month, the day by which a sender's clock may be ahead, and one to spare
 _MAP_BYTES: Final = 1 << 38  # address space, not disk
 _DATABASES: Final = 1024
 _PATIENCE: Final = 0.5  # seconds between two looks whether the index is free
 _COUNT: Final = struct.Struct("<q")
+_SEEN: Final = struct.Struct("<qH")
+_SEEN_PREFIX: Final = b"seen-"
 _IN_HAND: Final = b"in hand"
+_FORGOTTEN: Final = b"forgotten"
 _READING: Final = threading.Lock()  # LMDB allows an environment to be open once per process
 
 
@@ -66,10 +79,25 @@ class Tally:
     label: str
 
 
-class Index:
-    """Opened by the flush; raises IngestError while another process holds it."""
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One event as it came: ``received_at`` in microseconds, ``month`` of its partition counted from January 1970."""
 
-    def __init__(self, path: Path) -> None:
+    event_id: str
+    received_at: int
+    month: int
+
+
+def keep(limit: int) -> int:
+    """How far back (microseconds) the index must know every id, for copies within ``limit`` and those of a fresh month."""
+    return max(limit, _MONTH)
+
+
+class Index:
+    """Opened by the flush; raises IngestError while another process holds it. ``limit``: see above, in microseconds."""
+
+    def __init__(self, path: Path, limit: int = LIMIT) -> None:
+        self._limit = limit
         path.mkdir(parents=True, exist_ok=True)
         self._lock = os.open(path / "flush.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -83,11 +111,11 @@ class Index:
         )
 
     @classmethod
-    def when_free(cls, path: Path, stop: threading.Event) -> Index | None:
+    def when_free(cls, path: Path, stop: threading.Event, limit: int = LIMIT) -> Index | None:
         """The index as soon as no other flush holds it; None if ``stop`` comes first."""
         while True:
             try:
-                return cls(path)
+                return cls(path, limit)
             except IngestError:
                 if stop.wait(_PATIENCE):
                     return None
@@ -121,17 +149,40 @@ class Index:
         with self._env.begin(write=True) as transaction:
             transaction.delete(_IN_HAND, db=self._state)
 
-    @contextmanager
-    def claim(self, work: InHand, received_at: int) -> Iterator[Claim]:
-        """A transaction that ends ``work``; if the block raises, nothing of it happened."""
-        self._env.reader_check()  # a reader that was killed would keep old pages for ever
-        period = received_at // PERIOD
-        current = self._env.open_db(_seen(period))
+    def forgotten(self) -> int:
+        """The moment (microseconds) before which the index knows nothing any more; 0 where it knows all."""
         with self._env.begin() as transaction:
-            neighbours = [near for near in (period - 1, period + 1) if transaction.get(_seen(near)) is not None]
-        others = [self._env.open_db(_seen(near)) for near in neighbours]
+            return _count(transaction.get(_FORGOTTEN, db=self._state))
+
+    def forget(self, oldest: int) -> int:
+        """Drop the periods that no event received at ``oldest`` or later needs; returns how many went.
+
+        ``oldest``: no event received before it is still to come (microseconds).
+        """
+        old = [period for period in self._periods() if (period + 1) * PERIOD <= oldest - keep(self._limit)]
+        for period in old:
+            database = self._env.open_db(_seen(period))
+            with self._env.begin(write=True) as transaction:
+                end = max((period + 1) * PERIOD, _count(transaction.get(_FORGOTTEN, db=self._state)))
+                transaction.put(_FORGOTTEN, _COUNT.pack(end), db=self._state)
+                transaction.drop(database)
+        return len(old)
+
+    def _periods(self) -> list[int]:
+        with self._env.begin() as transaction, transaction.cursor() as cursor:
+            if not cursor.set_range(_SEEN_PREFIX):
+                return []
+            keys = [bytes(key) for key in cursor.iternext(values=False)]
+        return [int(key.removeprefix(_SEEN_PREFIX)) for key in keys if key.startswith(_SEEN_PREFIX)]
+
+    @contextmanager
+    def claim(self, work: InHand, received: Iterable[int]) -> Iterator[Claim]:
+        """A transaction that ends ``work``, whose events came at ``received``; if the block raises, nothing happened."""
+        self._env.reader_check()  # a reader that was killed would keep old pages for ever
+        periods = {*self._periods(), *(moment // PERIOD for moment in received)}
+        databases = {period: self._env.open_db(_seen(period)) for period in sorted(periods)}
         with self._env.begin(write=True) as transaction:
-            claim = Claim(transaction, current, others)
+            claim = Claim(transaction, databases, self._limit, _count(transaction.get(_FORGOTTEN, db=self._state)))
             yield claim
             for tally, number in claim.tallies.items():
                 hour = struct.pack(">I", tally.hour)
@@ -151,28 +202,65 @@ class Index:
 class Claim:
     """What a group of segments adds; see ``Index.claim``."""
 
-    def __init__(self, transaction: lmdb.Transaction, current: lmdb._Database, others: Sequence[lmdb._Database]) -> None:
+    def __init__(
+        self, transaction: lmdb.Transaction, databases: Mapping[int, lmdb._Database], limit: int, forgotten: int
+    ) -> None:
         self.tallies: Counter[Tally] = Counter()
         self.result: bytes | None = None  # of a chunk of an import; see ``results``
         self._transaction = transaction
-        self._current = current
-        self._others = others
+        self._databases = databases
+        self._limit = limit
+        self._forgotten = forgotten
 
-    def copies(self, project: str, ids: Sequence[str]) -> set[int]:
-        """The positions in ``ids`` of those seen before, here or earlier in the list; the others are seen from now on."""
+    def copies(self, project: str, sightings: Sequence[Sighting]) -> set[int]:
+        """The positions of copies of what was seen before, here or earlier in the list; the others are seen from now on."""
         prefix = blake2b(f"{project}\0".encode(), digest_size=16)
         digests = []
-        for event_id in ids:
+        for sighting in sightings:
             state = prefix.copy()
-            state.update(event_id.encode("utf-8", "surrogatepass"))
+            state.update(sighting.event_id.encode("utf-8", "surrogatepass"))
             digests.append(state.digest())
-        seen: set[bytes] = set()
-        for other in self._others:
-            seen.update(bytes(key) for key, _ in self._transaction.cursor(other).getmulti(digests))
-        put = self._transaction.cursor(self._current).put
+        found: set[int] = set()
         # In the order of the keys, so that neighbours share a page; the sort is stable, so the first copy comes first.
         order = sorted(range(len(digests)), key=digests.__getitem__)
-        return {at for at in order if digests[at] in seen or not put(digests[at], b"", overwrite=False)}
+        by_period: dict[int, list[int]] = {}
+        for at in order:
+            by_period.setdefault(sightings[at].received_at // PERIOD, []).append(at)
+        for period, positions in sorted(by_period.items()):
+            known = self._elsewhere(period, [digests[at] for at in positions])
+            cursor = self._transaction.cursor(self._databases[period])
+            for at in positions:
+                sighting, digest = sightings[at], digests[at]
+                if digest in known and self._is_copy(sighting, known[digest]):
+                    found.add(at)
+                    continue
+                value = _SEEN.pack(sighting.received_at, sighting.month)
+                if cursor.put(digest, value, overwrite=False):
+                    continue
+                own = bytes(cursor.get(digest) or b"")
+                if self._is_copy(sighting, own):
+                    found.add(at)
+                else:
+                    cursor.put(digest, own + value)
+        return found
+
+    def is_late(self, sighting: Sighting) -> bool:
+        """Whether the lake may hold a copy that the index has forgotten."""
+        return bool(self._forgotten) and _first_of(sighting.month) - (_MONTH - 31 * DAY) < self._forgotten
+
+    def _elsewhere(self, period: int, digests: Sequence[bytes]) -> dict[bytes, bytes]:
+        known: dict[bytes, bytes] = {}
+        for other, database in self._databases.items():
+            if other != period:
+                for key, value in self._transaction.cursor(database).getmulti(digests):
+                    known[bytes(key)] = known.get(bytes(key), b"") + bytes(value)
+        return known
+
+    def _is_copy(self, sighting: Sighting, seen: bytes) -> bool:
+        return not seen or any(  # an index of the first release did not note when
+            month == sighting.month or abs(sighting.received_at - received_at) <= self._limit
+            for received_at, month in _SEEN.iter_unpack(seen)
+        )
 
 
 def counts(path: Path, project: str) -> dict[str, int]:
@@ -255,4 +343,10 @@ def _key(name: str, rest: bytes) -> bytes:
 
 
 def _seen(period: int) -> bytes:
-    return b"seen-%06d" % period
+    return _SEEN_PREFIX + b"%06d" % period
+
+
+def _first_of(month: int) -> int:
+    """The first microsecond of a month counted from January 1970."""
+    first = datetime(1970 + month // 12, month % 12 + 1, 1, tzinfo=UTC)
+    return int(first.timestamp()) * 1_000_000

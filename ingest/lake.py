@@ -19,6 +19,8 @@ from typing import Final
 import pyarrow as pa
 from deltalake import ColumnProperties, CommitProperties, DeltaTable, Schema, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.fs import DeltaStorageHandler
+from pyarrow.fs import FileSelector, FileType, PyFileSystem
 
 PROJECT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _ATTEMPTS: Final = 20
@@ -84,6 +86,35 @@ class Lake:
             else:
                 return True
         return False
+
+    def tables(self, project: str) -> list[str]:
+        """Every table a project has, whoever writes it."""
+        store = PyFileSystem(DeltaStorageHandler(self.uri(project, ""), dict(self.storage)))
+        found = store.get_file_info(FileSelector("", allow_not_found=True))
+        names = [info.base_name for info in found if info.type == FileType.Directory]
+        return sorted(name for name in names if not name.startswith("_") and self.version(project, name) is not None)
+
+    def partitions(self, project: str, table: str) -> list[dict[str, str]]:
+        handle = self.open(project, table)
+        return [] if handle is None else [dict(one) for one in handle.partitions()]
+
+    def delete(self, project: str, table: str, predicate: str) -> int:
+        """Remove the rows of a SQL predicate as of now; what is appended meanwhile stays. Returns how many went.
+
+        The predicate stays in Delta's log: it must not hold what nobody may read. Without a match no version is made.
+        """
+        for attempt in range(_ATTEMPTS):
+            handle = self.open(project, table)
+            if handle is None:
+                return 0
+            try:
+                gone = handle.delete(predicate, writer_properties=_PARQUET)
+            except CommitFailedError:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                return int(gone["num_deleted_rows"])
+        return 0
 
     def replace(self, project: str, table: str, rows: pa.Table) -> int:
         """Make ``rows`` the whole of a table that one builder owns; returns the new version."""

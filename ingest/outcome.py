@@ -22,6 +22,7 @@ class Outcome(StrEnum):
 
     ACCEPTED = "accepted", "stored in events"
     DUPLICATE = "duplicate", "an event with the same id was stored before; the earlier copy stays"
+    FORGOTTEN = "forgotten", "sent under an id whose person was forgotten; not stored, see `jcurve forget`"
     UNREADABLE = "unreadable", "the body is no JSON in any encoding known here; send JSON as UTF-8, plain or gzipped"
     TOO_LARGE = "too_large", "an event or a body over the size limit; send smaller properties or fewer events at once"
     NOT_AN_OBJECT = "not_an_object", 'an event must be a JSON object such as {"type": "track", ...}'
@@ -36,7 +37,7 @@ class Outcome(StrEnum):
 
     @property
     def is_rejection(self) -> bool:
-        return self not in (Outcome.ACCEPTED, Outcome.DUPLICATE)
+        return self not in (Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.FORGOTTEN)
 
     @property
     def label(self) -> str:

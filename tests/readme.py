@@ -20,6 +20,7 @@ _APPENDED_TO: Final = (
     ("events", "one row per accepted event"),
     ("rejected", "one row per rejected event: its raw bytes, the reason, and when it came"),
     ("id_links", "one row per link between two ids, named by the event that made it, or per undo of one"),
+    ("forgotten", "one row per person who was forgotten: a receipt without personal data"),
 )
 
 

@@ -6,9 +6,9 @@ What they said last is kept beside the tables, ``_checks/current``, whether the 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from ingest.lake import Lake
@@ -30,19 +30,31 @@ class Checked:
     violations: tuple[Violation, ...]
 
 
-def run(engine: Engine) -> int:
-    """Runs every check whose relations the engine has; returns how many. Raises ``CheckFailed`` with all that failed."""
-    queries = [query for query in (load("checks", name) for name in names("checks")) if engine.relations >= set(query.reads)]
-    violations = [found for query in queries if (found := violation(engine, query))]
+def run(engine: Engine, params: Mapping[str, object] | None = None) -> int:
+    """Runs every check whose relations the engine has and whose parameters are given; returns how many.
+
+    Raises ``CheckFailed`` with all that failed.
+    """
+    given = dict(params or {})
+    known = [load("checks", name) for name in names("checks")]
+    queries = [query for query in known if engine.relations >= set(query.reads) and query.parameters <= given.keys()]
+    violations = [found for query in queries if (found := violation(engine, query, given))]
     if violations:
         raise CheckFailed(violations)
     return len(queries)
 
 
-def violation(engine: Engine, query: Query) -> Violation | None:
+def copies(lake: Lake, project: str, limit: timedelta) -> int:
+    """The checks of the stored events alone, with ``limit`` (``dedup_days``) for copies: the nightly look at the lake."""
+    with Engine(lake, project, {"events": lake.version(project, "events")}) as engine:
+        return run(engine, {"dedup_limit": limit})
+
+
+def violation(engine: Engine, query: Query, params: Mapping[str, object] | None = None) -> Violation | None:
     """How one check is broken, or None if its query returns no rows."""
+    wanted = {name: value for name, value in (params or {}).items() if name in query.parameters}
     counted = f"select *, count(*) over () as violations from (\n{query.text.rstrip()}\n) limit {_EXAMPLES}"
-    rows = engine.table(counted)
+    rows = engine.table(counted, wanted)
     if not rows.num_rows:
         return None
     columns = [name for name in rows.column_names if name != "violations"]

@@ -96,6 +96,14 @@ def removed_by(lake: Lake, project: str, table: str, names: Iterable[str]) -> se
     return found
 
 
+def strays(lake: Lake, project: str, table: str, prefixes: tuple[str, ...], standing: Collection[str]) -> list[str]:
+    """Data files with such names that no version of ``standing`` files has: what was killed before its commit."""
+    files = _files(lake, project, table)
+    found = files.get_file_info(pyarrow.fs.FileSelector("", allow_not_found=True, recursive=True))
+    paths = [info.path for info in found if info.base_name.startswith(prefixes)]
+    return [path for path in paths if path not in standing]
+
+
 def remove_files(lake: Lake, project: str, table: str, paths: Iterable[str]) -> int:
     """Removes data files, gone or not; returns how many went."""
     files = _files(lake, project, table)

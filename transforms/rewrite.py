@@ -37,6 +37,7 @@ from transforms.layout import File, Merge
 ROW_GROUP: Final = 65_536
 _ATTEMPTS: Final = 30
 _PAUSE: Final = 0.05  # seconds
+RUNS: Final = ("run-", "settled-")  # how the files begin that are written here
 TOLD: Final = ("event", "actor_id", "time", "received_at")  # columns whose least and greatest the log of the table tells
 
 

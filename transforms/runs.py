@@ -69,6 +69,20 @@ def latest(path: Path, project: str, job: str) -> Run | None:
         return None if row is None else _run(row)
 
 
+def withdraw(path: Path, names: Callable[[str], bool]) -> int:
+    """Blanks the errors that ``names`` picks, so that no page of the file holds their text; returns how many."""
+    if not path.exists():
+        return 0
+    with _open(path) as database:
+        database.execute("pragma secure_delete = on")
+        rows = database.execute("select id, error from runs where error is not null").fetchall()
+        chosen = [(number,) for number, error in rows if names(error)]
+        database.executemany("update runs set error = 'withdrawn: it named a person who was forgotten' where id = ?", chosen)
+    with closing(sqlite3.connect(path, timeout=30)) as database:
+        database.execute("vacuum")
+    return len(chosen)
+
+
 def begin(path: Path, run: Run) -> int:
     """Records that a run has begun; returns its number. Runs of the job that are older than three months are forgotten."""
     with _open(path) as database:

@@ -26,6 +26,7 @@ from transforms.sweep import sweep
 __all__ = ["Job", "Run", "due", "job_table", "run", "runs", "tick", "work"]
 
 Build = Callable[[str, datetime], BuildResult]
+Step = Callable[[str, datetime], object]
 
 _LOG: Final = logging.getLogger(__name__)
 _TICK: Final = 5.0  # seconds between two looks at what is due
@@ -57,12 +58,21 @@ class Job:
     wanted: Callable[[str, datetime], bool] = lambda project, now: True
 
 
-def job_table(lake: Lake, build: Build, *, hourly: str, nightly: str) -> tuple[Job, ...]:
-    """The jobs there are. The nightly one comes first, so that the hourly build after it finds nothing to do."""
+def job_table(
+    lake: Lake, build: Build, *, hourly: str, nightly: str, before: Sequence[Step] = (), after: Sequence[Step] = ()
+) -> tuple[Job, ...]:
+    """The jobs there are. The nightly one comes first, so that the hourly build after it finds nothing to do.
+
+    ``before`` and ``after`` are what is done at night around the build; a fault in them is the run's.
+    """
 
     def build_and_sweep(project: str, now: datetime) -> BuildResult:
+        for step in before:
+            step(project, now)
         result = build(project, now)
         sweep(lake, project, now=now)
+        for step in after:
+            step(project, now)
         return result
 
     return (Job("nightly build", nightly, build_and_sweep), Job("hourly build", hourly, build))
@@ -123,13 +133,16 @@ def work(
     stop: threading.Event,
     clock: Clock,
     every: float = _TICK,
+    errand: Callable[[], object] = lambda: None,
 ) -> None:
     """The work role: looks every few seconds at what is due and does it, until told to stop.
 
+    ``errand`` is done at each look, before what is due.
     Where the store or the record is away, it says so and looks again later.
     """
     while not stop.is_set():
         try:
+            errand()
             tick(path, projects(), jobs, clock)
         except Exception:
             _LOG.exception("could not look at what is due; looking again in %s s", every)

@@ -18,8 +18,9 @@ _APPENDED_TO: Final = (*ORDER, LEDGER)
 def sweep(lake: Lake, project: str, *, now: datetime) -> int:
     """Removes old manifests and the files of built tables that only they read; returns how many files went.
 
-    Versions that a kept manifest names stay readable however old they are. Of the tables that are appended to also goes what
-    no version ever named, left by a tidy or writer that was killed. A table without anything to remove gets no new version.
+    Versions that a kept manifest names stay readable however old they are. Of the tables that are appended to go the files
+    that retention took rows from, and what no version ever named, left by a tidy or writer that was killed. A table without
+    anything to remove gets no new version.
     """
     forget(lake, project, before=now - KEPT)
     kept = published(lake, project)

@@ -24,6 +24,7 @@ TableName = Literal[
     "person_days",
     "account_days",
     "runaway_ids",
+    "internal_actors",
 ]
 
 _TIME: Final = pa.timestamp("us", tz="UTC")
@@ -178,13 +179,51 @@ RUNAWAY_IDS: Final = pa.schema(
     ]
 )
 
+INTERNAL_ACTORS: Final = pa.schema(
+    [
+        _must("actor_id", pa.int64()),
+        _must("id", pa.string()),
+        _must("person_id", pa.int64()),
+        _must("person", pa.string()),
+        _must("rule", pa.string()),  # 'id' or 'domain'
+    ]
+)
+
 TABLES: Final[dict[str, pa.Schema]] = dict(
     zip(
         get_args(TableName),
-        (ACTORS, MEMBERSHIPS, PEOPLE, ACCOUNTS, STAGES, INVITES, SESSIONS, PERSON_DAYS, ACCOUNT_DAYS, RUNAWAY_IDS),
+        (
+            *(ACTORS, MEMBERSHIPS, PEOPLE, ACCOUNTS, STAGES, INVITES, SESSIONS, PERSON_DAYS, ACCOUNT_DAYS),
+            *(RUNAWAY_IDS, INTERNAL_ACTORS),
+        ),
         strict=True,
     )
 )
 
-# Whatever an engine may open.
-SCHEMAS: Final[dict[str, pa.Schema]] = {"events": EVENTS, "rejected": REJECTED, "id_links": ID_LINKS, **TABLES}
+FORGOTTEN: Final = pa.schema(
+    [
+        _must("receipt", pa.string()),  # a keyed hash of the person's ids, see ingest/tombstones.py
+        _must("asked_at", _TIME),
+        _must("removed_at", _TIME),  # from here on no answer knows the person
+        _must("erased_at", _TIME),  # from here on no file does
+        _must("why", pa.string()),
+        _must("by", pa.string()),  # 'command line' or 'api'
+        _must("ids", pa.int64()),  # how many ids the person had
+        _must("events", pa.int64()),  # rows removed
+        _must("rejected", pa.int64()),
+        _must("ledgers", pa.int64()),
+        _must("changed", pa.int64()),  # other people's events that lost a name
+        _must("files_removed", pa.int64()),
+        _must("files_scanned", pa.int64()),
+        _must("bytes_scanned", pa.int64()),
+        _must("traces", pa.int64()),  # files in which the scan still found an id: 0, or the receipt proves nothing
+    ]
+)
+
+SCHEMAS: Final[dict[str, pa.Schema]] = {
+    "events": EVENTS,
+    "rejected": REJECTED,
+    "id_links": ID_LINKS,
+    "forgotten": FORGOTTEN,
+    **TABLES,
+}  # whatever an engine may open

@@ -126,14 +126,14 @@ def keep_house(
     names = commits.needless(commits.log(lake, project, table), readable, since, now, safe)
     # Looked at before the list of what stands: a file that was taken out never comes back.
     gone = commits.removed_by(lake, project, table, names)
-    standing = {file for version in (None, *sorted(readable)) for file in _paths(lake, project, table, version)}
+    standing = {file for version in (None, *sorted(readable)) for file in paths(lake, project, table, version)}
     commits.remove_files(lake, project, table, gone - standing)
     at("vacuumed")
     commits.remove(lake, project, table, names)
     at("cleaned")
 
 
-def _paths(lake: Lake, project: str, table: str, version: int | None) -> set[str]:
+def paths(lake: Lake, project: str, table: str, version: int | None) -> set[str]:
     try:
         handle = lake.open(project, table, version)
     except TableNotFoundError:  # a manifest that nobody can read any more holds nothing back

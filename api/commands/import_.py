@@ -39,7 +39,7 @@ _PAUSE = 0.02  # seconds between two looks at what waits for the flush
 @click.option("--types", default="", metavar="NAME=TYPE,...", help=f"Types of CSV columns: {', '.join(_TYPES)}.")
 @click.option("--zone", default="UTC", show_default=True, metavar="ZONE",
               help="Zone of the times of a Mixpanel project made before 2023.")  # fmt: skip
-@settings("lake_url", "store_url", "build_memory", "max_event")
+@settings("lake_url", "store_url", "build_memory", "max_event", "dedup_days")
 def command(settings: Settings, files: tuple[Path, ...], source: str, format_: str | None, types: str, zone: str) -> None:
     """Import history: JSON lines of Segment calls, CSV or Parquet of plain events (event, time, user_id or anonymous_id, any
     properties), exports of PostHog, Mixpanel and Amplitude. Importing the same again adds nothing; a killed import goes on
@@ -146,6 +146,10 @@ def _show(report: Report) -> None:
         click.echo(f"{'pairs':<12}{report.made:>14,}   identify calls made of a user and a device that came on one event")
     click.echo(f"{'taken':<12}{report.taken:>14,}")
     click.echo(f"{'duplicates':<12}{report.duplicates:>14,}")
+    if report.forgotten:
+        click.echo(
+            f"{'forgotten':<12}{report.forgotten:>14,}   of people who were forgotten, see `jcurve forget`; not stored"
+        )
     kept = f"   {report.refused_before:,} of them kept before" if report.refused_before else ""
     click.echo(f"{'refused':<12}{sum(report.refused.values()):>14,}{kept}")
     for reason, number in report.refused.items():

@@ -76,6 +76,7 @@ def over_events(serving: Serving, asked: Asked, body: object) -> Answer:
         limits=serving.limits,
         domains=serving.domains(asked),
         view=serving.view(asked),
+        internal=serving.definitions().internal,
     )
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.auth import administrator
+from api.auth import must_be_admin
 from api.body import json_body
 from api.errors import Conflict, Detail, NotFound, Unprocessable
 from api.parameters import KNOWN_AT
@@ -40,7 +40,7 @@ def router(serving: Serving) -> APIRouter:
         return await changed(request, redo)
 
     async def changed(request: Request, change: Callable[..., Undo]) -> Response:
-        administrator(serving.caller(request))  # before a body is read
+        must_be_admin(serving.caller(request))  # before a body is read
         body = await json_body(request)
         return await serving.answer(request, (), lambda asked: _changed(serving, asked, change, body))
 

@@ -11,9 +11,10 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import cursor
-from api.errors import Detail, NotFound
-from api.parameters import CURSOR, KNOWN_AT, LIMIT
+from api import cursor, forgetting
+from api.auth import must_be_admin
+from api.errors import Detail, NotFound, Unprocessable
+from api.parameters import CURSOR, KNOWN_AT, LIMIT, Parameter
 from api.serving import NO_BUILD, Answer, Asked, Serving, documented
 from transforms.build import ABOUT_THEM, make
 from transforms.engine import Engine
@@ -23,6 +24,7 @@ from transforms.overlay import identity
 from transforms.tables import TABLES
 
 _PARAMETERS: Final = (LIMIT, CURSOR, KNOWN_AT)
+WHY: Final = Parameter("why", "The reason, kept in the receipt; a ticket's number, nothing about the person.")
 _EVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 _THEN: Final = "Identity is as known at the moment asked for; stages are of the last build only and are left out."
@@ -62,7 +64,26 @@ def router(serving: Serving) -> APIRouter:
     async def person(request: Request, id: str) -> Response:  # noqa: A002
         return await serving.answer(request, _PARAMETERS, lambda asked: _person(serving, asked, id))
 
+    @routes.delete("/api/people/{id:path}", **documented("Forget a person (admin key)", (WHY,)))
+    async def forget(request: Request, id: str) -> Response:  # noqa: A002
+        must_be_admin(serving.caller(request))
+        return await serving.answer(request, (WHY,), lambda asked: _forget(serving, asked, id))
+
     return routes
+
+
+def _forget(serving: Serving, asked: Asked, given: str) -> Answer:
+    """Only notes the request: the work role carries it out, see ``api/forgetting.py``."""
+    why = asked.parameters["why"]
+    if not why:
+        raise Unprocessable("Say why: ?why=TICKET-1", [Detail("why", "", "a reason without personal data", "send why")])
+    try:
+        noted = forgetting.ask(serving.settings, serving.lake, asked.project.name, given, why, "api", asked.now)
+    except forgetting.Unknown as error:
+        raise NotFound(str(error), [_fault(given)]) from None
+    except ValueError as error:
+        raise Unprocessable(str(error), [Detail("why", "", "a reason without personal data", str(error))]) from None
+    return {"request": noted.token, "step": noted.step, "ids": len(noted.ids), "asked_at": asked.now}
 
 
 def _person(serving: Serving, asked: Asked, given: str) -> Answer:

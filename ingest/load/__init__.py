@@ -28,9 +28,10 @@ Decisions
 - *Staged, then sorted as a whole.* Context: three years in the order of their files would put a part of every month into
   every commit. Choice: DuckDB sorts all staged rows by time, spilling at its memory limit; a commit holds CHUNK_ROWS, so a
   month is a few files. Price: the history lies on disk once more while it is imported.
-- *Ids of the lake are asked beside the index.* Context: the index forgets after 30 to 60 days, history is imported again
+- *Ids of the lake are asked beside the index.* Context: the index forgets after 60 to 90 days, history is imported again
   after a year. Choice: ids that the lake has in the months of a chunk are found by a semi-join before the chunk is handed
-  over; what comes in meanwhile is found by the index. Price: the ids of a month are read once per chunk of it.
+  over (of a month only one copy may stand: ``ids``); what comes in meanwhile is found by the index. Price: the ids of a
+  month are read once per chunk of it.
 - *Pairs become identify calls.* Context: Mixpanel and Amplitude link a device to a user by an event that carries both.
   Choice: one ``identify`` per pair and import, at the first time it was seen. Price: events that no file holds; the report
   counts them apart.

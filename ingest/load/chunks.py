@@ -43,20 +43,21 @@ def pairs(plan: Plan) -> int:
     return int(found[0]) if found else 0
 
 
-def known(plan: Plan, lake: Lake, found: pa.Table) -> set[str]:
-    """The ids of ``found`` that the lake has in the months of ``found``, whenever they came."""
+def known(plan: Plan, lake: Lake, found: pa.Table) -> dict[str, set[str]]:
+    """The ids of ``found``, by month, that the lake has in that very month, whenever they came; none for other months."""
     handle = lake.open(plan.request.project, "events")
     if handle is None:
-        return set()
+        return {}
     months = sorted({*pc.unique(found["month"]).to_pylist()} & {each["month"] for each in handle.partitions()})
-    ids: set[str] = set()
+    ids: dict[str, set[str]] = {}
     with connect(plan) as db:
-        db.register("asked", found.select(["event_id"]))
+        db.register("asked", found.select(["event_id", "month"]))
         for month in months:
             files = handle.to_pyarrow_dataset().filter(pc.field("month") == month)
             db.register("stored", files.scanner(columns=["event_id"]).to_reader())
-            query = "select distinct event_id from stored where event_id in (select event_id from asked)"
-            ids.update(row[0] for row in db.execute(query).fetchall())
+            query = "select distinct event_id from stored where event_id in (select event_id from asked where month = ?)"
+            if copies := {row[0] for row in db.execute(query, [month]).fetchall()}:
+                ids[month] = copies
             db.unregister("stored")
     return ids
 

@@ -22,7 +22,9 @@ class Month:
 
 @dataclass(frozen=True)
 class Report:
-    """``rows + made == taken + duplicates + refused``: ``made`` are identify calls of pairs, which stand in no file.
+    """``rows + made == taken + duplicates + forgotten + refused``.
+
+    ``made`` are identify calls of pairs, which stand in no file.
 
     ``refused`` is by reason; ``refused_before`` of them an earlier import has kept.
     """
@@ -32,6 +34,7 @@ class Report:
     months: Mapping[str, Month]
     refused: Mapping[str, int]
     refused_before: int
+    forgotten: int = 0  # came under the id of somebody who was forgotten, and were not stored
 
     @property
     def rows(self) -> int:
@@ -47,7 +50,7 @@ class Report:
 
     @property
     def reconciled(self) -> bool:
-        return self.rows + self.made == self.taken + self.duplicates + sum(self.refused.values())
+        return self.rows + self.made == self.taken + self.duplicates + self.forgotten + sum(self.refused.values())
 
 
 def report(plan: Plan, index: Path) -> Report:
@@ -55,10 +58,11 @@ def report(plan: Plan, index: Path) -> Report:
     staged = [Staged(plan.staged, number).counts() for number in range(len(plan.request.files))]
     taken: Counter[str] = Counter()
     copies: Counter[str] = Counter()
-    before = 0
+    before = forgotten = 0
     refused: Counter[str] = Counter()
     for line in ids.results(index, plan.identity):
         result = json.loads(line)
+        forgotten += result.get("forgotten", 0)
         for name, (new, seen) in result["counts"].items():
             if result["table"] == "events":
                 taken[name] += new
@@ -67,4 +71,5 @@ def report(plan: Plan, index: Path) -> Report:
                 refused[name] += new + seen
                 before += seen
     months = {name: Month(taken[name], copies[name]) for name in sorted(taken | copies)}
-    return Report([each for each in staged if each is not None], pairs(plan), months, dict(sorted(refused.items())), before)
+    files = [each for each in staged if each is not None]
+    return Report(files, pairs(plan), months, dict(sorted(refused.items())), before, forgotten)

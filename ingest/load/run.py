@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Final
 
@@ -81,13 +82,21 @@ def _hand_over(plan: Plan, where: Place) -> None:
     for number, table, made in chunks(plan, behind, where.chunk_rows):
         stored: dict[str, int] = {}
         if table == "events" and (copies := known(plan, where.lake, made)):
-            is_copy = pc.is_in(made["event_id"], value_set=pa.array(sorted(copies), made["event_id"].type))
+            is_copy = _in_lake(made, copies)
             stored = {row["values"]: row["counts"] for row in pc.value_counts(made["month"].filter(is_copy)).to_pylist()}
             made = made.filter(pc.invert(is_copy))
         _wait(plan, where, _AHEAD)
         spool.write(sender, number, table, made, stored, where.clock)
         where.at("handed over")
         where.tell("stored", len(made) + sum(stored.values()))
+
+
+def _in_lake(made: pa.Table, copies: dict[str, set[str]]) -> pa.ChunkedArray:
+    ids = {month: pa.array(sorted(known), made["event_id"].type) for month, known in copies.items()}
+    each = [
+        pc.and_(pc.equal(made["month"], month), pc.is_in(made["event_id"], value_set=known)) for month, known in ids.items()
+    ]
+    return reduce(pc.or_, each)
 
 
 def _wait(plan: Plan, where: Place, most: int) -> None:

@@ -14,7 +14,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -22,10 +22,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.event import EVENTS, REJECTED
-from ingest.ids import HOUR, Claim, InHand, Tally
+from ingest.ids import HOUR, Claim, InHand, Sighting, Tally
 from ingest.load import CHUNK, place
 from ingest.outcome import Outcome
 from ingest.segment_file import sync_folder
+from ingest.tombstones import Tombstones
 
 COPY_KEY: Final = "copy_key"  # of a rejected row: what its copies have in common
 _PLACE_BITS: Final = 24  # of log_offset; the rest is the chunk's number
@@ -43,10 +44,28 @@ class Chunk:
     keys: list[str]  # one per row; equal keys are copies
     source: str
     stored: dict[str, int]  # by month: copies of what the lake had, which were left out of ``rows``
+    forgotten: dict[str, int] = field(default_factory=dict)  # by month, or by reason: what tombstones kept out of ``rows``
+
+    @property
+    def by(self) -> str:
+        return "month" if self.table == "events" else "reason"
+
+    def keep_out(self, tombstones: Tombstones) -> Chunk:
+        """The same without what came under a forgotten id; a forgotten device that others' events name is taken out."""
+        events = self.table == "events"
+        kept, rows = (
+            _admitted(self.project, self.rows, tombstones) if events else (self._admitted_raw(tombstones), self.rows)
+        )
+        forgotten = dict(_counted(rows[self.by].filter(pc.invert(kept))))
+        keys = [key for key, stays in zip(self.keys, kept.to_pylist(), strict=True) if stays]
+        return replace(self, rows=rows.filter(kept), keys=keys, forgotten=forgotten)
+
+    def _admitted_raw(self, tombstones: Tombstones) -> pa.Array:
+        return pa.array([tombstones.admits_raw(self.project, raw) for raw in self.rows["raw"].to_pylist()], pa.bool_())
 
     def without_copies(self, claim: Claim) -> pa.Table:
         """The rows whose keys were never seen; they are entered into ``claim`` together with what became of each row."""
-        copies = claim.copies(self.project, self.keys)
+        copies = claim.copies(self.project, self._sightings())
         kept = pa.array([at not in copies for at in range(len(self.keys))]) if copies else None
         rows = self.rows if kept is None else self.rows.filter(kept)
         hour = self.received_at // HOUR
@@ -54,11 +73,18 @@ class Chunk:
             claim.tallies[Tally(self.project, hour, self.source, label)] += number
         if duplicates := len(copies) + sum(self.stored.values()):
             claim.tallies[Tally(self.project, hour, self.source, Outcome.DUPLICATE.label)] += duplicates
-        by = "month" if self.table == "events" else "reason"
-        every, new = _counted(self.rows[by]) + Counter(self.stored), _counted(rows[by])
+        if forgotten := sum(self.forgotten.values()):
+            claim.tallies[Tally(self.project, hour, self.source, Outcome.FORGOTTEN.label)] += forgotten
+        every, new = _counted(self.rows[self.by]) + Counter(self.stored), _counted(rows[self.by])
         result = {name: [new[name], number - new[name]] for name, number in every.items()}
-        claim.result = json.dumps({"table": self.table, "counts": result}).encode()
+        claim.result = json.dumps({"table": self.table, "counts": result, "forgotten": forgotten}).encode()
         return rows
+
+    def _sightings(self) -> list[Sighting]:
+        months = self.rows["month"].to_pylist()
+        numbers = {month: (int(month[:4]) - 1970) * 12 + int(month[5:]) - 1 for month in set(months)}
+        named = zip(self.keys, months, strict=True)
+        return [Sighting(key, self.received_at, numbers[month]) for key, month in named]
 
 
 @dataclass(frozen=True)
@@ -121,6 +147,23 @@ def waiting(spool: Path, watermark: Callable[[str], int]) -> Iterator[InHand]:
 
 def find(spool: Path, work: InHand) -> Path | None:
     return next((spool / work.folder).glob(f"{work.last:012d}-*{CHUNK}"), None)
+
+
+def _admitted(project: str, rows: pa.Table, tombstones: Tombstones) -> tuple[pa.Array, pa.Table]:
+    """``Tombstones.admits`` for whole columns: which rows may be stored, and the rows without forgotten devices."""
+
+    def buried(kind: str, column: str) -> pa.Array:
+        values = rows[column].combine_chunks()
+        known = [one for one in pc.unique(values).to_pylist() if tombstones.has(project, kind, one)]
+        return pc.is_in(values, value_set=pa.array(known, values.type))
+
+    device, signed_in = buried("anonymous", "anonymous_id"), pc.is_valid(rows["user_id"].combine_chunks())
+    named = pc.or_(buried("user", "user_id"), pc.or_(buried("user", "previous_id"), buried("anonymous", "previous_id")))
+    if pc.any(device).as_py():
+        at = rows.schema.get_field_index("anonymous_id")
+        clean = pc.if_else(device, pa.scalar(None, rows["anonymous_id"].type), rows["anonymous_id"].combine_chunks())
+        rows = rows.set_column(at, rows.schema.field(at), clean)
+    return pc.invert(pc.if_else(signed_in, named, device)), rows
 
 
 def _identity(path: Path) -> str:

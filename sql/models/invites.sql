@@ -1,7 +1,8 @@
 -- one row per invitation and person who came by it, or one without invitee while nobody has
 -- grain: invite_id, invitee
 -- kind: whole
--- reads: events, actors, people, memberships, stages
+-- reads: events, actors, people, memberships, stages, internal_events
+-- internal_events: the invitations that are left out (funnels/traffic.py).
 -- scope is set on the one invitation that is credited for a new person: somebody else, who entered the stage $stage no earlier
 -- than the invitation was sent; of several the first accepted, and by e-mail only for whoever accepted none.
 -- An invitation sent without an id is known by its event's id; one sent twice by its first sending.
@@ -16,6 +17,7 @@ with told as (
         and memberships.since <= events.time
         and (memberships.next_since is null or events.time < memberships.next_since)
     where events.event in ($sent, $accepted) and not events.bot
+        and not exists (select 1 from internal_events where internal_events.event_id = events.event_id)
 ),
 sent as (
     select

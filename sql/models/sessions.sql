@@ -1,9 +1,10 @@
 -- one row per session: a person's events of one source without more than 30 minutes of silence between two of them
--- grain: session_id
+-- grain: session_id, started
 -- kind: whole
 -- reads: events, actors
 -- Every event is in exactly one session, whatever midnight or month lies in it; silence of exactly 30 minutes ends none, and
--- events of bots make sessions of their own. A session is named by its first event, by (time, event_id). Its channel is how
+-- events of bots make sessions of their own. A session is named by its first event, by (time, event_id); where
+-- copies of that event stand in two months (ingest/ids.py), two sessions bear its name. Its channel is how
 -- that event came: utm_medium speaks first, then any other campaign, then the referrer's host where it is another site.
 with told as (
     select

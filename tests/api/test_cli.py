@@ -25,7 +25,16 @@ def test_a_new_key_stands_alone_on_standard_output_and_works_with_no_server(tmp_
 def test_projects_are_made_and_listed_with_zone_and_currency(tmp_path: Path) -> None:
     jcurve("projects", "create", "acme", "--zone", "Asia/Tokyo", "--currency", "JPY", data=tmp_path)
     lines = jcurve("projects", "list", data=tmp_path).stdout.splitlines()
-    assert [line.split() for line in lines] == [["acme", "Asia/Tokyo", "JPY"], ["default", "UTC", "USD"]]
+    kept = ["events", "kept", "for", "ever"]
+    assert [line.split() for line in lines] == [["acme", "Asia/Tokyo", "JPY", *kept], ["default", "UTC", "USD", *kept]]
+
+
+def test_a_project_is_told_how_long_to_keep_its_events(tmp_path: Path) -> None:
+    told = jcurve("projects", "set", "default", "--retention-days", "400", data=tmp_path).stdout
+    assert told == "Project default: events are kept for 400 days from their time.\n"
+    assert jcurve("projects", "list", data=tmp_path).stdout.rstrip().endswith("events kept for 400 days")
+    told = jcurve("projects", "set", "default", "--retention-days", "0", data=tmp_path).stdout
+    assert told == "Project default: events are kept for ever.\n"
 
 
 def test_what_a_command_cannot_do_ends_with_a_status_and_what_to_do(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_an_empty_funnel_has_no_rates_and_no_error(tmp_path: Path) -> None:
         0,
         None,
         [],
-        {"manifest": 1, "complete_until": "2026-12-01T00:00:00Z"},
+        {"manifest": 1, "complete_until": "2026-12-01T00:00:00Z", "internal_left_out": 0},
     )
 
 

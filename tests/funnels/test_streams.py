@@ -181,6 +181,7 @@ def test_an_answer_names_the_data_it_read(tmp_path: Path) -> None:
         "complete_until": "2026-12-01T00:00:00Z",
         "events_without_unit": 0,
         "bots_left_out": 0,
+        "internal_left_out": 0,
     }
 
 

@@ -21,13 +21,15 @@ from ingest.lake import Lake
 from ingest.protocols import Decoded, decode
 from ingest.record import HEADER_BYTES, Record, encode
 from ingest.segment_file import SegmentFile
+from ingest.tombstones import Tombstones
 from ingest.wal import Log
 from tests.ingest.world import NOON, SECOND, add_segment, batch, event_ids, rows, track, write_log
 
 
 def flush(data: Path, at: Callable[[str], None] = lambda step: None) -> int:
     with Index(data / "index") as index:
-        return Flush(data / "log", Lake(str(data / "lake")), index, at=at).once()
+        tombstones = Tombstones(data / "forgotten.json")
+        return Flush(data / "log", Lake(str(data / "lake")), index, tombstones=tombstones, at=at).once()
 
 
 def outcomes(data: Path, project: str = "shop") -> dict[str, int]:
@@ -277,3 +279,102 @@ def test_the_size_limit_of_an_event_holds_inside_a_batch(tmp_path: Path) -> None
         Flush(tmp_path / "log", lake, index, decoder=partial(decode, max_event_bytes=1_000)).once()
     assert event_ids(lake) == ["small"]
     assert [row["reason"] for row in rows(lake, "shop", "rejected")] == ["too_large"]
+
+
+DAYS = 86_400 * SECOND
+
+
+def received(event_id: str, days: float, timestamp: str | None = None) -> Record:
+    return batch(track(event_id, **({"timestamp": timestamp} if timestamp else {})), at=NOON + int(days * DAYS))
+
+
+def send(data: Path, *records: Record) -> int:
+    """Each record in a log of its own that has ended, flushed by a process that ends, too: a restart between any two."""
+    stored = 0
+    for record in records:
+        write_log(data / "log", [record], name=f"{len(list((data / 'log').glob('*'))) + 1:04}").release()
+        stored += flush(data)
+    return stored
+
+
+JANUARY, MARCH = "2026-01-01T10:00:00Z", "2026-03-20T10:00:00Z"
+
+
+def test_a_copy_is_told_for_thirty_days_wherever_its_time_lies_and_over_the_border_of_a_month(tmp_path: Path) -> None:
+    """Their times are those of their receipt, which lie in January and in February: only the limit tells them apart."""
+    second = 1 / 86_400
+    send(tmp_path, received("in", 20), received("on", 20), received("out", 20))
+    assert send(tmp_path, received("in", 50 - second), received("on", 50), received("out", 50 + second)) == 1
+    assert sorted(event_ids(Lake(str(tmp_path / "lake")))) == ["in", "on", "out", "out"]
+    assert outcomes(tmp_path) == {"accepted": 4, "duplicate": 2}
+
+
+def test_in_one_month_a_copy_is_told_without_limit_also_after_the_index_has_forgotten_it(tmp_path: Path) -> None:
+    assert send(tmp_path, received("a", 0, JANUARY), received("b", 100, MARCH), received("c", 200)) == 3
+    with Index(tmp_path / "index") as index:
+        assert index.forgotten() > NOON + 60 * DAYS
+    late = [received("a", 201, JANUARY), received("b", 202, MARCH), received("d", 203, JANUARY), received("d", 204, JANUARY)]
+    assert send(tmp_path, *late) == 1
+    assert sorted(event_ids(Lake(str(tmp_path / "lake")))) == ["a", "b", "c", "d"]
+    assert outcomes(tmp_path) == {"accepted": 4, "duplicate": 3}
+
+
+def test_a_late_group_that_is_done_again_after_a_crash_is_no_copy_of_itself(tmp_path: Path) -> None:
+    send(tmp_path, received("a", 0, JANUARY), received("b", 200))
+    write_log(tmp_path / "log", [received("a", 201, JANUARY), received("z", 201, JANUARY)], name="0009").release()
+
+    def crash(step: str) -> None:
+        if step == "stored events":
+            raise Crash
+
+    with pytest.raises(Crash):
+        flush(tmp_path, crash)
+    flush(tmp_path)
+    assert sorted(event_ids(Lake(str(tmp_path / "lake")))) == ["a", "b", "z"]
+    assert outcomes(tmp_path) == {"accepted": 3, "duplicate": 1}
+
+
+def test_a_log_that_is_not_flushed_yet_keeps_the_ids_that_its_events_need(tmp_path: Path) -> None:
+    send(tmp_path, received("a", 0))
+    old = write_log(tmp_path / "log", name="0008")
+    waiting = SegmentFile.create(old.path, old.identity, old.take_number())
+    waiting.append([encode(received("a", 29))], NOON + 29 * DAYS)
+    old.beat(NOON + 29 * DAYS)
+    send(tmp_path, received("b", 200))  # the log 0008 lives, and its segment is open
+    with Index(tmp_path / "index") as index:
+        assert index.forgotten() == 0
+    waiting.seal()
+    old.release()
+    assert flush(tmp_path) == 0
+    assert outcomes(tmp_path) == {"accepted": 2, "duplicate": 1}
+
+
+def test_what_comes_under_a_forgotten_id_is_kept_out_and_counted(tmp_path: Path) -> None:
+    def call(event_id: str, **more: object) -> dict[str, object]:
+        return {"type": "track", "event": "Seen", "messageId": event_id} | more
+
+    tombstones = Tombstones(tmp_path / "forgotten.json")
+    tombstones.bury("shop", ["user:ada", "anonymous:device"])
+    assert b"ada" not in (tmp_path / "forgotten.json").read_bytes()
+    calls = [
+        call("1", userId="ada"),
+        call("2", anonymousId="device"),
+        call("3", userId="bob", anonymousId="device"),
+        {"type": "alias", "messageId": "4", "userId": "bob", "previousId": "ada"},
+        {"type": "alias", "messageId": "5", "userId": "bob", "previousId": "device"},
+        {"type": "track", "messageId": "6", "userId": "ada"},
+        {"type": "track", "messageId": "7", "userId": "bob"},
+        call("8", userId="device"),
+        call("9", userId="ada", anonymousId="new"),
+    ]
+    write_log(tmp_path / "log", [batch(*calls), batch(call("a", userId="ada"), project="blog")]).release()
+    flush(tmp_path)
+    lake = Lake(str(tmp_path / "lake"))
+    kept = [(row["event_id"], row["user_id"], row["anonymous_id"]) for row in rows(lake, "shop", "events")]
+    assert kept == [("3", "bob", None), ("8", "device", None)]
+    assert [row["event_id"] for row in rows(lake, "shop", "rejected")] == ["7"]
+    assert outcomes(tmp_path) == {"accepted": 2, "forgotten": 6, "rejected:missing_event": 1}
+    assert outcomes(tmp_path, "blog") == {"accepted": 1}
+    assert tombstones.lift("shop", ["user:ada", "user:nobody"]) == 1
+    write_log(tmp_path / "log", [batch(call("1", userId="ada"))], name="0002").release()
+    assert flush(tmp_path) == 1  # it was never taken, so it is no copy

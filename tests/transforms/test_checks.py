@@ -1,13 +1,15 @@
 """Each check holds for a sound world and finds the one fault it is there for."""
 
 from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from ingest.lake import Lake
 from sql.loader import load, names
-from tests.transforms.world import at, built, call, table
+from tests.transforms.world import at, built, call, lake_of, table
 from transforms import checks, days
 from transforms.build import CORE
 from transforms.engine import Engine
@@ -39,6 +41,8 @@ INVITE = dict.fromkeys(INVITES.names) | {
     "scope": "new_account",
 }
 
+LIMIT = {"dedup_limit": timedelta(days=30)}
+
 # check -> the relation that is broken, and how: its rows, or columns replaced
 BREAKS = {
     "account_days_add_up": ("account_days", "select * replace (events + 1 as events) from account_days"),
@@ -53,6 +57,10 @@ BREAKS = {
     "actors_cover_events": ("actors", "select * from actors where id <> 'user:2'"),
     "actors_follow_their_links": ("actors", "select * replace (actor_id as person_id, id as person) from actors"),
     "actors_name_people_by_their_smallest_id": ("actors", "select * replace ('user:1' as person) from actors"),
+    "copies_stand_apart": (
+        "events",
+        "select * from events union all select * replace (received_at + interval 30 day as received_at) from events",
+    ),
     "event_ids_are_unique": ("events", "select * from events union all select * from events"),
     "events_carry_one_identity": ("events", "select * replace (null as user_id, null as anonymous_id) from events"),
     "invites_are_between_people": ("invites", "select * replace (inviter as invitee) from invites"),
@@ -100,14 +108,15 @@ def test_every_check_has_a_world_that_breaks_it() -> None:
 
 
 def test_a_sound_world_passes_every_check(sound: Engine) -> None:
-    assert checks.run(sound) == len(names("checks"))
+    assert checks.run(sound, LIMIT) == len(names("checks"))
+    assert checks.run(sound) == len(names("checks")) - 1  # a build has no limit for copies
 
 
 @pytest.mark.parametrize("name", BREAKS)
 def test_a_broken_world_is_found(sound: Engine, name: str) -> None:
     relation, text = BREAKS[name]
     sound.bind(relation, sound.table(text))
-    found = checks.violation(sound, load("checks", name))
+    found = checks.violation(sound, load("checks", name), LIMIT)
     assert found is not None
     assert found.count >= len(found.examples) >= 1
 
@@ -135,3 +144,15 @@ def test_a_check_whose_tables_were_not_built_is_left_out() -> None:
     with Engine(Lake("unused"), "default", {}) as engine:
         engine.bind("events", table(EVENTS))
         assert checks.run(engine) == 2
+
+
+def test_the_nightly_look_finds_a_copy_within_the_limit_and_leaves_one_beyond_it_alone(tmp_path: Path) -> None:
+    first = call("e1", at(0), user="1")
+    later = call("e1", at(40), user="1", received_at=at(0) + timedelta(days=40))
+    lake = lake_of(tmp_path, [first, later])
+    assert checks.copies(lake, "default", timedelta(days=40) - timedelta(seconds=1)) == 3
+    with pytest.raises(CheckFailed, match="copies_stand_apart"):
+        checks.copies(lake, "default", timedelta(days=40))
+    lake_of(tmp_path, [call("e1", at(50), user="1")], batch=2)  # the same month as the second
+    with pytest.raises(CheckFailed, match="event_ids_are_unique"):
+        checks.copies(lake, "default", timedelta(days=1))

@@ -40,6 +40,10 @@ def test_half_an_hour_of_silence_goes_on_and_a_second_more_begins_a_new_session(
     ]
 
 
+def test_copies_of_an_event_in_two_months_open_two_sessions_of_its_name() -> None:
+    assert [row[:2] for row in sessions([visit("e1", at()), visit("e1", at(70))])] == [("e1", at()), ("e1", at(70))]
+
+
 @pytest.mark.parametrize("night", [datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)])
 def test_a_session_goes_on_over_midnight_and_into_the_next_month(night: datetime) -> None:
     rows = [visit("e1", night - 10 * SECOND), visit("e2", night + 10 * SECOND)]

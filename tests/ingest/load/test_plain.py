@@ -13,7 +13,9 @@ import pytest
 
 from ingest.event import EVENTS, actor_id
 from ingest.load import CannotImport
+from ingest.tombstones import Tombstones
 from tests.ingest.load.world import bring, events, outcomes, rejected, seen
+from tests.ingest.world import NOON
 
 CSV = """event,time,user_id,anonymous_id,account_id,properties,plan,seats
 Signed Up,2026-01-01T00:00:00Z,u1,,acme,,free,3
@@ -52,6 +54,27 @@ def test_a_csv_row_becomes_an_event_with_every_column_of_the_schema(tmp_path: Pa
     assert json.loads(str(first["properties"])) == {"x": 1, "plan": "new"}
     assert [json.loads(str(row["properties"])) for row in events(tmp_path)[1:]] == [{"plan": "free", "seats": "3"}] * 2
     assert seen(tmp_path, "account_id", "actor_id")[1] == ("acme", actor_id("user", "u1"))
+
+
+def test_what_came_under_a_forgotten_id_is_kept_out_and_a_forgotten_device_is_not_named(tmp_path: Path) -> None:
+    Tombstones(tmp_path / "forgotten.json").bury("shop", ["user:u1", "anonymous:a1"])
+    text = (
+        CSV + "Signed Up,2026-01-02T00:00:00Z,bob,a1,,,,\nSigned Up,2026-01-02T00:00:00Z,bob,a2,,,,\n,,u1,,,,,\n,,eve,,,,,\n"
+    )
+    report = bring(tmp_path, csv(tmp_path / "a.csv", text))
+    assert (report.rows, report.taken, report.duplicates, report.forgotten) == (7, 2, 0, 4)
+    assert report.reconciled
+    assert seen(tmp_path, "user_id", "anonymous_id") == [("bob", None), ("bob", "a2")]
+    assert [b"eve" in bytes(row["raw"]) for row in rejected(tmp_path)] == [True]  # type: ignore[call-overload]
+    assert outcomes(tmp_path)["forgotten"] == 4
+
+
+def test_an_id_that_the_lake_has_in_another_month_is_told_by_when_it_came(tmp_path: Path) -> None:
+    head, day = "event,time,user_id,event_id\n", 86_400_000_000
+    for name, month, days, taken in (("a", 1, 0, 1), ("b", 2, 20, 0), ("c", 3, 40, 1), ("d", 1, 400, 0)):
+        path = csv(tmp_path / f"{name}.csv", f"{head}Signed Up,2025-{month:02d}-05T00:00:00Z,u1,e1\n")
+        assert bring(tmp_path, path, now=NOON + days * day).taken == taken, name
+    assert seen(tmp_path, "month") == [("2025-01",), ("2025-03",)]
 
 
 def test_equal_rows_without_an_id_are_all_taken_and_taken_once(tmp_path: Path) -> None:

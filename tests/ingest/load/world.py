@@ -12,6 +12,7 @@ from ingest.lake import Lake
 from ingest.load.plan import Request
 from ingest.load.report import Report
 from ingest.load.run import Place, load
+from ingest.tombstones import Tombstones
 from tests.ingest.world import NOON, rows
 
 Nothing = Callable[[str], None]
@@ -30,7 +31,7 @@ def bring(data: Path, *files: Path, at: Nothing = lambda step: None, chunk_rows:
 
 def flush(data: Path, at: Nothing = lambda step: None) -> None:
     with Index(data / "index") as index:
-        Flush(data / "log", lake(data), index, at=at).once()
+        Flush(data / "log", lake(data), index, tombstones=Tombstones(data / "forgotten.json"), at=at).once()
 
 
 def lake(data: Path) -> Lake:

@@ -1,0 +1,253 @@
+"""Forgetting a person: every row that is theirs, their name in other people's rows, and the old versions that hold either.
+
+    ids_of      all ids of the person, by any of them
+    take_out    events, rejected ones and ledgers of the lake; from then on no newest version knows the person
+    (a build)   the built tables follow
+    erase       manifests, files and log entries of older versions: from then on no file does
+
+What is theirs: events that one of their ids sent, aliases that name one, rejected events that hold one, ledger rows that
+hold one. In other people's events the device that is forgotten becomes null, and a long id (LONG) inside a text becomes
+``forgotten``; the events themselves stay. A short id ("42") is looked for only where ids stand: in texts it is any number.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Final
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.fs
+from deltalake import DeltaTable
+from deltalake.fs import DeltaStorageHandler
+
+from ingest.event import actor_id, named_ids
+from ingest.lake import Lake
+from transforms import commits
+from transforms.changes import change_rows
+from transforms.manifest import current, forget
+from transforms.overlay import identity
+from transforms.rewrite import RUNS
+from transforms.tables import TABLES
+from transforms.tidy import ORDER, paths
+
+LONG: Final = 8  # characters from which on an id is told apart from other texts
+RECEIPTS: Final = "forgotten"
+_TEXTS: Final = (
+    "session_id", "page_url", "page_path", "page_referrer", "utm_source", "utm_medium", "utm_campaign", "utm_term",
+    "utm_content", "properties", "context",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Ids:
+    """The typed ids of one person: ``user:42``, ``anonymous:7f3a``."""
+
+    typed: frozenset[str]
+
+    @cached_property
+    def actors(self) -> pa.Array:
+        return pa.array([actor_id(*typed.split(":", 1)) for typed in sorted(self.typed)], pa.int64())
+
+    @cached_property
+    def plain(self) -> frozenset[str]:
+        return frozenset(typed.split(":", 1)[1] for typed in self.typed)
+
+    def of(self, kind: str) -> frozenset[str]:
+        return frozenset(typed.removeprefix(f"{kind}:") for typed in self.typed if typed.startswith(f"{kind}:"))
+
+    @cached_property
+    def forms(self) -> tuple[str, ...]:
+        """The long ids as they may stand in a text: as they are, in JSON, in a URL."""
+        found = {
+            form
+            for plain in self.plain
+            if len(plain) >= LONG
+            for form in (plain, json.dumps(plain)[1:-1], json.dumps(plain, ensure_ascii=False)[1:-1], quote(plain, safe=""))
+        }
+        return tuple(sorted(found, key=len, reverse=True))
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str] | None:
+        """A long id that is not part of a longer word (``user-1234`` in ``user-12345``)."""
+        parts = "|".join(map(re.escape, self.forms))
+        return re.compile(rf"(?<![\w-])(?:{parts})(?![\w-])") if parts else None
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What ``take_out`` did: rows removed by table, and how many rows of other people lost a name."""
+
+    events: int = 0
+    rejected: int = 0
+    ledgers: int = 0
+    changed: int = 0
+
+
+def ids_of(lake: Lake, project: str, given: str) -> Ids | None:
+    """All ids of the person that ``given`` names, typed or plain (a user's before a device's); None: nobody is known."""
+    actors = identity(lake, project, lake.version(project, "events"), current(lake, project)).actors
+    for typed in (given, f"user:{given}", f"anonymous:{given}"):
+        found = actors.filter(pc.equal(actors["id"], typed))
+        if found.num_rows:
+            same = actors.filter(pc.equal(actors["person_id"], found["person_id"][0]))
+            return Ids(frozenset(same["id"].to_pylist()))
+    return None
+
+
+def take_out(lake: Lake, project: str, ids: Ids, tables: Iterable[str]) -> Taken:
+    """Takes a person out of the newest version of ``tables``, built ones left aside. Doing it again changes nothing."""
+    removed: dict[str, int] = {}
+    changed = 0
+
+    def of_events(rows: pa.Table) -> pa.Table:
+        nonlocal changed
+        kept, touched = others_events(rows, ids)
+        removed["events"] = removed.get("events", 0) + rows.num_rows - kept.num_rows
+        changed += touched
+        return rows if kept.num_rows == rows.num_rows and not touched else kept
+
+    def of(name: str) -> int:
+        def keep(rows: pa.Table) -> pa.Table:
+            theirs = rejected_of(rows, ids) if name == "rejected" else ledger_of(rows, ids)
+            removed[name] = removed.get(name, 0) + sum(theirs)
+            return rows.filter(pa.array([not one for one in theirs], pa.bool_())) if any(theirs) else rows
+
+        return change_rows(lake, project, name, keep)
+
+    change_rows(lake, project, "events", of_events)
+    names = sorted(set(tables) - set(TABLES) - {"events", RECEIPTS})
+    for name in names:
+        of(name)
+    ledgers = sum(removed.get(name, 0) for name in names if name != "rejected")
+    return Taken(removed.get("events", 0), removed.get("rejected", 0), ledgers, changed)
+
+
+def others_events(rows: pa.Table, ids: Ids) -> tuple[pa.Table, int]:
+    """The events of other people, and in how many of them a name was taken out."""
+    plain = pa.array(sorted(ids.plain), pa.string())
+    theirs = pc.or_(pc.is_in(rows["actor_id"], value_set=ids.actors), pc.is_in(rows["previous_id"], value_set=plain))
+    kept = rows.filter(pc.invert(theirs))
+    devices = pa.array(sorted(ids.of("anonymous")), pa.string())
+    named = pc.is_in(kept["anonymous_id"], value_set=devices)
+    touched = pa.chunked_array([named]) if isinstance(named, pa.Array) else named
+    if pc.any(named).as_py():
+        kept = _set(kept, "anonymous_id", pc.if_else(named, pa.scalar(None, pa.string()), kept["anonymous_id"]))
+    if ids.pattern is not None:
+        for name in _TEXTS:
+            found = holding(kept[name], ids)
+            if pc.any(found).as_py():
+                clean = [
+                    ids.pattern.sub("forgotten", text) if text else text for text in kept[name].filter(found).to_pylist()
+                ]
+                mask = found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+                column = kept[name].combine_chunks()
+                kept = _set(kept, name, pc.replace_with_mask(column, mask, pa.array(clean, pa.string())))
+                touched = pc.or_(touched, found)
+    return kept, int(pc.sum(touched).as_py() or 0)
+
+
+def rejected_of(rows: pa.Table, ids: Ids) -> list[bool]:
+    """Which rejected events are theirs: those that hold a long id anywhere, or a short one where ids stand."""
+    texts = [pc.fill_null(holding(rows[name], ids), False).to_pylist() for name in ("event_id", "detail")]
+    raws = rows["raw"].to_pylist()
+    return [any(hits) or _names(raw, ids) for *hits, raw in zip(*texts, raws, strict=True)]
+
+
+def ledger_of(rows: pa.Table, ids: Ids) -> list[bool]:
+    """Which rows of any other table hold one of the ids."""
+    theirs = [False] * rows.num_rows
+    known = set(ids.typed) | {plain for plain in ids.plain if len(plain) >= LONG}
+    for name in rows.column_names:
+        if pa.types.is_string(rows[name].type) or pa.types.is_large_string(rows[name].type):
+            inside = holding(rows[name], ids).to_pylist()
+            theirs = [a or b or v in known for a, b, v in zip(theirs, inside, rows[name].to_pylist(), strict=True)]
+        elif name == "actor_id" or name == "person_id":
+            theirs = [a or b for a, b in zip(theirs, pc.is_in(rows[name], value_set=ids.actors).to_pylist(), strict=True)]
+    return theirs
+
+
+def holding(column: pa.ChunkedArray, ids: Ids) -> pa.ChunkedArray:
+    """Per value whether it holds a long id as a word of its own; false of null."""
+    values = pa.chunked_array([pa.array([False] * len(column), pa.bool_())])
+    pattern = ids.pattern
+    if pattern is None:
+        return values
+    for form in ids.forms:
+        values = pc.or_(values, pc.fill_null(pc.match_substring(column, form), False))
+    if not pc.any(values).as_py():
+        return values
+    texts = zip(values.to_pylist(), column.to_pylist(), strict=True)
+    return pa.chunked_array([pa.array([bool(hit and pattern.search(str(text))) for hit, text in texts], pa.bool_())])
+
+
+def _names(raw: bytes, ids: Ids) -> bool:
+    text = raw.decode("utf-8", "replace")
+    if ids.pattern is not None and ids.pattern.search(text):
+        return True
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(content, dict):
+        return False
+    return any(named in ids.of(kind) for kind, named in named_ids(content))
+
+
+def _set(rows: pa.Table, name: str, values: pa.ChunkedArray) -> pa.Table:
+    return rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), values)
+
+
+def erase(lake: Lake, project: str, tables: Iterable[str], *, now: datetime) -> int:
+    """Leaves only the manifest in force and what it and the newest versions read; returns how many files went.
+
+    Readers that opened an older version are cut off: wait a while after ``take_out`` and the build.
+    """
+    forget(lake, project, before=now)
+    manifest = current(lake, project)
+    gone = 0
+    for table in sorted(tables):
+        handle = lake.open(project, table)
+        if handle is None:
+            continue
+        newest = handle.version()
+        floor = min(newest, manifest.tables.get(table, newest) if manifest else newest)
+        for hours, full in ((0, False), (1, True)):  # then what a crash left; an hour spares what is being written
+            kept = [floor, newest]
+            gone += len(handle.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=full, keep_versions=kept))
+        if table in ORDER:
+            gone += _remove_tidied(lake, project, table, floor)
+        gone += _cut_log(lake, project, table, floor)
+    return gone
+
+
+def _remove_tidied(lake: Lake, project: str, table: str, floor: int) -> int:
+    """Files that a vacuum does not know any more, since tidied tables forget removed files at a checkpoint; and what a tidy
+    left that was killed, however young: none runs now, who forgets has its lease."""
+    standing = paths(lake, project, table, floor) | paths(lake, project, table, None)
+    names = [f"{version:020d}.json" for version in commits.log(lake, project, table).commits]
+    old = commits.removed_by(lake, project, table, names) - standing
+    old.update(commits.strays(lake, project, table, RUNS, standing))
+    return commits.remove_files(lake, project, table, old)
+
+
+def _cut_log(lake: Lake, project: str, table: str, floor: int) -> int:
+    """Removes the log before ``floor``: its entries hold the least and the greatest value of each column of old files."""
+    handle = lake.open(project, table, floor)
+    assert isinstance(handle, DeltaTable)
+    handle.create_checkpoint()
+    store = pyarrow.fs.PyFileSystem(DeltaStorageHandler(lake.uri(project, table), dict(lake.storage)))
+    old = [
+        info.path
+        for info in store.get_file_info(pyarrow.fs.FileSelector("_delta_log"))
+        if info.base_name[:20].isdigit() and int(info.base_name[:20]) < floor
+    ]
+    for path in old:
+        store.delete_file(path)
+    return len(old)
