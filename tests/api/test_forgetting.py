@@ -113,7 +113,7 @@ def test_a_person_is_taken_out_of_everything_and_the_receipt_proves_it(world: Wo
         "ids": 2,
         "events": 4,
         "rejected": 2,
-        "ledgers": 0,
+        "ledgers": 1,
         "changed": 1,
         "traces": 0,
     }

@@ -59,7 +59,7 @@ def test_late_events_that_are_as_old_leave_the_next_time(tmp_path: Path) -> None
 
 
 def test_builds_afterwards_are_those_of_a_lake_that_never_had_the_old_events(tmp_path: Path) -> None:
-    old = [call("a", at(0), kind="identify", user="1", anonymous="x", traits={"email": "a@example.com"})]
+    old = [call("a", at(0), kind="identify", user="1", traits={"email": "a@example.com"})]
     new = [
         call("b", at(50), user="2"),
         call("c", at(51), anonymous="x"),
@@ -75,6 +75,19 @@ def test_builds_afterwards_are_those_of_a_lake_that_never_had_the_old_events(tmp
         if one is lake:
             expected = rows
     assert rows == expected
+
+
+def test_who_is_who_outlives_the_events_that_told_it(tmp_path: Path) -> None:
+    """Else what a person does today would fall apart from that person as soon as the sign-in of long ago has left."""
+    events = [call("a", at(0), kind="identify", user="1", anonymous="x"), call("b", at(50), anonymous="x")]
+    lake = lake_of(tmp_path, events)
+    build(lake, "default", CORE, until=at(60), definition_version="aaaa", now=at(60))
+    expire(lake, "default", at(40))
+    made = build(lake, "default", CORE, until=at(61), definition_version="aaaa", now=at(61)).manifest.tables
+    with Engine(lake, "default", {"actors": made["actors"]}) as engine:
+        people = engine.table("select id, person from actors order by id").to_pylist()
+    assert people == [{"id": "anonymous:x", "person": "anonymous:x"}, {"id": "user:1", "person": "anonymous:x"}]
+    assert ids(lake) == ["b"]
 
 
 def test_the_old_files_go_after_the_safe_time_and_kept_manifests_stay_readable(tmp_path: Path) -> None:
