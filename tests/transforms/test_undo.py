@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ingest.lake import Lake
 from tests.transforms.test_identity import identify, streams
 from tests.transforms.world import Row, at, built, lake_of, rows_of, table, undo
-from transforms.build import who_is_who
+from transforms.core import who_is_who
 from transforms.engine import Engine
 from transforms.errors import NothingToUndo, UnknownLink
 from transforms.identity import View
