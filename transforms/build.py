@@ -7,8 +7,8 @@
     the rest      in their order
     then          checks, a commit per table, what past numbers moved (``changes.py``), the manifest
 
-A repair makes the relations that say which keys are stale, gives the model's text just what these keys need, and puts the rows
-in the place of those that are stored (``repair.py``). Making anew takes the same way with all rows.
+A repair makes the relations that say which keys are stale, gives the model's text just what these keys need, and puts the
+rows in the place of those that are stored (``repair.py``). Making anew takes the same way with all rows.
 
 Constraints
 - First the ledger of identity gathers the new events' links: facts, true whatever becomes of the build. Nothing else is
@@ -76,9 +76,7 @@ def build(
     read = {"events": events, LEDGER: ledger}
     moved = {table: news.moved(lake, project, table, before.get(table), version) for table, version in read.items()}
     known = _known(models, definition_version)
-    told = News(
-        frozenset(name for name, files in moved.items() if files), all(files is not None for files in moved.values())
-    )
+    told = News(frozenset(name for name, files in moved.items() if files), None not in moved.values())
     steps = plan(known, previous.made_of if previous else {}, before, told)
     with ExitStack() as stack:
         engine = stack.enter_context(Engine(lake, project, read, limits))

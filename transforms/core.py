@@ -73,7 +73,7 @@ select account_id from changed_memberships
 union
 select account_id from moved where kind = 'group' and account_id is not null
 union
-select memberships.account_id from base.memberships semi join changed_people on changed_people.person_id = memberships.person_id
+select account_id from base.memberships semi join changed_people using (person_id)
 """
 _OF_ACCOUNTS: Final[Mapping[str, str]] = {
     **{name: f"select * from base.{name} semi join stale using (account_id)" for name in ("memberships", "activity")},

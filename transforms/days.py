@@ -17,6 +17,9 @@ _PERSON_DAYS: Final = {
     "sessions": f"{_ON_DAYS.format(table='sessions')} "
     "and cast(sessions.started at time zone $zone as date) between day_spans.since and day_spans.until",
 }
+_ACCOUNTS: Final = """
+select distinct account_id, day as since, day as until from changed_activity where account_id is not null
+"""
 _ACCOUNT_DAYS: Final = {
     "activity": "select activity.* from base.activity semi join stale "
     "on stale.account_id = activity.account_id and stale.since = activity.day",
@@ -30,7 +33,7 @@ def models(zone: str = "UTC") -> tuple[Model, ...]:
         Model(
             load("models", "account_days"),
             {"zone": zone},
-            stale="select distinct account_id, day as since, day as until from changed_activity where account_id is not null",
+            stale=_ACCOUNTS,
             narrow=_ACCOUNT_DAYS,
         ),
     )

@@ -57,13 +57,12 @@ class Draft:
     """
 
     def __init__(self, engine: Engine, query: Query, version: int | None, *, leaf_rows: int = LEAF_ROWS) -> None:
-        kind, *by = query.kind.split()
         self._engine, self._lake, self._table, self._leaf_rows = engine, engine.lake, query.name, leaf_rows
         self._uri = self._lake.uri(engine.project, self._table)
         self._schema = TABLES[query.name]
         self._types = engine.types(self._schema)
-        self._grain, self._key = query.grain, by[0] if by else query.grain[0]
-        self._day = by[1] if kind == "by_day" else None
+        self._grain, self._key = query.grain, query.subject or query.grain[0]
+        self._day = query.moment
         self._scratch = None if self._lake.is_local else TemporaryDirectory(prefix="jcurve-draft-")
         self._version = version
         self._handle = None if version is None else self._lake.open(engine.project, self._table, version)

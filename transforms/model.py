@@ -1,7 +1,7 @@
 """A model: a query with what it is given, and, where it can be repaired, which of its keys are stale and what they need.
 
-``stale`` and ``narrow`` are SQL. They read the lake and the stored tables as ``base.<name>``, already repaired where they come
-before the model, and what moved:
+``stale`` and ``narrow`` are SQL. They read the lake and the stored tables as ``base.<name>``, already repaired where they
+come before the model, and what moved:
 
     moved_events        rows of events gained (``came``) and lost since the build in force
     moved               the same with ``person_id`` and ``person``
@@ -10,9 +10,9 @@ before the model, and what moved:
     rejoined, spans, day_spans, stale_events
                         persons whose ids changed hands, and what of whose days is made again (``spans.py``)
 
-``stale`` has a row per key to be made again: of a model by subject ``<key>``, of one by day ``<key>, since, until`` (inclusive,
-of the type of its time or day). ``narrow`` gives, for relations that the model or its own relations read, the rows that these
-keys need; they are made in the order given, and may read ``stale`` and each other (``narrow.<name>``).
+``stale`` has a row per key to be made again: of a model by subject ``<key>``, of one by day ``<key>, since, until``
+(inclusive, of the type of its time or day). ``narrow`` gives, for relations that the model or its own relations read, the
+rows that these keys need; they are made in the order given, and may read ``stale`` and each other (``narrow.<name>``).
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def moved(lake: Lake, project: str, table: str, before: int | None, now: int | N
 
 
 def bind(engine: Engine, lake: Lake, project: str, table: str, name: str, files: Moved) -> None:
-    """Makes the rows that moved a relation: the columns of the table, and ``came``: true of a row gained, false of one lost."""
+    """Makes the rows that moved a relation: the table's columns, and ``came``: true of a row gained, false of one lost."""
     _read(engine, lake, project, table, f"{name}_came", files.came)
     if not files.went:
         engine.view(f"base.{name}", f"select *, true as came from base.{name}_came")

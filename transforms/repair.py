@@ -1,4 +1,4 @@
-"""One model at a time, brought up to date: the stale keys, what they need, the rows made of it, and the draft that takes them.
+"""One model at a time, brought up to date: its stale keys, what they need, the rows made of it, the draft that takes them.
 
 What a text reads is found by its name: ``narrow.<name>`` hides ``base.<name>``, so the very text that makes a table whole
 makes its stale rows. Relations between models are made along with whoever reads them, from what that one is given.

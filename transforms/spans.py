@@ -39,7 +39,8 @@ from (
 group by person_id
 """
 _GROWN: Final = """
-select spans.person_id, min(least(spans.since, sessions.started)) as since, max(greatest(spans.until, sessions.ended)) as until
+select
+    spans.person_id, min(least(spans.since, sessions.started)) as since, max(greatest(spans.until, sessions.ended)) as until
 from spans
 join growing using (person_id)
 join base.sessions on sessions.person_id = spans.person_id
@@ -80,7 +81,7 @@ where events.time between wanted.since and wanted.until and (
 
 @dataclass(frozen=True)
 class Part:
-    """The events of a month, as a relation of a query; none is before ``least`` or after ``greatest``, None: nobody tells."""
+    """The events of a month, as a relation of a query; none is before ``least`` or after ``greatest``; None: who knows."""
 
     month: str
     relation: str
