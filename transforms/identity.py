@@ -12,6 +12,7 @@ the set of links alone, never on their order.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -51,6 +52,40 @@ def ledger_relations(view: View, engine: Engine) -> dict[str, pa.Table]:
         engine.bind(LEDGER, ID_LINKS.empty_table())
     fresh = {} if "fresh_links" in engine.relations else {"fresh_links": fresh_links(engine)}
     return {**fresh, "undone_links": undone_links(engine, view.known_at)}
+
+
+def stale(engine: Engine, gained: str, seen: str) -> int:
+    """Makes ``stale_ids``: every id whose row in ``actors`` or ``runaway_ids`` may change; returns how many.
+
+    ``gained``: name of a relation of ledger rows that came or went since the build (links and undos; ``actor_id`` and
+    ``owner_actor_id`` are read). ``seen``: name of a relation of ids (``actor_id``) whose row in ``seen_ids`` came, went or
+    changed. Either may have rows that changed nothing: that costs time only.
+
+    Reads ``base.id_links``, ``base.seen_ids`` (both as they are now), ``base.actors`` and ``base.runaway_ids`` (as last
+    built). Makes, all few rows, as tables of the engine:
+
+    ``stale_ids`` (actor_id, id): closed, whole people before and after. The stale keys of ``actors`` (by actor_id) and of
+    ``runaway_ids`` (by id): ``old`` is the built rows of these keys.
+    ``near_links``: the ledger rows that decide the links of ``stale_ids``, their undos too.
+    ``stale_seen``: the rows of ``seen_ids`` of ``stale_ids``.
+
+    ``NARROW`` tells, by model, which relation is to be what while it is made again: with these bound, links ->
+    runaway_ids -> link_states -> actors (with their inputs) give the new rows, and ``WITHIN[model]`` picks out of the rows
+    made exactly those of ``stale_ids`` (the models also tell something of ids around them, which is not the whole truth).
+    """
+    raise NotImplementedError
+
+
+# model -> relation it reads -> what that is in a repair
+NARROW: Final[Mapping[str, Mapping[str, str]]] = {
+    "links": {"id_links": "from near_links"},
+    "actors": {"seen_ids": "from stale_seen"},
+}
+# model -> the rows made that count, to be read where they are bound as ``made``
+WITHIN: Final[Mapping[str, str]] = {
+    "runaway_ids": "select * from made where id in (select id from stale_ids)",
+    "actors": "select * from made where actor_id in (select actor_id from stale_ids)",
+}
 
 
 def user_roots(engine: Engine) -> dict[str, pa.Table]:
