@@ -91,7 +91,8 @@ def who_is_who(view: identity.View = identity.DEFAULT_VIEW, domains: Domains = O
         Model(load("models", "runaway_ids"), {"runaway_links": view.runaway_links}),
         Model(load("models", "link_states")),
         Model(load("models", "seen_ids"), stale="select distinct actor_id from base.moved_events", narrow={"events": _SEEN}),
-        Model(load("models", "actors"), inputs=identity.user_roots),
+        Model(load("models", "id_roots"), inputs=identity.user_roots),
+        Model(load("models", "actors")),
         Model(
             load("models", "memberships"),
             params=domains.params,

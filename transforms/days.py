@@ -34,6 +34,6 @@ def models(zone: str = "UTC") -> tuple[Model, ...]:
         Model(
             load("models", "account_days"),
             {"zone": zone},
-            
+
         ),
     )
