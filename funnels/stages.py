@@ -1,9 +1,12 @@
 """Stages as tables: which events fit the conditions, and the rounds in which the stages are found.
 
 A stage may lean on another one (``after``, ``members``), so they are found in rounds: each round gets the rows of those
-before it as ``settled``. What ends spells (``stage_leavings.sql``) is found once, before
-them. The SQL of a round is ``sql/models/stage_completions.sql`` and ``stages.sql``; the last round
-is left to the build, whose table ``stages`` then holds the rows of all.
+before it as ``settled``. Whose the matching events are (``stage_matches.sql``) and what ends spells (``stage_leavings.sql``)
+is found once, before them. The SQL of a round is ``sql/models/stage_completions.sql`` and ``stages.sql``; the last round
+is left to the build, whose table ``stages`` then holds the rows of all. All of it stays in the engine, which spills.
+
+A repair (``stage_repair``) runs the same over the events around the stale subjects; what other people entered is read from the
+rows in force. Its rows of subjects that are not stale are incomplete: the build leaves them out.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ _LENGTH: Final = pa.duration("us")
 _CONDITIONS: Final = pa.schema(
     [
         pa.field("condition", pa.int32(), nullable=False),
+        pa.field("same_as", pa.int32(), nullable=False),  # the first condition that counts the same; itself if none does
         pa.field("subject", pa.string(), nullable=False),
         pa.field("stage", pa.string(), nullable=False),
         pa.field("needed", pa.int64(), nullable=False),  # how many conditions (members) bring the subject into the stage
@@ -70,20 +74,24 @@ def rounds(stages: Mapping[str, Stage]) -> list[list[Key]]:
 
 
 def _inputs(definitions: Definitions, engine: Engine) -> Mapping[str, pa.Table]:
-    """The relations of the last round; the rounds before it are run here."""
+    """The conditions of the last round; what they are held against is made here, and so are the rounds before it."""
     patterns = _patterns(definitions.stages.values())
-    engine.bind("matches", matching(engine, list(patterns), definitions.internal))
+    make_matches(engine, list(patterns), definitions.internal)
+    engine.make("stage_matches", load("models", "stage_matches").text)
+    engine.drop("matches")
     engine.bind("leaving_conditions", _leaving_conditions(definitions.stages, patterns))
-    engine.bind("stage_leavings", engine.table(load("models", "stage_leavings").text))
+    engine.make("stage_leavings", load("models", "stage_leavings").text)
     *earlier, last = [_conditions(definitions.stages, keys, patterns) for keys in rounds(definitions.stages)]
-    settled = STAGES.empty_table()
+    engine.bind("no_stages", STAGES.empty_table())
+    engine.make("settled", "from no_stages")
     for conditions in earlier:
-        for name, rows in (("conditions", conditions), ("settled", settled)):
-            engine.bind(name, rows)
-        for model in _models(definitions):
-            engine.bind(model.query.name, engine.table(model.query.text, model.params))
-        settled = engine.table("from stages").cast(STAGES)
-    return {"conditions": last, "settled": settled}
+        engine.bind("conditions", conditions)
+        engine.make("stage_completions", load("models", "stage_completions").text)
+        engine.make("found_stages", load("models", "stages").text, {"definition_version": definitions.version})
+        engine.make("settled", _SETTLED if REPAIRED in engine.relations else "from found_stages")
+    for made in ("stage_completions", "found_stages"):
+        engine.drop(made)
+    return {"conditions": last}
 
 
 def _patterns(stages: Iterable[Stage]) -> dict[tuple[Selection, ...], int]:
@@ -97,7 +105,18 @@ def _patterns(stages: Iterable[Stage]) -> dict[tuple[Selection, ...], int]:
 
 def _conditions(stages: Mapping[str, Stage], keys: Iterable[Key], patterns: Patterns) -> pa.Table:
     rows = [row for subject, name in keys for row in _rows(subject, stages[name], patterns)]
-    return pa.Table.from_pylist([{"condition": number, **row} for number, row in enumerate(rows)], _CONDITIONS)
+    counted: dict[object, int] = {}
+    same_as = [counted.setdefault(_counted(stages, row, number), number) for number, row in enumerate(rows)]
+    numbered = [{"condition": number, "same_as": same_as[number], **row} for number, row in enumerate(rows)]
+    return pa.Table.from_pylist(numbered, _CONDITIONS)
+
+
+def _counted(stages: Mapping[str, Stage], row: Mapping[str, object], number: int) -> object:
+    """What decides what a condition counts: equal for two that are completed by the same events."""
+    rule = stages[str(row["stage"])].rule("account" if row["subject"] == "account" else "person")
+    if isinstance(rule, Rule) and rule.after is None and not rule.left_by:
+        return tuple(row.get(key) for key in ("pattern", "times", "people", "window_length", "by_account"))
+    return number
 
 
 def _leaving_conditions(stages: Mapping[str, Stage], patterns: Patterns) -> pa.Table:
@@ -108,7 +127,7 @@ def _leaving_conditions(stages: Mapping[str, Stage], patterns: Patterns) -> pa.T
         if isinstance(rule := stage.rule(subject), Rule)
         for condition in rule.left_by
     ]
-    return pa.Table.from_pylist([{"condition": number, **row} for number, row in enumerate(rows)], _CONDITIONS)
+    return pa.Table.from_pylist([{"condition": number, "same_as": number, **row} for number, row in enumerate(rows)], _CONDITIONS)
 
 
 def _rows(subject: Subject, stage: Stage, patterns: Patterns) -> list[dict[str, object]]:

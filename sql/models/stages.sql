@@ -1,6 +1,6 @@
 -- one row per subject (person or account), stage and spell: when it was entered, and by which event
 -- grain: subject, subject_id, stage, spell
--- kind: whole
+-- kind: by_subject subject_id
 -- reads: conditions, stage_completions, stage_leavings, settled, memberships
 -- Bound by funnels/stages.py: conditions and settled, which holds the rows of the stages found in earlier rounds. A stage is
 -- entered at the needed-th thing that brings a subject nearer to it: 1 for any of its conditions, their number for all of
@@ -8,14 +8,14 @@
 -- is a spell, left where the next stretch begins. What leans on a stage leans on its first spell.
 with met as (
     select conditions.condition, holder as subject_id, stretch, time, event_id
-    from stage_completions join conditions on conditions.condition = stage_completions.condition
+    from stage_completions join conditions on conditions.same_as = stage_completions.condition
     where not conditions.by_membership
     union all -- what a person's account completed holds for the person from the membership on
     select
         conditions.condition, memberships.person, 0, greatest(time, since),
         case when since > time then linked_by else event_id end
     from stage_completions
-    join conditions on conditions.condition = stage_completions.condition
+    join conditions on conditions.same_as = stage_completions.condition
     join memberships on memberships.account_id = stage_completions.holder
     where conditions.by_membership
 ),
