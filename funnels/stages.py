@@ -22,8 +22,8 @@ from funnels.definition import SUBJECTS, Condition, Definitions, Members, Rule, 
 from funnels.resolve_stages import leans_on
 from funnels.selections import matching
 from sql.loader import load
-from transforms.build import Model
 from transforms.engine import Engine
+from transforms.model import Model
 from transforms.tables import STAGES
 
 _LENGTH: Final = pa.duration("us")

@@ -17,8 +17,8 @@ from funnels.filter_sql import Parameters, compile_filters
 from funnels.resolve_stages import filters
 from funnels.written import Entry
 from sql.loader import load
-from transforms.build import Model
 from transforms.engine import Engine
+from transforms.model import Model
 
 TABLE: Final = "internal_actors"
 _KINDS: Final = ("user:", "anonymous:")

@@ -30,7 +30,7 @@ from deltalake.fs import DeltaStorageHandler
 from ingest.event import actor_id, named_ids
 from ingest.lake import Lake
 from transforms import commits
-from transforms.changes import change_rows
+from transforms.file_changes import change_rows
 from transforms.manifest import current, forget
 from transforms.overlay import identity
 from transforms.rewrite import RUNS

@@ -13,10 +13,11 @@ from typing import Any, Final
 import pyarrow as pa
 
 from ingest.lake import Lake
-from transforms.build import make, who_is_who
+from transforms.core import who_is_who
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.identity import View
 from transforms.ledger import LEDGER, fresh_links
+from transforms.model import make
 from transforms.tables import ID_LINKS
 
 STEPS: Final = 2

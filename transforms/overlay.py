@@ -11,12 +11,14 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 
 from ingest.lake import Lake
-from transforms.build import as_built, make, who_is_who
+from transforms.build import as_built
+from transforms.core import who_is_who
 from transforms.domains import OFF, Domains
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.identity import DEFAULT_VIEW, View
 from transforms.ledger import LEDGER
 from transforms.manifest import Manifest
+from transforms.model import make
 from transforms.touched import Since, again
 from transforms.undo import EVER
 

@@ -21,13 +21,14 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from ingest.lake import Lake
-from transforms.build import make, who_is_who
 from transforms.commits import added_since
+from transforms.core import who_is_who
 from transforms.domains import Domains
 from transforms.engine import Engine, Limits
 from transforms.identity import View
 from transforms.ledger import LEDGER, fresh_links
 from transforms.links import NEAR, NEIGHBOURS, STEPS
+from transforms.model import make
 from transforms.tables import ACTORS, ID_LINKS, MEMBERSHIPS
 
 _LIMIT: Final = 1_000_000  # ids; where more are touched, working out everyone costs no more

@@ -16,10 +16,11 @@ from api.auth import must_be_admin
 from api.errors import Detail, NotFound, Unprocessable
 from api.parameters import CURSOR, KNOWN_AT, LIMIT, Parameter
 from api.serving import NO_BUILD, Answer, Asked, Serving, documented
-from transforms.build import ABOUT_THEM, make
+from transforms.core import ABOUT_THEM
 from transforms.engine import Engine
 from transforms.links import Ledger, links_of
 from transforms.manifest import Manifest
+from transforms.model import make
 from transforms.overlay import identity
 from transforms.tables import TABLES
 
@@ -137,7 +138,7 @@ def _engine(serving: Serving, asked: Asked, manifest: Manifest) -> Engine:
 def _describe(engine: Engine, own: Mapping[str, Any]) -> None:
     """Binds ``people`` with one row: what the build would say of this person, had it known who was who then."""
     engine.bind("events", engine.table(OWN_EVENTS, own))
-    for model in ABOUT_THEM[:-1]:  # accounts are not told of
+    for model in ABOUT_THEM:
         make(engine, model)
 
 

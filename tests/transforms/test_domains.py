@@ -10,7 +10,7 @@ import pytest
 from ingest.lake import Lake
 from tests.transforms.world import Row, at, built, call, lake_of, rows_of
 from transforms import overlay
-from transforms.build import core
+from transforms.core import core
 from transforms.domains import Domains
 
 ON = Domains(on=True)

@@ -15,7 +15,8 @@ from ingest.lake import Lake
 from tests.transforms.test_identity import streams
 from tests.transforms.test_undo import Pair, claim
 from tests.transforms.world import Row, at, call, lake_of, rows_of, undo
-from transforms.build import CORE, build, core
+from transforms.build import build
+from transforms.core import CORE, core
 from transforms.domains import OFF, Domains
 from transforms.engine import DEFAULT_LIMITS
 from transforms.identity import DEFAULT_VIEW, View

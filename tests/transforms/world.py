@@ -12,8 +12,9 @@ import pyarrow as pa
 from ingest.event import EVENTS, actor_id, month_of
 from ingest.lake import Lake
 from transforms import checks
-from transforms.build import CORE, Model, make
+from transforms.core import CORE
 from transforms.engine import Engine
+from transforms.model import Model, make
 from transforms.tables import ID_LINKS
 
 START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
