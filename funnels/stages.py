@@ -12,15 +12,17 @@ rows in force. Its rows of subjects that are not stale are incomplete: the build
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 import pyarrow as pa
 
-from funnels import invites, traffic
+from funnels import invites, stage_repair, traffic
 from funnels.definition import SUBJECTS, Condition, Definitions, Members, Rule, Selection, Stage, Subject
+from funnels.filter_sql import Parameters
 from funnels.resolve_stages import leans_on
-from funnels.selections import matching
+from funnels.selections import matches_sql
 from sql.loader import load
 from transforms.engine import Engine
 from transforms.model import Model
@@ -46,6 +48,8 @@ _CONDITIONS: Final = pa.schema(
     ]
 )
 
+_BYSTANDERS: Final = pa.schema([pa.field("subject_id", pa.string(), nullable=False)])
+
 Key = tuple[Subject, str]
 Patterns = Mapping[tuple[Selection, ...], int]
 
@@ -55,11 +59,36 @@ def models(definitions: Definitions) -> tuple[Model, ...]:
     return (*traffic.models(definitions), *_models(definitions), *invites.models(definitions))
 
 
-def _models(definitions: Definitions) -> tuple[Model, Model]:
+def _models(definitions: Definitions) -> tuple[Model, ...]:
+    patterns = _patterns(definitions.stages.values())
+    (matches, values), (near, _) = (_stage_matches(definitions, patterns, before) for before in ("", stage_repair.EVENTS))
+    leaving = partial(_leaving, definitions.stages, patterns)
+    reads = ("events", "actors", "memberships", traffic.TABLE)
     return (
-        Model(load("models", "stage_completions"), inputs=partial(_inputs, definitions)),
-        Model(load("models", "stages"), params={"definition_version": definitions.version}),
+        Model(replace(load("models", "stage_matches"), text=matches, reads=reads), params=values),
+        Model(load("models", "stage_leavings"), inputs=leaving),
+        Model(load("models", "stage_completions"), inputs=partial(_rounds, definitions, patterns)),
+        Model(
+            load("models", "stages"),
+            params={"definition_version": definitions.version},
+            stale=stage_repair.stale(definitions.stages),
+            narrow=stage_repair.narrow(near),
+        ),
     )
+
+
+def _stage_matches(definitions: Definitions, patterns: Patterns, before: str) -> tuple[str, dict[str, object]]:
+    """The text of ``stage_matches`` with ``matches`` within, so that events become matches of somebody in one go; its values.
+
+    ``before``: what hides ``events`` from it; every other relation is the whole one then.
+    """
+    parameters = Parameters()
+    left_out = traffic.condition_sql(definitions.internal, parameters) if patterns else "false"
+    matches = f"matches as ({matches_sql(list(patterns), left_out, parameters)})"
+    text = load("models", "stage_matches").text
+    if before:
+        text = text.replace("left join memberships", "left join base.memberships")
+    return f"with {f'{before},' if before else ''}\n{matches}\n{text}", parameters.values
 
 
 def rounds(stages: Mapping[str, Stage]) -> list[list[Key]]:
@@ -73,22 +102,25 @@ def rounds(stages: Mapping[str, Stage]) -> list[list[Key]]:
     return done
 
 
-def _inputs(definitions: Definitions, engine: Engine) -> Mapping[str, pa.Table]:
-    """The conditions of the last round; what they are held against is made here, and so are the rounds before it."""
-    patterns = _patterns(definitions.stages.values())
-    make_matches(engine, list(patterns), definitions.internal)
-    engine.make("stage_matches", load("models", "stage_matches").text)
-    engine.drop("matches")
-    engine.bind("leaving_conditions", _leaving_conditions(definitions.stages, patterns))
-    engine.make("stage_leavings", load("models", "stage_leavings").text)
+def _leaving(stages: Mapping[str, Stage], patterns: Patterns, engine: Engine) -> Mapping[str, pa.Table]:
+    return {"leaving_conditions": _leaving_conditions(stages, patterns)}
+
+
+def _rounds(definitions: Definitions, patterns: Patterns, engine: Engine) -> Mapping[str, pa.Table]:
+    """The conditions of the last round; the rounds before it are run here.
+
+    In a repair ``settled`` and ``bystanders`` are narrowed; a whole run begins with nothing and leaves out nobody.
+    """
     *earlier, last = [_conditions(definitions.stages, keys, patterns) for keys in rounds(definitions.stages)]
-    engine.bind("no_stages", STAGES.empty_table())
-    engine.make("settled", "from no_stages")
+    engine.drop("settled")
+    engine.bind("settled", STAGES.empty_table())
+    engine.bind("bystanders", _BYSTANDERS.empty_table())
+    engine.make("settled_before", "from settled")
     for conditions in earlier:
         engine.bind("conditions", conditions)
         engine.make("stage_completions", load("models", "stage_completions").text)
         engine.make("found_stages", load("models", "stages").text, {"definition_version": definitions.version})
-        engine.make("settled", _SETTLED if REPAIRED in engine.relations else "from found_stages")
+        engine.make("settled", "from found_stages union all from settled_before")
     for made in ("stage_completions", "found_stages"):
         engine.drop(made)
     return {"conditions": last}
@@ -127,7 +159,9 @@ def _leaving_conditions(stages: Mapping[str, Stage], patterns: Patterns) -> pa.T
         if isinstance(rule := stage.rule(subject), Rule)
         for condition in rule.left_by
     ]
-    return pa.Table.from_pylist([{"condition": number, "same_as": number, **row} for number, row in enumerate(rows)], _CONDITIONS)
+    return pa.Table.from_pylist(
+        [{"condition": number, "same_as": number, **row} for number, row in enumerate(rows)], _CONDITIONS
+    )
 
 
 def _rows(subject: Subject, stage: Stage, patterns: Patterns) -> list[dict[str, object]]:
