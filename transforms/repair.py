@@ -18,7 +18,7 @@ from transforms.model import Model
 from transforms.stale import Step
 from transforms.tables import TABLES
 
-_PARAMETER: Final = re.compile(r"\$([a-z_]+)")
+_PARAMETER: Final = re.compile(r"\$([a-z_][a-z_0-9]*)")
 _MOVED: Final = """
 select events.*, true as came, actors.person_id, actors.person
 from {relation} events join base.actors on actors.actor_id = events.actor_id
