@@ -115,7 +115,7 @@ def _known(models: Sequence[Model], definition_version: str) -> list[Known]:
     def print_of(model: Model) -> str:
         schema = TABLES.get(model.query.name)
         columns = [] if schema is None else [str(column) for column in schema]
-        given = definition_version if model.inputs else ""
+        given = f"{model.given} {definition_version if model.inputs else ''}"
         below = [print_of(relations[name]) for name in model.query.reads if name in relations]
         return made_of(model.query.text, columns, model.params, given, below)
 
