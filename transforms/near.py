@@ -45,10 +45,8 @@ union
 select actor_id from pairs where owner_actor_id in (select actor_id from opened)
 """
 _NEAR: Final = """
-select * from base.id_links where actor_id in (select actor_id from whole)
-union all
 select * from base.id_links
-where owner_actor_id in (select actor_id from whole) and actor_id not in (select actor_id from whole)
+where actor_id in (select actor_id from whole) or owner_actor_id in (select actor_id from whole)
 union all by name
 select * from fresh_links
 where actor_id in (select actor_id from whole) or owner_actor_id in (select actor_id from whole)
