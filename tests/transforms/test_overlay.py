@@ -89,7 +89,11 @@ def test_working_out_the_touched_again_gives_what_working_out_everyone_gives(
     rows: list[Row], cut: int, runaway_links: int, by_email: bool, chance: random.Random
 ) -> None:
     chance.shuffle(rows)
-    groups = [row | {"kind": "group", "event": "$group", "account_id": chance.choice("ab")} for row in rows if row["kind"] == "track"]
+    groups = [
+        row | {"kind": "group", "event": "$group", "account_id": chance.choice("ab")}
+        for row in rows
+        if row["kind"] == "track"
+    ]
     mailed = [row | {"properties": f'{{"email": "a@{chance.choice("xyz")}.example"}}'} for row in rows if claim(row)]
     told = {row["event_id"]: row for row in (*groups, *(row for row in mailed if chance.random() < 0.5))}
     rows = [told.get(row["event_id"], row) for row in rows]
@@ -118,7 +122,9 @@ STEPS = ("append", "undo", "redo", "build", "forget the events", "tidy")
 
 
 @settings(max_examples=UPDATES, deadline=None, phases=(Phase.generate,))
-@given(streams(), st.lists(st.sampled_from(STEPS), max_size=6), st.sampled_from([2, 1000]), st.randoms(use_true_random=False))
+@given(
+    streams(), st.lists(st.sampled_from(STEPS), max_size=6), st.sampled_from([2, 1000]), st.randoms(use_true_random=False)
+)
 def test_after_any_history_the_change_since_the_build_gives_what_working_out_everyone_gives(
     rows: list[Row], steps: list[str], runaway_links: int, chance: random.Random
 ) -> None:
