@@ -260,7 +260,7 @@ def test_a_leaf_that_shrinks_takes_its_small_neighbour_along(lake: Lake) -> None
     assert rows_in(lake, ACCOUNTS, 3) == [rows[3], *rows[7:]]
 
 
-def test_more_rows_than_are_sorted_together_are_cut_by_their_keys(lake: Lake) -> None:
+def test_many_leaves_follow_one_another_by_their_keys(lake: Lake) -> None:
     rows = [session(f"e{number}", number % 90, at(minutes=number)) for number in range(270)]
     commit(lake, SESSIONS, None, [], rows[:70])
     commit(lake, SESSIONS, 1, [], rows[70:])
