@@ -120,9 +120,10 @@ def identifies(first: int, end: int, late: bool = False) -> pa.Table:
 
 
 def timed(what: str, work: Callable[[], T]) -> T:
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), time.process_time()
     found = work()
-    print(f"{what}: {time.perf_counter() - began:.2f} s, peak {peak():,.0f} MB", flush=True)
+    wall, cpu = time.perf_counter() - began, time.process_time() - busy
+    print(f"{what}: {wall:.2f} s ({cpu:.2f} s of both cores), peak {peak():,.0f} MB", flush=True)
     return found
 
 
