@@ -81,6 +81,11 @@ def widen(engine: Engine, steps: int = STEPS) -> None:
 
 
 def gather_near(engine: Engine, whole: str) -> None:
-    """Makes ``near_links``: the rows of the ledger, and of ``fresh_links``, that name one of the ids of a query."""
+    """Makes ``near_links``: the rows of the ledger, and of ``fresh_links``, that name one of the ids of a query.
+
+    Ends what ``prepare`` began: the rows of all links, and ``reached``, are let go.
+    """
     engine.make("whole", whole)
     engine.make("near_links", _NEAR)
+    for name in ("pairs", "settled", "opened", "wider", "whole", "reached"):
+        engine.drop(name)
