@@ -75,10 +75,13 @@ class Repair:
             return
         name = model.query.name
         try:
-            if step == "whole" or model.stale is None:
+            if step == "repair" and model.stale is not None:
+                if not self._engine.make("stale", model.stale, self._params(model, model.stale)):
+                    return
+            if step == "whole" or model.stale is None or model.query.kind == "whole":
                 self._make_all(model)
                 self._drafts[name].repair(f"base.{name}", "made")
-            elif self._engine.make("stale", model.stale, self._params(model, model.stale)):
+            else:
                 self._make_stale(model)
                 self._engine.view("old", _stored(model.query))
                 self._drafts[name].repair("old", "made")
