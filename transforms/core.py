@@ -91,7 +91,8 @@ def who_is_who(view: identity.View = identity.DEFAULT_VIEW, domains: Domains = O
         Model(load("models", "runaway_ids"), {"runaway_links": view.runaway_links}),
         Model(load("models", "link_states")),
         Model(load("models", "seen_ids"), stale="select distinct actor_id from base.moved_events", narrow={"events": _SEEN}),
-        Model(load("models", "actors"), inputs=identity.user_roots),
+        Model(load("models", "id_roots"), inputs=identity.user_roots),
+        Model(load("models", "actors")),
         Model(
             load("models", "memberships"),
             params=domains.params,
@@ -112,7 +113,7 @@ ABOUT_THEM: Final[tuple[Model, ...]] = (
         narrow={
             **_BY_PERSON,
             "sessions": "select * from base.sessions semi join stale using (person_id)",
-            "events": _DESCRIBING,
+            "events": "select * from base.events where actor_id in (select actor_id from narrow.actors)",
         },
     ),
 )
@@ -126,7 +127,7 @@ def core(view: identity.View = identity.DEFAULT_VIEW, domains: Domains = OFF, zo
         stale="from day_spans",
         narrow={**_BY_PERSON, "events": "select * exclude (person_id) from stale_events"},
     )
-    accounts = Model(load("models", "accounts"), stale=_ACCOUNTS, narrow=_OF_ACCOUNTS)
+    accounts = Model(load("models", "accounts"), narrow=_OF_ACCOUNTS)
     return (*who_is_who(view, domains), *ABOUT_THEM, activity, accounts)
 
 

@@ -13,6 +13,7 @@ from transforms.model import Model
 
 _ON_DAYS: Final = "select {table}.* from base.{table} semi join day_spans on day_spans.person_id = {table}.person_id"
 _PERSON_DAYS: Final = {
+    "events": "select * exclude (person_id) from stale_events",
     "activity": f"{_ON_DAYS.format(table='activity')} and activity.day between day_spans.since and day_spans.until",
     "sessions": f"{_ON_DAYS.format(table='sessions')} "
     "and cast(sessions.started at time zone $zone as date) between day_spans.since and day_spans.until",
@@ -33,7 +34,6 @@ def models(zone: str = "UTC") -> tuple[Model, ...]:
         Model(
             load("models", "account_days"),
             {"zone": zone},
-            stale=_ACCOUNTS,
-            narrow=_ACCOUNT_DAYS,
+
         ),
     )

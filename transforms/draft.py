@@ -1,7 +1,7 @@
-"""A stored table under repair: leaves of the version in force, some of them replaced. Nobody sees it before it is committed.
+"""A stored table under repair: leaves of the version in force, some replaced. Nobody sees it before it is committed.
 
-On disk: ``<table>/leaf-<id>.parquet``, of tables by day ``<table>/month=2026-03/leaf-<id>.parquet`` (UTC month of the time or
-date column). A leaf holds up to some 250,000 rows in the order of the table's key, then its grain; the log of the table tells
+On disk: ``<table>/leaf-<id>.parquet``, of a table by day ``<table>/month=2026-03/leaf-<id>.parquet`` (UTC month of its time
+or date column). A leaf holds some 250,000 rows in the order of the table's key, then its grain; the log of the table tells
 the least and the greatest key of each.
 
     replace   Finds the leaves whose rows go or come, and writes them anew without what goes and with what comes, cut so that
@@ -27,7 +27,6 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import pyarrow as pa
@@ -63,7 +62,7 @@ class Draft:
         self._types = engine.types(self._schema)
         self._grain, self._key = query.grain, query.subject or query.grain[0]
         self._day = query.moment
-        self._scratch = None if self._lake.is_local else TemporaryDirectory(prefix="jcurve-draft-")
+        self._folder = Path(self._uri) if self._lake.is_local else engine.scratch / self._table  # where leaves are written
         self._version = version
         self._handle = None if version is None else self._lake.open(engine.project, self._table, version)
         found = stored(self._handle, self._key) if self._handle is not None and self._laid_out(self._handle) else None
@@ -107,6 +106,8 @@ class Draft:
     def commit(self) -> int | None:
         """The version that holds the draft: the one it began with where nothing changed. Raises what the store raises."""
         if self._version is None or not self.fits or frozenset(self._leaves) != self._before:
+            if self._lake.version(self._engine.project, self._table) is None:
+                self._create()
             self._settle()
             self._version, self.fits, self._before = self._swap(), True, frozenset(self._leaves)
         self._let_go()
@@ -249,7 +250,7 @@ class Draft:
     def _write_leaf(self, month: str | None, first: int, last: int) -> Leaf:
         """Rows ``first`` to before ``last`` of what was sorted, as a file."""
         path = f"{LEAF}{uuid.uuid4().hex}.parquet" if month is None else f"month={month}/{LEAF}{uuid.uuid4().hex}.parquet"
-        file = Path(self._uri if self._scratch is None else self._scratch.name) / path
+        file = self._folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         rows = f"from leaf_rows where rowid >= {first} and rowid < {last}"
         keys = self._engine.table(f'select min("{self._key}") as low, max("{self._key}") as high {rows}').to_pylist()[0]
@@ -284,7 +285,7 @@ class Draft:
     def _rows_of(self, leaves: Sequence[Leaf]) -> str:
         """A query for the rows of some leaves, wherever they lie."""
         names = columns(self._schema.names)
-        files = [leaf.fresh or Path(self._uri) / leaf.path for leaf in leaves if leaf.fresh or self._lake.is_local]
+        files = [leaf.fresh or self._folder / leaf.path for leaf in leaves if leaf.fresh or self._lake.is_local]
         away = {leaf.path for leaf in leaves if not leaf.fresh} if not self._lake.is_local else set()
         parts = [f"select {names} from {parquet(map(str, files))}"] if files else []
         if away and self._handle is not None:
@@ -321,14 +322,16 @@ class Draft:
             else:
                 upload(self._lake, self._uri, file, leaf.path)
         if fresh and self._lake.is_local:
-            for folder in {file.parent for _, file in fresh} | {Path(self._uri)}:
+            for folder in {file.parent for _, file in fresh} | {self._folder}:
                 sync(folder)
 
     def _swap(self) -> int:
         """Makes these leaves the whole of the table; the version that has it so."""
         kept = {leaf.path: leaf for leaf in self._leaves}
         for _ in range(_ATTEMPTS):
-            handle = self._lake.open(self._engine.project, self._table) or self._create()
+            handle = self._lake.open(self._engine.project, self._table)
+            if handle is None:
+                break
             now = int(time.time() * 1000)
             try:
                 if not self._laid_out(handle):
@@ -359,8 +362,8 @@ class Draft:
                 return handle.version() + 1
         raise CommitFailedError(f"table {self._table!r} is committed to by others all the time; build again")
 
-    def _create(self) -> DeltaTable:
-        return DeltaTable.create(
+    def _create(self) -> None:
+        DeltaTable.create(
             self._uri,
             Schema.from_arrow(self._stored_schema),
             mode="ignore",

@@ -80,6 +80,11 @@ class Engine:
     def project(self) -> str:
         return self._project
 
+    @property
+    def scratch(self) -> Path:
+        """A local folder that goes when the engine is closed."""
+        return Path(self._spill.name)
+
     def bind(self, name: str, rows: pa.Table) -> None:
         """Makes ``rows`` a relation of that name, in place of an earlier one."""
         self._register(name, rows, rows.column_names)
@@ -87,7 +92,7 @@ class Engine:
     def make(self, name: str, text: str, params: Mapping[str, object] | None = None) -> int:
         """Keeps the rows of a query as a table, in place of an earlier one; returns how many there are.
 
-        A plain name is temporary; ``base.x`` and ``narrow.x`` lie in those schemas. All of them spill, none outlives the engine.
+        A plain name is temporary; ``base.x`` and ``narrow.x`` lie in those schemas. They spill, and end with the engine.
         """
         self._replace_kind(name, "table")
         temporary = "" if "." in name else "temporary "
@@ -112,11 +117,10 @@ class Engine:
     def copy(self, text: str, file: Path, row_group: int) -> None:
         """Writes the rows of a query into a Parquet file, in the order in which they lie in its table."""
         target = str(file).replace("'", "''")
+        form = f"format parquet, compression zstd, compression_level 1, row_group_size {row_group}"
         self._connection.execute("set preserve_insertion_order = true")
         try:
-            self._connection.execute(
-                f"copy ({text}) to '{target}' (format parquet, compression zstd, compression_level 1, row_group_size {row_group})"
-            )
+            self._connection.execute(f"copy ({text}) to '{target}' ({form})")
         finally:
             self._connection.execute("set preserve_insertion_order = false")
 

@@ -19,7 +19,7 @@ Key = int | str
 
 @dataclass(frozen=True)
 class Leaf:
-    """A file with keys from ``low`` to ``high``; ``path`` as the log has it, ``fresh`` where it was written by this draft."""
+    """A file with keys from ``low`` to ``high``; ``path`` as the log has it, ``fresh`` where a draft wrote it."""
 
     path: str
     month: str | None

@@ -23,6 +23,28 @@ from transforms.tables import SCHEMAS
 # A row is named by these; its content is compared, too: other people's events can lose a name and stay.
 _NAMES: Final = {"events": ("event_id", "log", "log_offset", "month"), "id_links": ("entry",)}
 
+# A row can come, be rewritten, and come again: what counts is how often it came less how often it went.
+_NET: Final = """
+with balance as (
+    select {keys}, content, sum(change) as net
+    from (
+        select {keys}, hash({columns}) as content, 1 as change from base.{name}_came
+        union all
+        select {keys}, hash({columns}), -1 from base.{name}_went
+    )
+    group by all
+    having sum(change) <> 0
+),
+all_rows as (
+    select {columns}, hash({columns}) as content, true as came from base.{name}_came
+    union all
+    select {columns}, hash({columns}), false from base.{name}_went
+)
+select distinct on ({keys}, content) all_rows.* exclude (content)
+from all_rows join balance using ({keys}, content)
+where came = (net > 0)
+"""
+
 
 @dataclass(frozen=True)
 class Moved:
@@ -60,14 +82,7 @@ def bind(engine: Engine, lake: Lake, project: str, table: str, name: str, files:
     _read(engine, lake, project, table, f"{name}_went", files.went)
     columns = ", ".join(f'"{column}"' for column in SCHEMAS[table].names)
     keys = ", ".join(f'"{column}"' for column in _NAMES[table])
-    rows = "select *, hash({columns}) as content from base.{name}_{side}"
-    came, went = (rows.format(columns=columns, name=name, side=side) for side in ("came", "went"))
-    engine.make(
-        f"base.{name}",
-        f"with came as ({came}), went as ({went}) "
-        f"select * exclude (content), true as came from came anti join went using ({keys}, content) "
-        f"union all select * exclude (content), false as came from went anti join came using ({keys}, content)",
-    )
+    engine.make(f"base.{name}", _NET.format(columns=columns, keys=keys, name=name))
 
 
 def _read(engine: Engine, lake: Lake, project: str, table: str, name: str, paths: tuple[str, ...]) -> None:

@@ -128,9 +128,8 @@ def _engine(serving: Serving, asked: Asked, manifest: Manifest) -> Engine:
     events = manifest.tables.get("events")
     domains, view = serving.domains(asked), serving.view(asked)
     known = identity(serving.lake, project, events, manifest, serving.limits, domains, view)
-    engine = serving.engine(project, {"events": events})
-    engine.bind("actors", known.actors)
-    engine.bind("memberships", known.memberships)
+    engine = serving.engine(project, {"events": events, **known.built})
+    known.bind(engine)
     engine.bind("stages", TABLES["stages"].empty_table())
     return engine
 
