@@ -3,8 +3,8 @@
 Generations: whoever no invitation is credited for is of generation 0, a credited invitee of the inviter's generation plus 1,
 by each person's one credited invitation. An inviter counts with a generation of their own only where they registered before
 the invitee (of two at one instant, the smaller id did); an invitation from somebody who was not there yet begins a chain
-anew, as from generation 0. So two people who invited each other before either came are 1 and 2, in the order in which they came,
-and no chain is a circle. Chains are followed by doubling: log2 of the longest one rounds over arrays.
+anew, as from generation 0. So two people who invited each other before either came are 1 and 2, in the order in which they
+came, and no chain is a circle. Chains are followed by doubling: log2 of the longest one rounds over arrays.
 """
 
 from __future__ import annotations

@@ -128,7 +128,10 @@ def read_metric_question(
     *,
     built_without_internal: bool = False,
 ) -> MetricQuestion:
-    """``built_without_internal``: the metric reads tables that leave internal traffic out. Raises ``BadRequest`` with everything that is wrong."""
+    """``built_without_internal``: the metric reads tables that leave internal traffic out.
+
+    Raises ``BadRequest`` with everything that is wrong.
+    """
     parameters = Parameters(given, zone)
     question = MetricQuestion(
         read_range(parameters, as_of),

@@ -60,8 +60,8 @@ def matches_sql(
 ) -> str:
     """A row per pattern and event that fits at least one of the pattern's selections, in no order; columns of ``MATCHES``.
 
-    ``internal``: the condition of ``funnels.traffic`` that is left out. Only events with ``start <= time < end``; None is without limit. The
-    names are asked for first: files are sorted by event, so others are skipped.
+    ``internal``: the condition of ``funnels.traffic`` that is left out. Only events with ``start <= time < end``; None is
+    without limit. The names are asked for first: files are sorted by event, so others are skipped.
     """
     if not patterns:
         return "select cast(null as integer) as pattern, event_id, time, actor_id, account_id from events where false"

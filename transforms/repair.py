@@ -75,9 +75,8 @@ class Repair:
             return
         name = model.query.name
         try:
-            if step == "repair" and model.stale is not None:
-                if not self._engine.make("stale", model.stale, self._params(model, model.stale)):
-                    return
+            if step == "repair" and model.stale is not None and not self._make_keys(model, model.stale):
+                return
             if step == "whole" or model.stale is None or model.query.kind == "whole":
                 self._make_all(model)
                 self._drafts[name].repair(f"base.{name}", "made")
@@ -91,6 +90,9 @@ class Repair:
             raise ModelFailed(name, error) from error
         finally:
             self._drop(model)
+
+    def _make_keys(self, model: Model, stale: str) -> int:
+        return self._engine.make("stale", stale, self._params(model, stale))
 
     def _make_all(self, model: Model) -> None:
         for relation in self._needed(model):
