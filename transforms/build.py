@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ingest.lake import Lake
-from transforms import checks, news, spans
+from transforms import changes, checks, news, spans
 from transforms.commits import same_rows
 from transforms.draft import LEAF_ROWS, Draft
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
@@ -86,6 +86,10 @@ def build(
                 news.bind(engine, lake, project, table, f"moved_{table}", files or news.Moved())
             _run(engine, Repair(engine, models, drafts), steps, events)
             _check(engine, lake, project, now)
+            if previous is not None:
+                draft_of = Manifest(number, {}, until, now, definition_version)
+                anew = {name for name, step in steps.items() if step == "whole"}
+                changes.note(engine, drafts.keys(), anew, previous, draft_of, _zone(models))
         versions = _commit(drafts, before)
         rows = sum(draft.rows for draft in drafts.values())
     changed = any(before.get(name) != version for name, version in versions.items())
@@ -115,7 +119,7 @@ def _known(models: Sequence[Model], definition_version: str) -> list[Known]:
     def print_of(model: Model) -> str:
         schema = TABLES.get(model.query.name)
         columns = [] if schema is None else [str(column) for column in schema]
-        given = definition_version if model.inputs else ""
+        given = f"{model.given} {definition_version if model.inputs else ''}"
         below = [print_of(relations[name]) for name in model.query.reads if name in relations]
         return made_of(model.query.text, columns, model.params, given, below)
 
@@ -163,7 +167,7 @@ def _run(engine: Engine, repair: Repair, steps: Mapping[str, Step], events: int 
 def _run_days(
     engine: Engine, repair: Repair, models: Sequence[Model], steps: Mapping[str, Step], events: int | None
 ) -> None:
-    zone = next((str(model.params["zone"]) for model in models if "zone" in model.params), "UTC")
+    zone = _zone(models)
     every = spans.parts(engine.lake, engine.project, events)
     if repaired := [model for model in models if steps[model.query.name] == "repair"]:
         spans.prepare(engine, every, zone, at_once=True)
@@ -176,6 +180,10 @@ def _run_days(
             spans.prepare(engine, every, zone, at_once=False)
             for model in anew:
                 repair.make(model, "repair")
+
+
+def _zone(models: Sequence[Model]) -> str:
+    return next((str(model.params["zone"]) for model in models if "zone" in model.params), "UTC")
 
 
 def _check(engine: Engine, lake: Lake, project: str, now: datetime) -> None:

@@ -6,12 +6,14 @@ Events of a few kinds are found by their event's name first (``$identify``): fil
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from sql.loader import load
 from transforms import identity
 from transforms.domains import OFF, Domains
+from transforms.engine import Engine
 from transforms.model import Model
 
 SIGN_UP: Final = "Signed Up"
@@ -84,15 +86,46 @@ _OF_ACCOUNTS: Final[Mapping[str, str]] = {
 }
 
 
+@dataclass(frozen=True)
+class StaleIds:
+    """Finds whose links or people can have changed, before either is repaired."""
+
+    view: identity.View
+
+    def __call__(self, engine: Engine) -> object:
+        return identity.stale(engine, "base.moved_id_links", "changed_seen_ids", self.view)
+
+
+def link_states(view: identity.View = identity.DEFAULT_VIEW) -> tuple[Model, ...]:
+    """From the ledger to which of its links are in force, as a view of identity has it."""
+    return (
+        Model(load("models", "links"), {"known_at": view.known_at}, partial(identity.ledger_relations, view)),
+        Model(
+            load("models", "runaway_ids"),
+            {"runaway_links": view.runaway_links},
+            stale="select id from stale_ids",
+            narrow=identity.NARROW["links"],
+            prepare=StaleIds(view),
+        ),
+        Model(load("models", "link_states")),
+    )
+
+
 def who_is_who(view: identity.View = identity.DEFAULT_VIEW, domains: Domains = OFF) -> tuple[Model, ...]:
     """From the ledger to ``actors`` and ``memberships``, as a view of identity has it and e-mail domains form accounts."""
     return (
-        Model(load("models", "links"), {"known_at": view.known_at}, partial(identity.ledger_relations, view)),
-        Model(load("models", "runaway_ids"), {"runaway_links": view.runaway_links}),
-        Model(load("models", "link_states")),
-        Model(load("models", "seen_ids"), stale="select distinct actor_id from base.moved_events", narrow={"events": _SEEN}),
+        Model(
+            load("models", "seen_ids"), stale="select distinct actor_id from base.moved_events", narrow={"events": _SEEN}
+        ),
+        *link_states(view),
         Model(load("models", "id_roots"), inputs=identity.user_roots),
-        Model(load("models", "actors")),
+        Model(
+            load("models", "actors"),
+            stale="select actor_id from stale_ids",
+            narrow={**identity.NARROW["links"], **identity.NARROW["actors"]},
+            prepare=StaleIds(view),
+            given=str(view.runaway_links),
+        ),
         Model(
             load("models", "memberships"),
             params=domains.params,

@@ -113,6 +113,9 @@ class Engine:
         """Forgets what ``make`` or ``view`` made under this name, if anything; what it hid is to be seen again."""
         if kind := self._kinds.pop(name, None):
             self._connection.execute(f"drop {kind} if exists {_quoted(name)}")
+            plain = name.rpartition(".")[2]
+            if not any(other.rpartition(".")[2] == plain for other in self._kinds):
+                self._bound.discard(plain)
 
     def copy(self, text: str, file: Path, row_group: int) -> None:
         """Writes the rows of a query into a Parquet file, in the order in which they lie in its table."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from ingest.lake import Lake
 from transforms import near
-from transforms.core import who_is_who
+from transforms.core import link_states
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.identity import View
 from transforms.ledger import LEDGER, fresh_links
@@ -63,7 +63,7 @@ def links_of(ledger: Ledger, ids: Collection[str], view: View, limits: Limits = 
         near.gather_near(engine, "from reached")
         engine.make("narrow.id_links", "from near_links")
         engine.bind("fresh_links", ID_LINKS.empty_table())
-        for model in who_is_who(view)[:3]:
+        for model in link_states(view):
             work_out(engine, model)
         links, trail = engine.table(_STATES).to_pylist(), engine.table(_TRAIL, {"known_at": view.known_at}).to_pylist()
     return [{**link, "undos": [_told(row) for row in trail if _same(row, link)]} for link in links]

@@ -28,6 +28,7 @@ from transforms.errors import ModelFailed
 from transforms.tables import TABLES
 
 Inputs = Callable[[Engine], Mapping[str, pa.Table]]
+Prepare = Callable[[Engine], object]
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Model:
     inputs: Inputs | None = None
     stale: str | None = None
     narrow: Mapping[str, str] = field(default_factory=dict)
+    prepare: Prepare | None = None  # makes relations that ``stale`` reads; once, though several models name it
+    given: str = ""  # what else its making depends on: where that changes, it is made whole
 
 
 def make(engine: Engine, model: Model) -> pa.Table:

@@ -14,7 +14,7 @@ from sql.loader import Query
 from transforms.draft import Draft
 from transforms.engine import Engine
 from transforms.errors import ModelFailed
-from transforms.model import Model
+from transforms.model import Model, Prepare
 from transforms.stale import Step
 from transforms.tables import TABLES
 
@@ -52,6 +52,7 @@ class Repair:
         self._engine, self._drafts = engine, drafts
         self._relations = {model.query.name: model for model in models if model.query.kind == "relation"}
         self._bound: set[str] = set()  # relations that were made of all rows
+        self._prepared: set[Prepare] = set()
         self.hide_changes()
 
     def hide_changes(self) -> None:
@@ -75,15 +76,17 @@ class Repair:
             return
         name = model.query.name
         try:
-            if step == "repair" and model.stale is not None and not self._make_keys(model, model.stale):
+            if step == "repair" and model.stale is not None and not self._find_stale(model, model.stale):
                 return
             if step == "whole" or model.stale is None or model.query.kind == "whole":
                 self._make_all(model)
                 self._drafts[name].repair(f"base.{name}", "made")
             else:
                 self._make_stale(model)
-                self._engine.view("old", _stored(model.query))
-                self._drafts[name].repair("old", "made")
+                self._engine.view("old", _stale(model.query, f"base.{name}"))
+                # What is made of narrow relations can tell half the truth of those around.
+                self._engine.view("new", _stale(model.query, "made"))
+                self._drafts[name].repair("old", "new")
         except ModelFailed:
             raise
         except Exception as error:
@@ -91,8 +94,11 @@ class Repair:
         finally:
             self._drop(model)
 
-    def _make_keys(self, model: Model, stale: str) -> int:
-        return self._engine.make("stale", stale, self._params(model, stale))
+    def _find_stale(self, model: Model, text: str) -> int:
+        if model.prepare is not None and model.prepare not in self._prepared:
+            model.prepare(self._engine)
+            self._prepared.add(model.prepare)
+        return self._engine.make("stale", text, self._params(model, text))
 
     def _make_all(self, model: Model) -> None:
         for relation in self._needed(model):
@@ -113,7 +119,7 @@ class Repair:
         self._make(model, "made")
 
     def _drop(self, model: Model) -> None:
-        for name in ("made", "old", "stale"):
+        for name in ("new", "old", "made", "stale"):
             self._engine.drop(name)
         for relation in (*model.narrow, *(one.query.name for one in self._needed(model))):
             self._engine.drop(f"narrow.{relation}")
@@ -140,9 +146,9 @@ class Repair:
         return {name: params[name] for name in _PARAMETER.findall(text) if name in params}
 
 
-def _stored(query: Query) -> str:
-    """The stored rows of the stale keys."""
-    table, key = f"base.{query.name}", query.subject
+def _stale(query: Query, table: str) -> str:
+    """The rows of the stale keys in a table."""
+    key = query.subject or query.grain[0]
     if query.moment is None:
         return f'select * from {table} semi join stale using ("{key}")'
     return (
