@@ -84,7 +84,7 @@ def build(
         if any(step != "keep" for step in steps.values()):
             for table, files in moved.items():
                 news.bind(engine, lake, project, table, f"moved_{table}", files or news.Moved())
-            _run(engine, Repair(engine, models, drafts), steps, events)
+            _run(engine, Repair(engine, models, drafts), steps, events, before)
             _check(engine, lake, project, now)
             if previous is not None:
                 draft_of = Manifest(number, {}, until, now, definition_version)
@@ -148,7 +148,9 @@ def _drafts(
     return drafts
 
 
-def _run(engine: Engine, repair: Repair, steps: Mapping[str, Step], events: int | None) -> None:
+def _run(
+    engine: Engine, repair: Repair, steps: Mapping[str, Step], events: int | None, before: Mapping[str, int]
+) -> None:
     """Runs the stored models: who is who, days, the rest."""
     stored = [model for model in repair.models if model.query.kind != "relation"]
     by_day = [model for model in stored if model.query.kind == "by_day"]
@@ -158,28 +160,34 @@ def _run(engine: Engine, repair: Repair, steps: Mapping[str, Step], events: int 
         if model.query.name == "memberships":
             repair.bind_moved()
         repair.make(model, steps[model.query.name])
-    _run_days(engine, repair, by_day, steps, events)
+    _run_days(engine, repair, by_day, steps, events, before)
     for model in stored[first:]:
         if model.query.kind != "by_day":
             repair.make(model, steps[model.query.name])
 
 
 def _run_days(
-    engine: Engine, repair: Repair, models: Sequence[Model], steps: Mapping[str, Step], events: int | None
+    engine: Engine,
+    repair: Repair,
+    models: Sequence[Model],
+    steps: Mapping[str, Step],
+    events: int | None,
+    before: Mapping[str, int],
 ) -> None:
     zone = _zone(models)
     every = spans.parts(engine.lake, engine.project, events)
     if repaired := [model for model in models if steps[model.query.name] == "repair"]:
-        spans.prepare(engine, every, zone, at_once=True)
+        spans.prepare(engine, every, zone, repair=True)
         for model in repaired:
             repair.make(model, "repair")
     if anew := [model for model in models if steps[model.query.name] == "whole"]:
-        repair.hide_changes()
         for part in every:
-            repair.bind_moved(part.relation)
-            spans.prepare(engine, every, zone, at_once=False)
+            repair.bind_part(part.relation)
+            spans.prepare(engine, every, zone, "part_events", repair=False)
             for model in anew:
                 repair.make(model, "repair")
+        for model in anew:
+            repair.change_all(model, before)
 
 
 def _zone(models: Sequence[Model]) -> str:
