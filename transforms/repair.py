@@ -88,10 +88,12 @@ class Repair:
             return
         name = model.query.name
         try:
-            if step == "whole" or model.stale is None:
+            if step == "repair" and model.stale is not None and not self._find_stale(model, model.stale):
+                return
+            if step == "whole" or model.stale is None or model.query.kind == "whole":
                 self._make_all(model)
                 self._drafts[name].repair(f"base.{name}", "made")
-            elif self._find_stale(model, model.stale):
+            else:
                 self._make_stale(model)
                 self._engine.view("old", _stale(model.query, f"base.{name}"))
                 # What is made of narrow relations can tell half the truth of those around.
