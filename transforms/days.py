@@ -11,5 +11,5 @@ from transforms.build import Model
 
 
 def models(zone: str = "UTC") -> tuple[Model, ...]:
-    """What a build runs after its own tables; ``zone`` is an IANA name such as ``Europe/Berlin``."""
-    return tuple(Model(load("models", name), params={"zone": zone}) for name in ("person_days", "account_days"))
+    """What a build runs after its own tables; ``zone`` is the IANA name, such as ``Europe/Berlin``, that ``core`` got."""
+    return Model(load("models", "person_days"), params={"zone": zone}), Model(load("models", "account_days"))
