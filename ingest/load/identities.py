@@ -1,8 +1,8 @@
 """Who is who where no single row of an export says it: identify and alias calls, made in SQL of what is staged.
 
     pairs     Mixpanel, Amplitude: a device and a user that came on one event -> identify, at the first such time
-    merges    Amplitude's merged ids: what came under one Amplitude id belongs to another. Its events say which device or user
-              each was, so both must be in one import -> identify of a device, alias of a user, at the merge's time
+    merges    Amplitude's merged ids: what came under one Amplitude id belongs to another. Its events say which device or
+              user each was, so both must be in one import -> identify of a device, alias of a user, at the merge's time
     persons   PostHog: ids whose events carry one person id, and no $identify or alias names them (it lies before the export,
               or was made by hand) -> identify or alias, as soon as both ids were seen
 
@@ -131,7 +131,8 @@ def _merges(db: duckdb.DuckDBPyConnection, staged: Sequence[Staged]) -> None:
             user_id is not null and (previous_id is not null or anonymous_id is not null) as known
         from judged left join devices on previous_id is null and user_id is not null and sender = whose""")
     call = """case when previous_id is null then 'identify' else 'alias' end as kind, '$' || kind as event, time,
-            time as original_time, anonymous_id, user_id, previous_id, false as bot, '{}' as properties, '{}' as context, month"""
+            time as original_time, anonymous_id, user_id, previous_id, false as bot, '{}' as properties, '{}' as context,
+            month"""
     name = "'merge-' || md5(concat_ws('\x02', gone, heir, time::varchar))"
     db.execute(f"""
         create temp table merged as
@@ -142,8 +143,8 @@ def _merges(db: duckdb.DuckDBPyConnection, staged: Sequence[Staged]) -> None:
         from resolved where known and nth > 1""")
     db.execute(f"""
         create temp table unmerged as
-        select path, {literal(Outcome.MISSING_IDENTITY.value)} as reason, 'line ' || row || ': ' || {literal(UNKNOWN)} as detail,
-            null::varchar as event_id, raw, file, row
+        select path, {literal(Outcome.MISSING_IDENTITY.value)} as reason,
+            'line ' || row || ': ' || {literal(UNKNOWN)} as detail, null::varchar as event_id, raw, file, row
         from resolved where not known""")
 
 
