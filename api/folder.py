@@ -70,6 +70,11 @@ class DataFolder:
         return self.root / "run"
 
     @property
+    def scratch(self) -> Path:
+        """What engines and tidy spill, in folders that go with their process, or at the next one's start."""
+        return self.root / "scratch"
+
+    @property
     def cache(self) -> Path:
         """What can be made again."""
         return self.root / "cache"

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import unquote, urlsplit
@@ -23,15 +22,17 @@ from deltalake import DeltaTable
 from pyarrow.dataset import FileSystemDataset
 
 from ingest.lake import Lake
+from transforms.scratch import Scratch
 from transforms.tables import SCHEMAS
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one engine may take. Beyond ``memory`` it spills to a temporary folder that goes when it is closed."""
+    """What one engine may take. Beyond ``memory`` it spills below ``scratch``, to a folder that goes when it is closed."""
 
     memory: str = "2GB"
     threads: int = 2
+    scratch: Path | None = None
 
 
 DEFAULT_LIMITS: Final = Limits()
@@ -48,7 +49,7 @@ class Engine:
     ) -> None:
         self.versions = dict(versions)
         self._lake, self._project = lake, project
-        self._spill = TemporaryDirectory(prefix="jcurve-")
+        self._spill = Scratch(limits.scratch)
         config: dict[str, str | bool | int | float | list[str]] = {
             "threads": limits.threads,
             "memory_limit": limits.memory,

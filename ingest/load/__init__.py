@@ -11,7 +11,8 @@ On disk, below the data folder: ``import/<digest of what is imported>/``
     staged/NNNN.*            what file N holds: its events and refused rows, then its counts, which say that it is whole
     spill/                   DuckDB's, while it sorts
     NNNNNNNNNNNN-<received_at>.chunk   handed over; see ``spool``
-The folder goes when all is in the lake.
+The folder goes when all is in the lake. Of a killed import, forgetting a person removes ``staged`` and ``spill``: the same
+command stages its files again, under the same plan.
 
 Invariants
 - Every row ends in one outcome: taken, duplicate, or refused for one reason; a refused one keeps its bytes in ``rejected``.
