@@ -89,6 +89,11 @@ class DataFolder:
         name = hashlib.sha256(os.fsencode(self.root.absolute())).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"jcurve-{os.getuid()}-{name}" / "serve.sock"
 
+    @property
+    def is_made(self) -> bool:
+        """Whether ``create`` was here; a file of that name counts, so that ``create`` can say what is wrong with it."""
+        return self.log.is_dir() or (self.root.exists() and not self.root.is_dir())
+
     def create(self) -> DataFolder:
         """Make the folder and its fixed subfolders, readable by their owner alone. Raises ``Unusable``."""
         for folder in (self.root, self.log, self.run, self.socket.parent):

@@ -52,7 +52,7 @@ def command(settings: Settings, files: tuple[Path, ...], source: str, format_: s
 
     _check_zone(zone)
     request = Request(files, settings.project, source, format_, _types(types), zone, f"{settings.build_memory >> 21}MiB")
-    with store(settings) as opened:
+    with store(settings, create=True) as opened:
         opened.project(settings.project)
     settings.folder.create()
     with _progress() as tell, _flushing(settings) as pause:
