@@ -139,6 +139,7 @@ def test_a_link_is_told_undone_and_done_again(tmp_path: Path) -> None:
 
 
 def test_the_status_is_a_table_for_people(tmp_path: Path) -> None:
+    jcurve("keys", "create", "write", data=tmp_path / "data")
     told = jcurve("status", data=tmp_path / "data").stdout
     assert "tables       no build yet: run jcurve build" in told
     assert "received     0, 0 of them in the last hour" in told
