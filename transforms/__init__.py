@@ -3,6 +3,8 @@
 Owns the tables of ``tables.py`` (who fills each: ``sql/models``), the manifest, and the record of runs.
 
     lake/<project>/<table>/              a Delta table per model, replaced as a whole when its rows changed
+        leaf-<id>.parquet                of a table that is repaired (draft.py): 250,000 rows or so in the order of its key;
+        month=2026-03/leaf-<id>.parquet  of one kept by day in a folder per UTC month, which is no column of it
     lake/<project>/id_links/             the ledger of identity: links found in events, undos; appended to only
     lake/<project>/_manifest/NNNNNNNN.json and current
                                          which versions belong together; answers read the tables at one manifest
@@ -61,6 +63,9 @@ Decisions
     Price: a late event before the first one, or one that closes a gap, renames the session it belongs to.
     Tables are replaced as a whole. Context: their models read all events. Choice: compare and skip, else replace. Price: a
     build costs what is old as well as what is new (1 M events: 0.8 s).
+    A table under repair is a set of leaves (``draft.py``). Context: one late event changes a few rows of millions. Choice:
+    files of 250,000 rows by key, written anew where rows go or come; the others stay. Price: rows that lie all over a table
+    write it all (10 M narrow rows of a quarter: one row 0.2 s, 100,000 rows all over a month 2.5 s, beside a load of 8).
     Times leave DuckDB as Arrow only. Context: its Python rows need a time zone package. Price: none, Arrow is what we store.
     Runs are sorted by event, then time. Context: within an event, rows by actor need no sort later, rows by time can be
     skipped. Choice: by time. Measured on 6 M events of three months, 40 names, three steps of a person funnel through
