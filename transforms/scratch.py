@@ -28,11 +28,14 @@ class Scratch:
             return
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         clear(root)
-        while True:
+        while True:  # somebody may clear it between its making and its lock
             self.name = mkdtemp(dir=root)
-            self._lock = os.open(self.name, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                self._lock = os.open(self.name, os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue
             fcntl.flock(self._lock, fcntl.LOCK_EX)
-            if Path(self.name).exists():  # else somebody cleared it between its making and its lock
+            if Path(self.name).exists():
                 return
             os.close(self._lock)
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ingest.lake import Lake
@@ -41,6 +42,17 @@ def test_what_a_killed_process_left_goes_when_the_next_one_begins(tmp_path: Path
         os.kill(killed.pid, signal.SIGKILL)
     with Scratch(tmp_path) as next_one:
         assert list(tmp_path.iterdir()) == [next_one.path]
+
+
+def test_many_at_once_do_not_clear_each_other(tmp_path: Path) -> None:
+    def use(number: int) -> bool:
+        with Scratch(tmp_path) as own:
+            (own.path / "spilled").write_text("x")
+            return own.path.is_dir()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(use, range(400)))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_engine_spills_there(tmp_path: Path) -> None:
