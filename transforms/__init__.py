@@ -12,6 +12,7 @@ Owns the tables of ``tables.py`` (who fills each: ``sql/models``), the manifest,
                                          and settled-<id>-<part>.parquet, a whole closed month
     lake/<project>/_checks/current       what the checks of the last build said
     work.sqlite                          runs (what, when, from and to which versions, rows, seconds, error) and leases
+    scratch/                             what engines spill, while their process lives (``scratch.py``)
 
 The way of a build (``build.py``): gather the new events' links (``ledger.py``), open events and ledger at one pair of
 versions (``engine.py``, DuckDB), work out who is who (``identity.py``; what is undone: ``undo.py``), run the models in
@@ -19,8 +20,7 @@ order, run every check (``checks.py``), store what changed, publish (``manifest.
 remembers, ``retention.py`` takes out what is too old, ``sweep.py`` removes files; ``overlay.py`` gives who is who between
 builds (``touched.py``: for the few that changed), ``links.py`` the links around a few ids.
 
-Forgetting a person (``forget.py``, ``changes.py``) takes rows out of files that are there, and ``traces.py`` proves it,
-also of what is spilled: ``scratch.py`` keeps that in the data folder.
+Forgetting a person (``forget.py``, ``changes.py``) takes rows out of files that are there, and ``traces.py`` proves it.
 
 The way of tidy (``tidy.py``, every two minutes): look at the files of events and rejected, plan (``layout.py``, pure), write
 sorted runs and swap them for what they were made of (``rewrite.py``), remove files and commits that nobody can ask for

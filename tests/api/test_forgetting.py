@@ -162,6 +162,18 @@ def test_a_tidied_lake_forgets_what_its_checkpoints_no_longer_know(world: World,
     assert forgetting.receipts(lake, "default")[0]["events"] == 4
 
 
+def test_recent_events_are_told_when_their_files_were_written_again(world: World) -> None:
+    """The log tells no bounds of such files."""
+    clock = Clock()
+    forgetting.ask(world.settings, lake_of(world.settings), "default", ADA, "TICKET-1", "api", clock())
+    advance(world, clock, at_once=True)
+    world.send(track("Task Completed", "bob", "2026-02-07T00:00:00Z"))
+    with world.client() as client:
+        items = client.get("/api/events/recent", params={"limit": 3}).json()["items"]
+        assert len(items) == 3 and len(client.get("/api/events/recent").json()["items"]) == 4
+        assert {item["reason"] for item in client.get("/api/rejected/recent").json()["items"]} == {"missing_event"}
+
+
 def test_what_comes_later_is_kept_out_until_the_tombstone_is_lifted(world: World) -> None:
     lake, folder, clock = lake_of(world.settings), world.settings.folder, Clock()
     forgetting.ask(world.settings, lake, "default", ADA, "TICKET-1", "api", clock())

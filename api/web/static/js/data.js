@@ -2,7 +2,7 @@
 import { get } from "./api.js";
 import { chart } from "./chart.js";
 import { el } from "./dom.js";
-import { ago, bytes, count, day, moment, percent, words } from "./format.js";
+import { ago, bytes, count, day, moment, percent, share, words } from "./format.js";
 import { tile } from "./metrics.js";
 import { volumeByDay } from "./volume.js";
 
@@ -57,8 +57,8 @@ function tiles({ checks, freshness, duplicates, rejections, disk, now }) {
     }),
     tile({
       name: "Duplicates",
-      value: percent(duplicates.share, 2),
-      more: `${count(duplicates.events)} left out, ${count(rejections.events)} rejected (${percent(rejections.share, 2)})`,
+      value: share(duplicates.share),
+      more: `${count(duplicates.events)} left out, ${count(rejections.events)} rejected (${share(rejections.share)})`,
     }),
     tile({
       name: "Disk",
