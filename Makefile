@@ -59,9 +59,9 @@ readme: setup ## Make the README's tables again from the code
 	$(BIN)/python -m tests.readme
 
 lock: ## Pin and hash the dependencies again (needs uv)
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	uv pip compile pyproject.toml --extra dev --extra postgresql --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-find-links --no-emit-index-url --no-header --upgrade --quiet --output-file requirements.lock
-	uv pip compile pyproject.toml --extra dev --extra spark --universal --python-version 3.11 --generate-hashes \
+	uv pip compile pyproject.toml --extra dev --extra postgresql --extra spark --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-find-links --no-emit-index-url --no-header --constraint requirements.lock --quiet --output-file requirements-spark.lock
 
 

@@ -70,6 +70,11 @@ class DataFolder:
         return self.root / "run"
 
     @property
+    def scratch(self) -> Path:
+        """What engines and tidy spill, in folders that go with their process, or at the next one's start."""
+        return self.root / "scratch"
+
+    @property
     def cache(self) -> Path:
         """What can be made again."""
         return self.root / "cache"
@@ -83,6 +88,11 @@ class DataFolder:
             return own
         name = hashlib.sha256(os.fsencode(self.root.absolute())).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"jcurve-{os.getuid()}-{name}" / "serve.sock"
+
+    @property
+    def is_made(self) -> bool:
+        """Whether ``create`` was here; a file of that name counts, so that ``create`` can say what is wrong with it."""
+        return self.log.is_dir() or (self.root.exists() and not self.root.is_dir())
 
     def create(self) -> DataFolder:
         """Make the folder and its fixed subfolders, readable by their owner alone. Raises ``Unusable``."""

@@ -4,8 +4,9 @@
     buried    tombstones stand for all ids of the person: what the flush decodes from now on is kept out (``tombstones``)
     removed   everything received before the burial is in the lake (completeness mark), hence out of the log; the person
               was taken out of every table, and the tables were built anew: no answer knows the person any more
-    (done)    SAFE later, when no question reads older files: old versions went, every file of the data folder was
-              searched, the receipt stands in the table ``forgotten``, and the request is gone
+    (done)    SAFE later, when no question reads older files and no import runs: old versions went, and so did what killed
+              imports, builds and tidies left; every file of the data folder, and of the project's lake where that lies
+              elsewhere, was searched, the receipt stands in the table ``forgotten``, and the request is gone
 
 Decision. Context: the flush owns the index and writes to ``events``; builds own the tables. Choice: no new lock: the work
 role does it under the project's lease, beside a running flush, whose appends a rewrite of files does not touch; the flush
@@ -30,14 +31,16 @@ import pyarrow as pa
 from api.publishing import replace_file
 from api.settings import Settings
 from ingest.lake import Lake
+from ingest.load import plan
 from ingest.progress import complete_until
 from ingest.tombstones import Tombstones
+from transforms import scratch
 from transforms.build import BuildResult
 from transforms.errors import Busy
 from transforms.forget import Ids, erase, ids_of, take_out
 from transforms.runs import lease, withdraw
 from transforms.tables import FORGOTTEN
-from transforms.traces import Traces, traces
+from transforms.traces import Traces, traces, traces_of_lake
 
 SAFE: Final = timedelta(minutes=10)
 RETRY: Final = timedelta(minutes=5)
@@ -135,7 +138,8 @@ def advance(
                 if known is None or known.step == "removed":  # another process went on with it
                     return None
                 request = _remove(settings, lake, build, clock, known)
-        if not at_once and clock() < datetime.fromisoformat(request.at) + SAFE:
+        running = plan.clear(settings.folder.imports)
+        if not at_once and (running or clock() < datetime.fromisoformat(request.at) + SAFE):
             return None
         with lease(settings.folder.work, request.project, clock):
             return None if _known(settings, request) is None else _finish(settings, lake, clock, request)
@@ -186,8 +190,11 @@ def _finish(settings: Settings, lake: Lake, clock: Clock, request: Request) -> T
     counts = {name: number + (request.counts or {}).get(name, 0) for name, number in again.items()}
     gone = erase(lake, request.project, lake.tables(request.project), now=clock())
     gone += _drop_damaged(folder.log, ids)
+    scratch.clear(folder.scratch)
     withdraw(folder.work, lambda error: any(typed in error for typed in ids.typed) or _holds(ids, error))
     left = traces(folder.root, ids, leave_out=folder.forget)
+    if not (lake.is_local and Path(lake.root).absolute().is_relative_to(folder.root.absolute())):
+        left += traces_of_lake(lake, request.project, ids)
     row = {
         "receipt": Tombstones(folder.tombstones).receipt(request.project, ids.typed),
         "asked_at": datetime.fromisoformat(request.asked_at),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -202,7 +203,8 @@ def open_store(url: str, folder: DataFolder, now: datetime) -> Store:
         with locked(folder):
             upgrade(engine)
             if not any(project.name == DEFAULT_PROJECT for project in store.projects()):
-                store.create_project(Project(DEFAULT_PROJECT), now)
+                with suppress(Taken):  # another host made it in this moment
+                    store.create_project(Project(DEFAULT_PROJECT), now)
             store.publish()
     except sa.exc.SQLAlchemyError as error:
         engine.dispose()

@@ -95,7 +95,7 @@ class Collector:
         if path == METRICS:
             return answers.OK
         if isinstance(content, Refused):
-            path, answer, content = refused_path(path, content.reason), _unreadable(content), content.raw
+            path, answer, content = refused_path(path, content.reason, content.detail), _unreadable(content), content.raw
         else:
             answer = answers.OK
         await self._log.append(key.project, key.source, path, request.ip, request.user_agent, content)

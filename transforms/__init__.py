@@ -12,6 +12,7 @@ Owns the tables of ``tables.py`` (who fills each: ``sql/models``), the manifest,
                                          and settled-<id>-<part>.parquet, a whole closed month
     lake/<project>/_checks/current       what the checks of the last build said
     work.sqlite                          runs (what, when, from and to which versions, rows, seconds, error) and leases
+    scratch/                             what engines spill, while their process lives (``scratch.py``)
 
 The way of a build (``build.py``): gather the new events' links (``ledger.py``), open events and ledger at one pair of
 versions (``engine.py``, DuckDB), work out who is who (``identity.py``; what is undone: ``undo.py``), run the models in

@@ -13,7 +13,7 @@ from typing import Final
 
 from ingest.lake import Lake
 from sql.loader import Query, load, names
-from transforms.engine import Engine
+from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.errors import CheckFailed, Violation
 from transforms.small_files import small_files
 
@@ -44,9 +44,9 @@ def run(engine: Engine, params: Mapping[str, object] | None = None) -> int:
     return len(queries)
 
 
-def copies(lake: Lake, project: str, limit: timedelta) -> int:
+def copies(lake: Lake, project: str, limit: timedelta, limits: Limits = DEFAULT_LIMITS) -> int:
     """The checks of the stored events alone, with ``limit`` (``dedup_days``) for copies: the nightly look at the lake."""
-    with Engine(lake, project, {"events": lake.version(project, "events")}) as engine:
+    with Engine(lake, project, {"events": lake.version(project, "events")}, limits) as engine:
         return run(engine, {"dedup_limit": limit})
 
 

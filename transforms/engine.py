@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import unquote, urlsplit
@@ -29,15 +28,17 @@ from pyarrow.dataset import Dataset, FileSystemDataset, dataset, partitioning
 from pyarrow.fs import PyFileSystem
 
 from ingest.lake import Lake
+from transforms.scratch import Scratch
 from transforms.tables import SCHEMAS
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one engine may take. Beyond ``memory`` it spills to a temporary folder that goes when it is closed."""
+    """What one engine may take. Beyond ``memory`` it spills below ``scratch``, to a folder that goes when it is closed."""
 
     memory: str = "2GB"
     threads: int = 2
+    scratch: Path | None = None
 
 
 DEFAULT_LIMITS: Final = Limits()
@@ -54,7 +55,7 @@ class Engine:
     ) -> None:
         self.versions = dict(versions)
         self._lake, self._project = lake, project
-        self._spill = TemporaryDirectory(prefix="jcurve-")
+        self._spill = Scratch(limits.scratch)
         config: dict[str, str | bool | int | float | list[str]] = {
             "threads": limits.threads,
             "memory_limit": limits.memory,

@@ -20,7 +20,6 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import pyarrow as pa
@@ -33,6 +32,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from ingest.lake import Lake
 from transforms.engine import Engine, Limits, folder_of
 from transforms.layout import File, Merge
+from transforms.scratch import Scratch
 
 ROW_GROUP: Final = 65_536
 _ATTEMPTS: Final = 30
@@ -61,11 +61,11 @@ def rewrite(
     stem = f"month={merge.month}/{'settled' if merge.settles else 'run'}-{uuid.uuid4().hex}"
     actions = []
     columns, keys = (", ".join(f'"{name}"' for name in names) for names in (schema.names, order))
-    with TemporaryDirectory(prefix="jcurve-tidy-") as scratch, Engine(lake, "", {}, limits) as engine:
+    with Scratch(limits.scratch) as scratch, Engine(lake, "", {}, limits) as engine:
         engine.bind_files("rows", handle, {file.path for file in merge.files})
         batches = engine.batches(f"select {columns} from rows order by {keys}", ROW_GROUP)
         for part, metadata, path in _written(
-            batches, schema, order, file_bytes, Path(scratch), folder_of(handle) if lake.is_local else None, stem
+            batches, schema, order, file_bytes, scratch.path, folder_of(handle) if lake.is_local else None, stem
         ):
             name = f"{stem}-{part:04d}.parquet"
             size, stats = path.stat().st_size, json.dumps(_statistics(metadata))

@@ -52,7 +52,7 @@ def command(settings: Settings, files: tuple[Path, ...], source: str, format_: s
 
     _check_zone(zone)
     request = Request(files, settings.project, source, format_, _types(types), zone, f"{settings.build_memory >> 21}MiB")
-    with store(settings) as opened:
+    with store(settings, create=True) as opened:
         opened.project(settings.project)
     settings.folder.create()
     with _progress() as tell, _flushing(settings) as pause:
@@ -143,8 +143,12 @@ def _show(report: Report) -> None:
         click.echo(f"{file.file}: {file.format}, {file.rows:,} rows")
     click.echo(f"{'read':<12}{report.rows:>14,}")
     if report.made:
-        click.echo(f"{'pairs':<12}{report.made:>14,}   identify calls made of a user and a device that came on one event")
+        click.echo(
+            f"{'made':<12}{report.made:>14,}   calls that say who is who, made of events that show it (no row of a file)"
+        )
     click.echo(f"{'taken':<12}{report.taken:>14,}")
+    if report.links + report.made:
+        click.echo(f"{'links':<12}{report.links + report.made:>14,}   of what was read or made: calls that say who is who")
     click.echo(f"{'duplicates':<12}{report.duplicates:>14,}")
     if report.forgotten:
         click.echo(

@@ -26,7 +26,7 @@ def create(settings: Settings, kind: str, source: str) -> None:
     from api.commands.opened import store
     from api.store import KINDS
 
-    with store(settings) as opened:
+    with store(settings, create=True) as opened:
         chosen = next(known for known in KINDS if known == kind)
         click.echo(opened.create_key(settings.project, chosen, source, now()))
 

@@ -24,7 +24,7 @@ def create(settings: Settings, name: str, zone: str, currency: str) -> None:
     from api.commands.opened import store
     from api.store import Project
 
-    with store(settings) as opened:
+    with store(settings, create=True) as opened:
         opened.create_project(Project(name, zone, currency), now())
 
 

@@ -62,13 +62,18 @@ def newest(lake: Lake, project: str, table: str, columns: tuple[str, ...], limit
 
 
 def _files_of_newest(added: pa.Table, limit: int) -> list[str]:
-    """The files that can hold them: from those received last as many as hold ``limit`` rows, and all that reach as late."""
+    """The files that can hold them: from those received last as many as hold ``limit`` rows, and all that reach as late.
+
+    Whatever file the log tells no bounds of, as some that were written again, is one of them.
+    """
     known = added.select(["path", "num_records", "min.received_at", "max.received_at"])
-    rows = sorted(zip(*(column.to_pylist() for column in known.columns), strict=True), key=lambda row: row[3], reverse=True)
+    files = list(zip(*(column.to_pylist() for column in known.columns), strict=True))
+    untold = [path for path, count, first, last in files if None in (count, first, last)]
+    rows = sorted((row for row in files if row[0] not in untold), key=lambda row: row[3], reverse=True)
     found, least = 0, None
     for at, (_, count, first, last) in enumerate(rows):
         if found >= limit and least is not None and last < least:
-            return [row[0] for row in rows[:at]]
+            return untold + [row[0] for row in rows[:at]]
         if found < limit:
             found, least = found + count, first if least is None else min(first, least)
-    return [row[0] for row in rows]
+    return untold + [row[0] for row in rows]

@@ -1,8 +1,9 @@
 """Bulk import: the history of another tool, or a table of plain events, into the lake beside everything else.
 
 The way of a row: ``detect`` says what a file is, ``stage`` reads it (``plain`` in SQL, whole columns at a time; ``segment``,
-``posthog``, ``mixpanel``, ``amplitude`` row by row, one silhouette: an exported row -> a Segment call), ``chunks`` names
-rows without an id and sorts all of them by time, ``spool`` hands them to the flush, ``report`` adds up what became of them.
+``posthog``, ``mixpanel``, ``amplitude`` row by row, one silhouette: an exported row -> a Segment call), ``identities`` adds
+who is who where no row says it, ``chunks`` names rows without an id and sorts all of them by time, ``spool`` hands them to
+the flush, ``report`` adds up what became of them.
 ``run`` is that sentence as code; ``plan`` is what a killed import knows when it is run again.
 
 On disk, below the data folder: ``import/<digest of what is imported>/``
@@ -10,7 +11,8 @@ On disk, below the data folder: ``import/<digest of what is imported>/``
     staged/NNNN.*            what file N holds: its events and refused rows, then its counts, which say that it is whole
     spill/                   DuckDB's, while it sorts
     NNNNNNNNNNNN-<received_at>.chunk   handed over; see ``spool``
-The folder goes when all is in the lake.
+The folder goes when all is in the lake. Of a killed import, forgetting a person removes ``staged`` and ``spill``: the same
+command stages its files again, under the same plan.
 
 Invariants
 - Every row ends in one outcome: taken, duplicate, or refused for one reason; a refused one keeps its bytes in ``rejected``.
@@ -32,9 +34,10 @@ Decisions
   after a year. Choice: ids that the lake has in the months of a chunk are found by a semi-join before the chunk is handed
   over (of a month only one copy may stand: ``ids``); what comes in meanwhile is found by the index. Price: the ids of a
   month are read once per chunk of it.
-- *Pairs become identify calls.* Context: Mixpanel and Amplitude link a device to a user by an event that carries both.
-  Choice: one ``identify`` per pair and import, at the first time it was seen. Price: events that no file holds; the report
-  counts them apart.
+- *Who is who becomes calls.* Context: Mixpanel and Amplitude link a device to a user by an event that carries both,
+  Amplitude exports merges of its own ids, PostHog's events carry the person's id. Choice: ``identities`` makes identify
+  and alias calls of them, each at the first time it can have been known. Price: events that no file holds, counted apart;
+  merges are understood only beside the events of their ids.
 - *CSV is text.* Context: "00123" is a postcode. Choice: a column is text unless ``--types`` says number or boolean; Parquet
   keeps its types. Price: a flag to type.
 """

@@ -1,14 +1,43 @@
 """Amplitude's Export API: a zip of gzipped JSON lines, or those lines; one event each.
 
 https://amplitude.com/docs/apis/analytics/export. Times are UTC without saying so. ``$insert_id`` is the SDK's own id,
-``uuid`` Amplitude's. Identity: an event with ``user_id`` and ``device_id`` gives the device to the user.
+``uuid`` Amplitude's. Identity: an event with ``user_id`` and ``device_id`` gives the device to the user; whom Amplitude took
+the sender for is its ``amplitude_id``, kept in the context.
+
+Merged ids are an export of their own (https://amplitude.com/docs/data/destination-catalog/amazon-s3), JSON lines
+``{"scope", "merge_time", "merge_server_time", "amplitude_id", "merged_amplitude_id"}``, in some destinations with
+``merge_event_time``: the events of ``amplitude_id`` belong to ``merged_amplitude_id`` from then on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
 
 from ingest.load.exported import context, groups, mapping, without_nothing
+from ingest.times import micros
+
+MERGED: Final = "merged_amplitude_id"  # the field that only merged ids have
+
+
+@dataclass(frozen=True)
+class Merge:
+    """``time`` in microseconds; None where the row lacks a field."""
+
+    gone: str | None
+    heir: str | None
+    time: int | None
+
+
+def merge(row: Mapping[str, object]) -> Merge:
+    given = row.get("merge_time") or row.get("merge_event_time") or row.get("merge_server_time")
+    time = micros(given) if isinstance(given, str | int | float) else None
+    return Merge(_name(row.get("amplitude_id")), _name(row.get(MERGED)), time)
+
+
+def _name(value: object) -> str | None:
+    return str(value) if isinstance(value, str | int) and value != "" else None
 
 
 def call(row: Mapping[str, object]) -> Mapping[str, object]:
@@ -49,6 +78,7 @@ def _context(row: Mapping[str, object], properties: dict[str, object]) -> dict[s
             "app.version": row.get("version_name"),
             "location.country": row.get("country"),
             "locale": row.get("language"),
+            "amplitudeId": _name(row.get("amplitude_id")),
             "sessionId": None if session == -1 else session,
             "groups": groups(row.get("groups")),
         }

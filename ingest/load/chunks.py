@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from ingest.event import actor_ids
 from ingest.lake import Lake
+from ingest.load import identities
 from ingest.load.engine import connect, literal
 from ingest.load.plan import Plan
 from ingest.load.spool import COPY_KEY
@@ -20,7 +21,6 @@ CHUNK_ROWS: Final = 250_000
 _MEANT: Final = (
     "kind", "event", "original_time", "anonymous_id", "user_id", "previous_id", "account_id", "properties", "context"
 )  # fmt: skip
-_PAIRED: Final = ("mixpanel", "amplitude")
 
 
 def chunks(plan: Plan, behind: int, rows: int = CHUNK_ROWS) -> Iterator[tuple[int, str, pa.Table]]:
@@ -28,6 +28,7 @@ def chunks(plan: Plan, behind: int, rows: int = CHUNK_ROWS) -> Iterator[tuple[in
     staged = [Staged(plan.staged, number) for number in range(len(plan.request.files))]
     number = 0
     with connect(plan, in_order=False) as db:  # every query says its order, and DuckDB holds less in memory
+        identities.prepare(db, staged)
         for table, query in (("rejected", _refused(staged)), ("events", _events(staged))):
             for found in _cut(db, query, rows):
                 number += 1
@@ -35,12 +36,12 @@ def chunks(plan: Plan, behind: int, rows: int = CHUNK_ROWS) -> Iterator[tuple[in
                     yield number, table, _finished(found, table)
 
 
-def pairs(plan: Plan) -> int:
-    """How many identify calls the chunks hold that stand in no file."""
+def who_is_who(plan: Plan) -> tuple[int, int]:
+    """How many rows of the files say that two ids are one person, and how many such calls stand in no file."""
     staged = [Staged(plan.staged, number) for number in range(len(plan.request.files))]
     with connect(plan) as db:
-        found = db.execute(f"select count(*) from ({_pairs(staged)})").fetchone() if _pairing(staged) else None
-    return int(found[0]) if found else 0
+        identities.prepare(db, staged)
+        return identities.links(db, staged), identities.made(db)
 
 
 def known(plan: Plan, lake: Lake, found: pa.Table) -> dict[str, set[str]]:
@@ -84,7 +85,6 @@ def _events(staged: Sequence[Staged]) -> str:
     """
     meant = ", ".join(f"coalesce({column}::varchar, '\x01')" for column in _MEANT)
     names = ", ".join(STAGED.names)
-    made = f" union all by name {_pairs(staged)}" if _pairing(staged) else ""
     return f"""
         with staged as not materialized (from read_parquet({_list(staged)})),
         unnamed as not materialized (select *, md5(concat_ws('\x02', {meant})) as content
@@ -98,29 +98,10 @@ def _events(staged: Sequence[Staged]) -> str:
             union all by name
             select * exclude (content) replace ('import-' || content || '-' ||
                 (row_number() over (partition by file, content order by row) - 1) as event_id)
-            from unnamed semi join equal using (file, content){made}
+            from unnamed semi join equal using (file, content)
+            union all by name select * from made union all by name select * from merged
         )
         select * from named order by time, file, row, event_id"""
-
-
-def _pairs(staged: Sequence[Staged]) -> str:
-    """An identify call per device and user that came on one event, at the first such time."""
-    empty = ", ".join(
-        f"null::varchar as {name}"
-        for name in STAGED.names[STAGED.get_field_index("library") : STAGED.get_field_index("bot")]
-    )
-    return f"""
-        select 'pair-' || md5(concat_ws('\x02', anonymous_id, user_id, min(time)::varchar)) as event_id, 'identify' as kind,
-            '$identify' as event, min(time) as time, min(time) as original_time, null::timestamptz as sent_at, anonymous_id,
-            user_id, null::varchar as previous_id, null::varchar as account_id, null::varchar as session_id, {empty},
-            false as bot, '{{}}' as properties, '{{}}' as context, min(month) as month, -1::integer as file, 0::bigint as row
-        from read_parquet({_list(_pairing(staged))})
-        where kind not in ('identify', 'alias') and anonymous_id is not null and user_id is not null
-        group by anonymous_id, user_id"""
-
-
-def _pairing(staged: Sequence[Staged]) -> list[Staged]:
-    return [each for each in staged if (counts := each.counts()) and counts.format in _PAIRED]
 
 
 def _refused(staged: Sequence[Staged]) -> str:
@@ -128,7 +109,8 @@ def _refused(staged: Sequence[Staged]) -> str:
     return f"""
         select path, reason, detail, event_id, raw, 'refused-' || md5(raw) || '-' ||
             (row_number() over (partition by file, md5(raw) order by row) - 1) as {COPY_KEY}
-        from read_parquet([{paths}]) order by file, row, {COPY_KEY}"""
+        from (select * from read_parquet([{paths}]) union all by name select * from unmerged)
+        order by file, row, {COPY_KEY}"""
 
 
 def _list(staged: Sequence[Staged]) -> str:

@@ -4,6 +4,7 @@ https://docs.mixpanel.com/reference/raw-event-export. ``time`` is in seconds; of
 own zone, not UTC (https://mixpanel.com/help/reference/exporting-raw-data), so it can be told. Identity: ``$user_id`` and
 ``$device_id`` on one event link the two (their simplified way); ``$identify`` names ``$identified_id`` and ``$anon_id``,
 ``$create_alias`` an ``alias``, ``$merge`` two ``$distinct_ids`` (the original way). ``$device:x`` is the anonymous id ``x``.
+An export writes the id that a person has today as ``distinct_id``; ``$distinct_id_before_identity`` is the one that came.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ from zoneinfo import ZoneInfo
 from ingest.load.exported import context, mapping, without_nothing
 
 _DEVICE = "$device:"
+_SENT = "$distinct_id_before_identity"
 
 
 def call(row: Mapping[str, object], zone: str) -> Mapping[str, object]:
     event, properties = row.get("event"), mapping(row.get("properties"))
+    sender = properties.get(_SENT) or properties.get("distinct_id")
     base = {
         "messageId": properties.get("$insert_id"),
         "timestamp": _utc(properties.get("time"), zone),
         "context": _context(properties),
-        **_ids(properties.get("distinct_id"), properties.get("$user_id"), properties.get("$device_id")),
+        **_ids(sender, properties.get("$user_id"), properties.get("$device_id")),
     }
     return without_nothing(base | _told(event, properties))
 
@@ -35,7 +38,7 @@ def _told(event: object, properties: dict[str, object]) -> dict[str, object]:
         anonymous = properties.get("$anon_id") or properties.get("$anon_distinct_id") or properties.get("$device_id")
         return {"type": "identify", "userId": user, "anonymousId": _bare(anonymous), "traits": {}}
     if event == "$create_alias":
-        return _joined(properties.get("distinct_id"), properties.get("alias"), properties)
+        return _joined(properties.get(_SENT) or properties.get("distinct_id"), properties.get("alias"), properties)
     if event == "$merge":
         pair = properties.get("$distinct_ids") or properties.get("distinct_ids")
         first, second = pair if isinstance(pair, list) and len(pair) == 2 else (None, None)

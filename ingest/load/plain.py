@@ -9,6 +9,7 @@ or an epoch number in s, ms, us or ns, told apart by its size.
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -33,11 +34,12 @@ def stage(plan: Plan, number: int, path: Path, found: Found, tell: Callable[[int
     staged = Staged(plan.staged, number)
     with connect(plan) as db:
         is_csv = found.container == "csv"
-        columns = _csv(db, path, plan.request.types) if is_csv else _parquet(db, path)
+        columns = _csv(db, path, plan) if is_csv else _parquet(db, path)
         db.execute(f"create temp table judged as {_judged(columns, plan, number, path.name)}")
         events = f"select {', '.join(STAGED.names)} from judged where reason is null"
         db.execute(f"copy ({events}) to {literal(staged.events)} (format parquet, compression snappy)")
-        refused = "select path, reason, detail, event_id, raw, file, row from judged where reason is not null"
+        detail = f"{_LINE if is_csv else _ROW} || ': ' || why as detail"
+        refused = f"select path, reason, {detail}, event_id, raw, file, row from judged where reason is not null"
         if is_csv:
             refused += f" union all by name {_unparsed(number, path.name)}"
         db.execute(f"copy ({refused}) to {literal(staged.refused)} (format parquet, compression snappy)")
@@ -53,7 +55,28 @@ def _parquet(db: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
     return _types(db)
 
 
-def _csv(db: duckdb.DuckDBPyConnection, path: Path, types: Mapping[str, Type]) -> dict[str, str]:
+def _csv(db: duckdb.DuckDBPyConnection, path: Path, plan: Plan) -> dict[str, str]:
+    try:
+        return _csv_as_it_is(db, path, plan.request.types)
+    except duckdb.InvalidInputException:  # lines that end now in CR LF, now in LF, of which DuckDB makes nothing
+        even = plan.spill / "even.csv"
+        _with_even_lines(path, even)
+        db.execute("drop table if exists reject_errors")
+        try:
+            return _csv_as_it_is(db, even, plan.request.types)
+        finally:
+            even.unlink()
+
+
+def _with_even_lines(path: Path, even: Path) -> None:
+    with path.open("rb") as file:
+        gzipped = file.read(2) == b"\x1f\x8b"
+    with gzip.open(path) if gzipped else path.open("rb") as given, even.open("wb") as made:
+        for line in given:
+            made.write(line[:-2] + b"\n" if line.endswith(b"\r\n") else line)
+
+
+def _csv_as_it_is(db: duckdb.DuckDBPyConnection, path: Path, types: Mapping[str, Type]) -> dict[str, str]:
     names, delimiter, compression = csv_head(path)
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
     read = (
@@ -62,7 +85,9 @@ def _csv(db: duckdb.DuckDBPyConnection, path: Path, types: Mapping[str, Type]) -
         f"store_rejects = true, rejects_limit = 0, max_line_size = {4 * MAX_EVENT}, nullstr = '')"
     )
     casts = [f"{_typed(name, types.get(name, 'text'))} as {name_of(name)}" for name in names]
-    db.execute(f"create temp table given as select {', '.join(casts)}, row_number() over () as {_PLACE} from {read}")
+    db.execute(
+        f"create or replace temp table given as select {', '.join(casts)}, row_number() over () as {_PLACE} from {read}"
+    )
     return _types(db)
 
 
@@ -112,7 +137,7 @@ def _judged(columns: Mapping[str, str], plan: Plan, number: int, name: str) -> s
                 greatest(strftime(happened, '%Y-%m'), '{FIRST_MONTH}'), strftime({started} + interval 31 day, '%Y-%m')
             ) as month,
             {number}::integer as file, row, {literal("import:" + name)} as path, reason,
-            'row ' || row || ': ' || {_HELP} as detail,
+            {_HELP} as why,
             case when reason is null then null else encode(to_json(given)::varchar) end as raw
         from ruled"""
 
@@ -129,6 +154,14 @@ _REASON: Final = f"""case
     when properties is null then '{Outcome.UNREADABLE.value}'
     when strlen(properties) > {MAX_EVENT} then '{Outcome.TOO_LARGE.value}'
     end"""
+# A refused row is named as an editor names it: the first line of CSV is the header, and lines that were no rows count. A row
+# of several lines counts as one.
+_ROW: Final = "'row ' || row"
+_LINE: Final = """'line ' || (row + 1 + (
+    select count(*)
+    from (select line - 1 - row_number() over (order by line) as before from (select distinct line from reject_errors))
+    where before < row
+))"""
 _HELP: Final = (
     "case reason "
     + " ".join(f"when {literal(each.value)} then {literal(each.help)}" for each in Outcome if each.is_rejection)

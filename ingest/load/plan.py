@@ -79,6 +79,30 @@ def finish(plan: Plan) -> None:
     shutil.rmtree(plan.folder)
 
 
+def clear(root: Path) -> list[Path]:
+    """Removes the rows that killed imports keep: what they staged and spilled, and chunks that were never handed over.
+
+    Their plans stay, so that the same command stages its files again and goes on. Returns the folders of imports that run.
+    """
+    running = []
+    for folder in root.iterdir() if root.is_dir() else ():
+        try:
+            lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for part in ("staged", "spill"):
+                shutil.rmtree(folder / part, ignore_errors=True)
+            for aside in folder.glob("*.open"):
+                aside.unlink()
+        except BlockingIOError:
+            running.append(folder)
+        finally:
+            os.close(lock)
+    return running
+
+
 def _read_or_make(folder: Path, request: Request, now: int) -> Plan:
     path = folder / "plan.json"
     resumed = path.exists()

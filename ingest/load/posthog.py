@@ -3,7 +3,8 @@
 https://posthog.com/docs/cdp/batch-exports/s3: uuid, event, distinct_id, properties, timestamp, created_at, and more. JSON
 lines nest the properties, Parquet holds them as text. Identity: ``$identify`` names the anonymous id that it replaces in
 ``$anon_distinct_id``; ``$create_alias`` and ``$merge_dangerously`` name the other id in ``alias``. A ``distinct_id`` that is
-the device's own id, or of one whom PostHog says it has not identified, is an anonymous id.
+the device's own id, or of one whom PostHog says it has not identified, is an anonymous id. ``person_id`` is whom PostHog
+took the sender for when it came; it is kept in the context, as it tells of merges that no event of the export names.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def call(row: Mapping[str, object]) -> Mapping[str, object]:
         "timestamp": row.get("timestamp") or row.get("created_at"),
         "userId": None if anonymous else sender,
         "anonymousId": sender if anonymous else device,
-        "context": _context(properties),
+        "context": _context(properties) | context({"personId": row.get("person_id")}),
     }
     traits = {**mapping(properties.get("$set_once")), **mapping(properties.get("$set"))}
     return without_nothing(base | _told(event, sender, properties, traits))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest import ids
-from ingest.load.chunks import pairs
+from ingest.load.chunks import who_is_who
 from ingest.load.plan import Plan
 from ingest.load.staged import Counts, Staged
 
@@ -24,12 +24,13 @@ class Month:
 class Report:
     """``rows + made == taken + duplicates + forgotten + refused``.
 
-    ``made`` are identify calls of pairs, which stand in no file.
+    ``links`` rows say that two ids are one person; ``made`` are calls that do and stand in no file (``identities``).
 
     ``refused`` is by reason; ``refused_before`` of them an earlier import has kept.
     """
 
     files: Sequence[Counts]
+    links: int
     made: int
     months: Mapping[str, Month]
     refused: Mapping[str, int]
@@ -72,4 +73,4 @@ def report(plan: Plan, index: Path) -> Report:
                 before += seen
     months = {name: Month(taken[name], copies[name]) for name in sorted(taken | copies)}
     files = [each for each in staged if each is not None]
-    return Report(files, pairs(plan), months, dict(sorted(refused.items())), before, forgotten)
+    return Report(files, *who_is_who(plan), months, dict(sorted(refused.items())), before, forgotten)

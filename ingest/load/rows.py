@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -16,10 +17,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest.columns import events_table
+from ingest.event import month_of
 from ingest.load import amplitude, mixpanel, posthog, segment
 from ingest.load.detect import Found, lines
 from ingest.load.plan import MAX_EVENT, Plan
-from ingest.load.staged import LATER, REFUSED, STAGED, Counts, Staged
+from ingest.load.staged import LATER, MERGES, REFUSED, STAGED, Counts, Staged
 from ingest.outcome import Outcome
 from ingest.protocols import decode, repair
 from ingest.protocols.call import Call, Reject
@@ -27,6 +29,7 @@ from ingest.record import Record
 from ingest.times import AHEAD
 
 Telling = Callable[[Mapping[str, object]], Mapping[str, object]]
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _AT_ONCE: Final = 20_000
 _UNNAMED: Final = ""  # an event id that no call can bring
 
@@ -35,6 +38,7 @@ def stage(plan: Plan, number: int, path: Path, found: Found, tell: Callable[[int
     """Stage one file of rows; ``tell`` is told of rows as they are read."""
     judge = _Judge(plan, number, path.name, _telling(found.format, plan.request.zone))
     staged = Staged(plan.staged, number)
+    staged.merges.unlink(missing_ok=True)  # of a try that was killed
     rows = _parquet_rows(path) if found.container == "parquet" else _lines(path)
     read = 0
     with staged.writers() as (events, refused):
@@ -43,6 +47,8 @@ def stage(plan: Plan, number: int, path: Path, found: Found, tell: Callable[[int
             if count % _AT_ONCE == 0:
                 read += judge.write(events, refused, tell)
         read += judge.write(events, refused, tell)
+    if len(merges := judge.merges()):
+        pq.write_table(merges, staged.merges, compression="snappy")
     staged.finish(Counts(path.name, found.format, read, dict(judge.reasons), dict(judge.months)))
 
 
@@ -56,9 +62,11 @@ class _Judge:
         self._calls: list[Call] = []
         self._places: list[int] = []
         self._refused: list[tuple[Reject, int]] = []
+        self._merges: list[dict[str, object]] = []
+        self._merges_since = 0
 
     def row(self, place: int, line: bytes) -> None:
-        calls, rejects = self._decoded(line)
+        calls, rejects = self._decoded(line, place)
         for call in calls:
             time = call.original_time if call.original_time is not None else call.sent_at
             if time is None:
@@ -71,9 +79,14 @@ class _Judge:
             self._places.append(place)
         self._refused += [(reject, place) for reject in rejects]
 
+    def merges(self) -> pa.Table:
+        """All of the file: they are few, and judged by who the events say they are when all are there."""
+        return pa.Table.from_pylist(self._merges, schema=MERGES)
+
     def write(self, events: pq.ParquetWriter, refused: pq.ParquetWriter, tell: Callable[[int], None]) -> int:
         """What was judged since the last time; returns how many rows that is."""
-        size = len(self._calls) + len(self._refused)
+        size = len(self._calls) + len(self._refused) + len(self._merges) - self._merges_since
+        self._merges_since = len(self._merges)
         table = events_table(self._calls, "", self._places)
         files = pa.repeat(pa.scalar(self._number, pa.int32()), len(table))
         named = table.drop_columns([name for name in LATER if name != "log_offset"]).rename_columns({"log_offset": "row"})
@@ -87,19 +100,19 @@ class _Judge:
         tell(size)
         return size
 
-    def _decoded(self, line: bytes) -> tuple[list[Call], list[Reject]]:
+    def _decoded(self, line: bytes, place: int) -> tuple[list[Call], list[Reject]]:
         if len(line) > MAX_EVENT:
             found = f"{len(line)} bytes; at most {MAX_EVENT} are taken"
             return [], [Reject(Outcome.TOO_LARGE, f"{found}: {Outcome.TOO_LARGE.help}", None, line)]
-        body = self._called(line)
-        if isinstance(body, Reject):
-            return [], [body]
+        body = self._called(line, place)
+        if not isinstance(body, bytes):
+            return [], [] if body is None else [body]
         record = Record(self._plan.started, self._plan.request.project, self._plan.request.source, "/v1/batch", "", "", body)
         calls, rejects = decode(record, lambda _: _UNNAMED, MAX_EVENT)
         return calls, [Reject(each.reason, each.detail, each.event_id or None, line) for each in rejects]
 
-    def _called(self, line: bytes) -> bytes | Reject:
-        """The Segment call that a row is, as JSON."""
+    def _called(self, line: bytes, place: int) -> bytes | Reject | None:
+        """The Segment call that a row is, as JSON; None of a merge, which is none yet."""
         if self._telling is segment.call:
             return line
         try:
@@ -111,7 +124,20 @@ class _Judge:
                 return Reject(Outcome.UNREADABLE, Outcome.UNREADABLE.help, None, line)
         if not isinstance(row, dict):
             return Reject(Outcome.NOT_AN_OBJECT, Outcome.NOT_AN_OBJECT.help, None, line)
+        if self._telling is amplitude.call and amplitude.MERGED in row:
+            return self._merge(row, line, place)
         return repair.text(msgspec.json.encode(self._telling(row)))
+
+    def _merge(self, row: Mapping[str, object], line: bytes, place: int) -> Reject | None:
+        told = amplitude.merge(row)
+        if told.time is None:
+            return Reject(Outcome.MISSING_TIME, Outcome.MISSING_TIME.help, None, line)
+        if told.gone is None or told.heir is None:
+            return Reject(Outcome.MISSING_IDENTITY, "a merge names amplitude_id and merged_amplitude_id", None, line)
+        time, started = (EPOCH + timedelta(microseconds=each) for each in (told.time, self._plan.started))
+        where = {"path": f"import:{self._name}", "raw": line, "file": self._number, "row": place}
+        self._merges.append({"gone": told.gone, "heir": told.heir, "time": time, "month": month_of(time, started), **where})
+        return None
 
     def _refused_table(self) -> pa.Table:
         columns = {

@@ -50,7 +50,12 @@ def load(request: Request, where: Place) -> Report:
     found = [detect(path, request.format) for path in request.files]
     with opened(where.imports, request, where.clock()) as plan:
         where.at("planned")
-        _stage(plan, found, where)
+        try:
+            _stage(plan, found, where)
+        except CannotImport:
+            if not plan.resumed:
+                finish(plan)  # nothing was handed over, and the files must change: nobody comes back for it
+            raise
         _hand_over(plan, where)
         _wait(plan, where, 0)
         made = report(plan, where.index)

@@ -35,6 +35,17 @@ REFUSED: Final = pa.schema(
         *_PLACE,
     ]
 )
+MERGES: Final = pa.schema(  # Amplitude's: what was sent under one of its ids belongs to another
+    [
+        pa.field("gone", pa.string(), nullable=False),
+        pa.field("heir", pa.string(), nullable=False),
+        pa.field("time", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("month", pa.string(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("raw", pa.binary(), nullable=False),
+        *_PLACE,
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +75,11 @@ class Staged:
         return self.folder / f"{self.number:04d}.refused.parquet"
 
     @property
+    def merges(self) -> Path:
+        """Only of a file that has any."""
+        return self.folder / f"{self.number:04d}.merges.parquet"
+
+    @property
     def _counts(self) -> Path:
         return self.folder / f"{self.number:04d}.json"
 
@@ -72,9 +88,10 @@ class Staged:
         return Counts(**json.loads(self._counts.read_bytes())) if self._counts.exists() else None
 
     def finish(self, counts: Counts) -> None:
-        for path in (self.events, self.refused):
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
+        for path in (self.events, self.refused, self.merges):
+            if path.exists():
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
         fresh = self._counts.with_suffix(".new")
         with fresh.open("w") as told:
             json.dump(asdict(counts), told)

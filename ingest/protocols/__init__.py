@@ -14,7 +14,7 @@ Decisions
   checks the envelope and logs the body, the flush decodes it. Price: the JSON is scanned twice; in return the door never
   changes when the meaning of a field is bettered.
 - *A refused body is a record too.* Context: nothing received may vanish. Choice: it is logged under its path with
-  ``#reason`` behind it (no HTTP path holds a ``#``). Price: one ``if`` per record.
+  ``#reason#detail`` behind it (no HTTP path holds a ``#``). Price: one ``if`` per record.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ingest.record import Record
 
 MAX_EVENT_BYTES: Final = 32_768
+_TOLD: Final = 500  # characters of a detail
 
 Decoded = tuple[list[Call], list[Reject]]
 
@@ -40,13 +41,14 @@ def decode(record: Record, mint: Callable[[int], str], max_event_bytes: int = MA
     """
     path, _, refused = record.path.partition("#")
     if refused:
-        reason = Outcome(refused)
-        return [], [Reject(reason, f"{path}: {reason.help}", None, record.body)]
+        name, _, detail = refused.partition("#")
+        reason = Outcome(name)
+        return [], [Reject(reason, detail or f"{path}: {reason.help}", None, record.body)]
     from ingest.protocols import segment  # here, so that the door can import this package without pyarrow
 
     return segment.decode(record, mint, max_event_bytes)
 
 
-def refused_path(path: str, reason: Outcome) -> str:
-    """The path under which a body that the door refused is logged."""
-    return f"{path}#{reason.value}"
+def refused_path(path: str, reason: Outcome, detail: str) -> str:
+    """The path under which a body that the door refused is logged, with what the sender was told."""
+    return f"{path}#{reason.value}#{detail[:_TOLD]}"

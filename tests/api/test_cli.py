@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from api.app import lake_of
-from api.cli import COMMANDS
+from api.cli import COMMANDS, main
 from tests.api.processes import jcurve
 from tests.api.world import World, track
 from transforms.manifest import current
@@ -15,11 +16,29 @@ from transforms.manifest import current
 def test_a_new_key_stands_alone_on_standard_output_and_works_with_no_server(tmp_path: Path) -> None:
     done = jcurve("keys", "create", "write", "--source", "website", data=tmp_path / "data")
     assert done.stdout.startswith("jw_") and len(done.stdout.strip()) == 35 and done.stdout.count("\n") == 1
-    assert done.stderr == ""
+    assert done.stderr == f"a new data folder: {tmp_path / 'data'}\n"
+    assert jcurve("keys", "create", "write", data=tmp_path / "data").stderr == ""
     listed = jcurve("keys", "list", data=tmp_path / "data").stdout.split()
     assert listed[:4] == ["1", "write", "website", f"jw_..{done.stdout.strip()[-3:]}"]
     assert jcurve("keys", "revoke", done.stdout.strip(), data=tmp_path / "data").stdout == ""
     assert "revoked" in jcurve("keys", "list", data=tmp_path / "data").stdout
+
+
+MISTYPED = (("status",), ("keys", "list"), ("keys", "revoke", "1"), ("projects", "list"), ("build",), ("tidy",),
+            ("projects", "set", "default", "--retention-days", "1"), ("identity", "links", "a"),
+            ("identity", "undo", "a", "--why", "b"), ("forget", "a", "--why", "b"), ("forget", "--list"))  # fmt: skip
+
+
+@pytest.mark.parametrize("command", MISTYPED, ids=" ".join)
+def test_a_mistyped_folder_is_said_and_not_made(tmp_path: Path, command: tuple[str, ...]) -> None:
+    folder = tmp_path / "tpyo"
+    done = CliRunner().invoke(main, [*command, "--data", str(folder)])
+    assert (done.exit_code, done.output) == (
+        1,
+        f"Error: there is no data folder at {folder}; name the one that jcurve up serves with --data DIR,"
+        f" or begin one: jcurve up --data {folder}\n",
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_projects_are_made_and_listed_with_zone_and_currency(tmp_path: Path) -> None:
@@ -30,6 +49,7 @@ def test_projects_are_made_and_listed_with_zone_and_currency(tmp_path: Path) -> 
 
 
 def test_a_project_is_told_how_long_to_keep_its_events(tmp_path: Path) -> None:
+    jcurve("keys", "create", "write", data=tmp_path)
     told = jcurve("projects", "set", "default", "--retention-days", "400", data=tmp_path).stdout
     assert told == "Project default: events are kept for 400 days from their time.\n"
     assert jcurve("projects", "list", data=tmp_path).stdout.rstrip().endswith("events kept for 400 days")
@@ -99,6 +119,7 @@ def test_tidy_gathers_small_files_and_tells_how_many_there_are(tmp_path: Path) -
 
 
 def test_a_build_of_an_unknown_project_is_refused(tmp_path: Path) -> None:
+    jcurve("keys", "create", "read", data=tmp_path)
     assert "there is no project 'acme'" in jcurve("build", "--project", "acme", data=tmp_path, expect=1).stderr
 
 
@@ -118,6 +139,7 @@ def test_a_link_is_told_undone_and_done_again(tmp_path: Path) -> None:
 
 
 def test_the_status_is_a_table_for_people(tmp_path: Path) -> None:
+    jcurve("keys", "create", "write", data=tmp_path / "data")
     told = jcurve("status", data=tmp_path / "data").stdout
     assert "tables       no build yet: run jcurve build" in told
     assert "received     0, 0 of them in the last hour" in told

@@ -15,24 +15,27 @@ import pyarrow as pa
 import pytest
 
 from api import forgetting
-from api.app import lake_of
+from api.app import lake_of, prepare_definitions
 from api.building import builder
 from api.settings import Settings
 from ingest.demo import Batch, Size, deliver, plan
 from ingest.flush import Flush
 from ingest.ids import DAY, HOUR, Index, counts
 from ingest.lake import Lake
+from ingest.load.plan import Request, opened
 from ingest.tombstones import Tombstones
 from ingest.wal import Log
 from tests.api.processes import jcurve
 from tests.api.world import NOW, World, track
+from tests.ingest.load.world import bring, written
+from tests.ingest.test_flush import Crash
 from transforms import tidy as tidying
 from transforms.engine import Engine
 from transforms.forget import Ids, ids_of
 from transforms.layout import Rules
 from transforms.manifest import current
 from transforms.tables import TABLES
-from transforms.traces import Traces, traces
+from transforms.traces import Traces, traces, traces_of_lake
 
 ADA, DEVICE = "user-ada-1815", "device-7f3a-1815"
 THEIRS: list[dict[str, Any]] = [
@@ -159,6 +162,18 @@ def test_a_tidied_lake_forgets_what_its_checkpoints_no_longer_know(world: World,
     assert forgetting.receipts(lake, "default")[0]["events"] == 4
 
 
+def test_recent_events_are_told_when_their_files_were_written_again(world: World) -> None:
+    """The log tells no bounds of such files."""
+    clock = Clock()
+    forgetting.ask(world.settings, lake_of(world.settings), "default", ADA, "TICKET-1", "api", clock())
+    advance(world, clock, at_once=True)
+    world.send(track("Task Completed", "bob", "2026-02-07T00:00:00Z"))
+    with world.client() as client:
+        items = client.get("/api/events/recent", params={"limit": 3}).json()["items"]
+        assert len(items) == 3 and len(client.get("/api/events/recent").json()["items"]) == 4
+        assert {item["reason"] for item in client.get("/api/rejected/recent").json()["items"]} == {"missing_event"}
+
+
 def test_what_comes_later_is_kept_out_until_the_tombstone_is_lifted(world: World) -> None:
     lake, folder, clock = lake_of(world.settings), world.settings.folder, Clock()
     forgetting.ask(world.settings, lake, "default", ADA, "TICKET-1", "api", clock())
@@ -229,6 +244,60 @@ def test_a_fault_on_the_way_leaves_the_step_is_told_and_tried_again(world: World
     assert left is not None
     assert left.found == ()
     assert forgetting.receipts(lake, "default")[0]["events"] == 4
+
+
+def test_what_killed_imports_and_builds_left_goes_and_an_import_that_runs_is_waited_for(
+    world: World, tmp_path: Path
+) -> None:
+    lake, folder, clock = lake_of(world.settings), world.settings.folder, Clock()
+    path = written(tmp_path / "history.jsonl", *THEIRS[2:], *OTHERS[:1])
+
+    def kill(step: str) -> None:
+        if step == "staged":
+            raise Crash
+
+    data = folder.root
+    with pytest.raises(Crash):
+        bring(data, path, at=kill)
+    [left] = folder.imports.iterdir()
+    (left / "000000000001.open").write_text(ADA)
+    (folder.scratch / "killed").mkdir(parents=True)
+    (folder.scratch / "killed" / "spilled").write_text(ADA)
+    forgetting.ask(world.settings, lake, "default", ADA, "TICKET-1", "api", clock())
+    assert advance(world, clock) is None
+    clock.now += forgetting.SAFE
+    with opened(folder.imports, Request([tmp_path / "data" / "forgotten.json"], "shop"), 0):
+        assert advance(world, clock) is None
+        assert forgetting.waiting(world.settings)[0].step == "removed"
+    found = advance(world, clock)
+    assert found is not None and found.found == ()
+    assert not (left / "staged").exists() and list(folder.scratch.iterdir()) == []
+    report = bring(data, path)  # the same command goes on
+    assert (report.taken, report.reconciled) == (2, True)  # of another project, where nobody was forgotten
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_a_lake_elsewhere_forgets_too_and_is_searched(tmp_path: Path, scheme: str) -> None:
+    """``file://`` is read and written as an object store is."""
+    elsewhere = tmp_path / "elsewhere"
+    world = World(Settings(data=tmp_path / "data", lake_url=f"{scheme}{elsewhere}"))
+    elsewhere.mkdir()
+    world.settings.folder.create()
+    prepare_definitions(world.settings)
+    world.key()
+    world.send(*THEIRS, *OTHERS, *FAULTY)
+    lake, clock = lake_of(world.settings), Clock()
+    tidying.tidy(lake, "default", clock(), rules=Rules(gather=1))
+    world.build()
+    world.send(track("Task Completed", ADA, "2026-02-05T00:00:00Z"))
+    person = Ids(frozenset({f"user:{ADA}", f"anonymous:{DEVICE}"}))
+    assert len(traces_of_lake(lake, "default", person).found) > 8
+    forgetting.ask(world.settings, lake, "default", ADA, "TICKET-1", "api", clock())
+    left = advance(world, clock, at_once=True)
+    assert left is not None
+    assert left.found == () and left.files > 20
+    assert traces(elsewhere, person).found == ()
+    assert len(events(lake)) == 3
 
 
 def test_a_short_id_goes_from_where_ids_stand_and_from_nowhere_else(tmp_path: Path) -> None:

@@ -149,6 +149,8 @@ def test_the_query_service_stands_alone(tmp_path: Path) -> None:
     read = key(data, "read")
     with up(data, command="serve") as running:
         assert running.get("/api/project", read).json()["project"] == "default"
+        told = [(answer.status_code, answer.json()) for answer in map(running.get, ("/health", "/ready"))]
+        assert told == [(200, {"status": "alive"}), (200, {"status": "ready"})]
 
 
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:

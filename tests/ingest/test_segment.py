@@ -347,7 +347,9 @@ def test_broken_text_is_repaired_and_the_event_kept() -> None:
 def test_a_body_that_cannot_be_read_is_one_reject_with_its_bytes() -> None:
     assert decoded("/v1/batch", b"{") == ([], [Reject(Outcome.UNREADABLE, Outcome.UNREADABLE.help, None, b"{")])
     assert decoded("/v1/batch", b'{"batch":5}')[1][0].reason == Outcome.UNREADABLE
-    assert decoded("/v1/batch#too_large", b"{")[1][0].reason == Outcome.TOO_LARGE
+    assert decoded("/v1/batch#too_large#a body of 9 bytes", b"{")[1] == [
+        Reject(Outcome.TOO_LARGE, "a body of 9 bytes", None, b"{")
+    ]
 
 
 def test_deep_nesting_is_refused_not_fatal() -> None:

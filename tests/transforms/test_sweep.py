@@ -9,6 +9,7 @@ from tests.transforms.world import at, call, lake_of
 from transforms.build import build
 from transforms.core import CORE
 from transforms.engine import Engine
+from transforms.ledger import LEDGER
 from transforms.manifest import published
 from transforms.sweep import sweep
 
@@ -50,6 +51,15 @@ def test_every_version_that_a_kept_manifest_names_stays_readable(tmp_path: Path)
     age(tmp_path / "lake" / "default" / "people", at(0) - timedelta(days=400))
     assert sweep(lake, "default", now=at(8)) == 0
     assert readable(lake) == [1, 2, 3]
+
+
+def test_a_ledger_with_links_is_swept_too(tmp_path: Path) -> None:
+    for batch in (1, 2):
+        lake = lake_of(tmp_path, [call(f"i{batch}", at(batch), kind="identify", user="1", anonymous=f"d{batch}")], batch)
+        build(lake, "default", CORE, until=at(batch), definition_version="aaaa", now=at(batch))
+    assert lake.version("default", LEDGER) is not None
+    sweep(lake, "default", now=at(90))
+    assert len(readable(lake)) == 1
 
 
 def test_a_sweep_of_nothing_writes_no_version(tmp_path: Path) -> None:

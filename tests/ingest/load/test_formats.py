@@ -181,6 +181,84 @@ def test_amplitude_s_zipped_export(tmp_path: Path) -> None:
     assert (report.files[0].format, report.rows, report.made, report.taken) == ("amplitude", 4, 1, 5)
 
 
+def test_amplitude_s_merged_ids_are_read_with_the_events_that_say_who_they_are(tmp_path: Path) -> None:
+    def row(number: int, amplitude_id: int, device: str, user: str | None = None) -> dict[str, object]:
+        return {"event_type": "A", "event_time": f"2025-03-01 10:00:{number:02d}", "device_id": device, "user_id": user,
+                "amplitude_id": amplitude_id, "uuid": f"e{number}"}  # fmt: skip
+
+    def merge(gone: int, heir: int, time: object = 1_740_830_400_000) -> dict[str, object]:
+        return {"scope": 1, "merge_time": time, "merge_server_time": 1, "amplitude_id": gone, "merged_amplitude_id": heir}
+
+    rows = [row(0, 1, "d1"), row(1, 2, "d2", "u2"), row(2, 3, "d3"), row(3, 4, "d4", "u4"), row(4, 5, "d5"),
+            row(5, 5, "d5b"), row(6, 7, "d7"), row(7, 8, "d8")]  # fmt: skip
+    merges = [
+        merge(1, 2),
+        merge(3, 1),
+        merge(4, 2),
+        merge(5, 2),
+        merge(7, 8),
+        merge(9, 2),
+        merge(1, 2),
+        merge(1, 2, "never"),
+    ]
+    files = [written(tmp_path / "events.json", *rows), written(tmp_path / "merged.json", *merges)]
+    report = bring(tmp_path, *files)
+    found = [(kind, *who) for kind, *who in seen(tmp_path, "kind", "user_id", "anonymous_id", "previous_id", "time")
+             if kind != "track"]  # fmt: skip
+    noon = datetime(2025, 3, 1, 12, tzinfo=UTC)
+    assert sorted(found, key=str) == [
+        ("alias", "u2", None, "u4", noon),
+        ("identify", "u2", "d1", None, noon),
+        ("identify", "u2", "d2", None, datetime(2025, 3, 1, 10, 0, 1, tzinfo=UTC)),  # came on one event
+        ("identify", "u2", "d3", None, noon),  # merged into one that was merged
+        ("identify", "u2", "d5", None, noon),
+        ("identify", "u2", "d5b", None, noon),
+        ("identify", "u4", "d4", None, datetime(2025, 3, 1, 10, 0, 3, tzinfo=UTC)),
+    ]
+    assert (report.rows, report.made, report.links, report.taken, report.duplicates) == (16, 3, 5, 15, 1)
+    assert report.refused == {"missing_identity": 2, "missing_time": 1} and report.reconciled
+    assert sorted(str(row["detail"]) for row in rejected(tmp_path))[0].startswith("line 5: the Amplitude ids of a merge")
+    again = bring(tmp_path, *files)
+    assert (again.taken, again.duplicates, again.refused_before, again.reconciled) == (0, 16, 3, True)
+
+
+def test_posthog_s_person_ids_join_what_no_event_of_the_export_does(tmp_path: Path) -> None:
+    def row(number: int, sender: str, person: str, event: str = "A", **properties: object) -> dict[str, object]:
+        return posthog(str(number), event, sender, f"10:00:{number:02d}", **properties) | {"person_id": person}
+
+    rows = [
+        row(0, "d1", "p1", **{"$device_id": "d1"}),
+        row(1, "u1", "p1", **{"$device_id": "d9"}),  # whose device this is, PostHog does not say
+        row(2, "u1-old", "p1"),
+        row(3, "d2", "p2", **{"$device_id": "d2"}),
+        row(4, "u2", "p2", "$identify", **{"$anon_distinct_id": "d2"}),
+        row(5, "d3", "p3", **{"$device_id": "d3"}),
+    ]
+    report = bring(tmp_path, written(tmp_path / "events.jsonl", *rows))
+    found = [who for kind, *who in seen(tmp_path, "kind", "user_id", "anonymous_id", "previous_id") if kind != "track"]
+    assert found == [["u1", "d1", None], ["u1", None, "u1-old"], ["u2", "d2", None]]
+    assert (report.made, report.links, report.taken, report.reconciled) == (2, 1, 8, True)
+
+
+def test_mixpanel_s_ids_are_those_that_were_sent(tmp_path: Path) -> None:
+    """The export writes today's id of the person as distinct_id."""
+    path = written(
+        tmp_path / "export.jsonl",
+        mixpanel("A", AT, distinct_id="u1", S_distinct_id_before_identity="$device:d1", S_device_id="d1", S_insert_id="1"),
+        mixpanel("B", AT + 1, distinct_id="u1", S_device_id="d1", S_user_id="u1", S_insert_id="2"),
+        mixpanel("C", AT + 2, distinct_id="d2", S_distinct_id_before_identity="u2", S_device_id="d2", S_user_id="u2",
+                 S_insert_id="3"),
+        mixpanel("$create_alias", AT + 3, distinct_id="x", S_distinct_id_before_identity="u2", alias="u2b", S_insert_id="4"),
+    )  # fmt: skip
+    report = bring(tmp_path, path)
+    found = [row for row in seen(tmp_path, "event", "user_id", "anonymous_id", "previous_id", "time") if row[0] != "$alias"]
+    first, *others = [row for row in found if row[0] != "$identify"]
+    assert first[1:4] == (None, "d1", None)
+    assert [row[1:3] for row in others] == [("u1", "d1"), ("u2", "d2")]
+    assert [row[1:3] for row in found if row[0] == "$identify"] == [("u1", "d1"), ("u2", "d2")]
+    assert (report.links, report.made) == (1, 2)
+
+
 @pytest.mark.parametrize(
     ("content", "found"),
     [

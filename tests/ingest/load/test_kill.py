@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -100,3 +101,12 @@ def test_two_processes_do_not_import_the_same_at_once(tmp_path: Path) -> None:
     path = written(tmp_path / "a.jsonl", *FILE)
     with opened(tmp_path / "import", Request([path], "shop"), NOON), pytest.raises(CannotImport, match="another process"):
         bring(tmp_path, path)
+
+
+def test_an_import_that_cannot_begin_leaves_nothing_behind(tmp_path: Path) -> None:
+    sound, broken = written(tmp_path / "a.jsonl", *FILE), tmp_path / "b.jsonl.gz"
+    packed = gzip.compress(sound.read_bytes() * 50_000, compresslevel=1)
+    broken.write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(CannotImport, match=r"b\.jsonl\.gz: cannot be read to its end"):
+        bring(tmp_path, sound, broken, format="segment")
+    assert [*(tmp_path / "import").iterdir()] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -32,6 +33,23 @@ def csv(path: Path, text: str = CSV) -> Path:
 def parquet(path: Path, **columns: object) -> Path:
     pq.write_table(pa.table(columns), path)
     return path
+
+
+def test_refused_rows_of_csv_are_named_with_their_line(tmp_path: Path) -> None:
+    text = "event,time,user_id\nA,2025-01-01,u\nA,u\nA,never,u\nA,2025-01-01,u,4\nA,2025-01-02,u\n,2025-01-03,u\n"
+    report = bring(tmp_path, csv(tmp_path / "a.csv", text))
+    details = sorted(str(row["detail"]).partition(":")[0] + f" {row['reason']}" for row in rejected(tmp_path))
+    assert details == ["line 3 unreadable", "line 4 missing_time", "line 5 unreadable", "line 7 missing_event"]
+    assert (report.rows, report.taken, report.reconciled) == (6, 2, True)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_lines_of_csv_that_end_now_so_now_so_are_read(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    text = 'event,time,user_id,note\r\nA,2025-01-01,u,"x\ny"\r\nA,2025-01-02,u,\nB,2025-01-03\n,2025-01-03,u,\r\n'
+    (tmp_path / "a.csv").write_bytes(pack(text.encode()))
+    report = bring(tmp_path, tmp_path / "a.csv")
+    assert (report.taken, report.refused, report.reconciled) == (2, {"missing_event": 1, "unreadable": 1}, True)
+    assert events(tmp_path)[0]["properties"] == '{"note":"x\\ny"}'
 
 
 def test_a_csv_row_becomes_an_event_with_every_column_of_the_schema(tmp_path: Path) -> None:

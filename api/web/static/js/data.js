@@ -2,7 +2,7 @@
 import { get } from "./api.js";
 import { chart } from "./chart.js";
 import { el } from "./dom.js";
-import { ago, bytes, count, day, moment, percent, words } from "./format.js";
+import { ago, bytes, count, day, moment, percent, share, words } from "./format.js";
 import { tile } from "./metrics.js";
 import { volumeByDay } from "./volume.js";
 
@@ -57,8 +57,8 @@ function tiles({ checks, freshness, duplicates, rejections, disk, now }) {
     }),
     tile({
       name: "Duplicates",
-      value: percent(duplicates.share, 2),
-      more: `${count(duplicates.events)} left out, ${count(rejections.events)} rejected (${percent(rejections.share, 2)})`,
+      value: share(duplicates.share),
+      more: `${count(duplicates.events)} left out, ${count(rejections.events)} rejected (${share(rejections.share)})`,
     }),
     tile({
       name: "Disk",
@@ -126,26 +126,34 @@ function rejected(items, now) {
 
 function rules({ items, at }, now) {
   if (!at) return el("p", { class: "body quiet" }, "No build has run yet.");
-  const chip = (one) => el("span", { class: `chip ${one.status === "holds" ? "good" : "bad"}` }, one.status);
+  const [holding, broken] = [items.filter((one) => one.status === "holds"), items.filter((one) => one.status !== "holds")];
   return el(
     "div",
     {},
     el("p", { class: "body small quiet" }, `Checked ${ago(at, now)} (${moment(at)}).`),
-    table(
-      ["Rule", "Status", "Rows"],
-      items.map((one) => [
-        el(
-          "th",
-          { scope: "row", class: "rule" },
-          words(one.name),
-          el("p", { class: "small quiet" }, `finds ${one.finds}`),
-          one.examples.map((text) => el("p", { class: "small bad mono" }, text)),
-        ),
-        el("td", {}, chip(one)),
-        el("td", { class: "number" }, count(one.rows)),
-      ]),
-      "checks",
-    ),
+    broken.length ? ruleTable(broken) : null,
+    holding.length
+      ? el("details", { class: "numbers" }, el("summary", {}, `${count(holding.length)} rules hold`), ruleTable(holding))
+      : null,
+  );
+}
+
+function ruleTable(items) {
+  const chip = (one) => el("span", { class: `chip ${one.status === "holds" ? "good" : "bad"}` }, one.status);
+  return table(
+    ["Rule", "Status", "Rows"],
+    items.map((one) => [
+      el(
+        "th",
+        { scope: "row", class: "rule" },
+        words(one.name),
+        el("p", { class: "small quiet" }, `finds ${one.finds}`),
+        one.examples.map((text) => el("p", { class: "small bad mono" }, text)),
+      ),
+      el("td", {}, chip(one)),
+      el("td", { class: "number" }, count(one.rows)),
+    ]),
+    "checks",
   );
 }
 

@@ -30,6 +30,11 @@ export function percent(share, places = 1) {
 }
 
 /** `[0.39, 0.451]` as "39.0–45.1%". */
+/** Of a whole that is large: two places, and never nothing for something. */
+export function share(part) {
+  return part > 0 && part < 0.0001 ? "<0.01%" : percent(part, 2);
+}
+
 export function percentInterval(interval) {
   if (!interval) return NONE;
   const [low, high] = interval.map((bound) => (bound * 100).toFixed(1));

@@ -124,6 +124,7 @@ async function show(place, signal) {
   document.title = `${label} · jcurve`;
   const root = document.getElementById("page");
   if (!root) return;
+  document.getElementById("trouble").replaceChildren(); // of the page before
   const stays = root.dataset.page === label && label !== "Person";
   if (!stays) root.replaceChildren(el("div", { class: "page" }, waiting("3rem"), waiting("8.375rem"), waiting("40rem")));
   root.dataset.page = label;

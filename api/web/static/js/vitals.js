@@ -1,6 +1,6 @@
 // The vital signs of ingestion, from `GET /api/status`.
 import { el } from "./dom.js";
-import { ago, bytes, count, duration, moment, percent, words } from "./format.js";
+import { ago, bytes, count, duration, moment, share, words } from "./format.js";
 import { tile } from "./metrics.js";
 
 const GOOD = ["ok", "done"];
@@ -71,10 +71,6 @@ export function outcomes(counts) {
       ),
     ),
   );
-}
-
-function share(part) {
-  return part > 0 && part < 0.0001 ? "<0.01%" : percent(part, 2);
 }
 
 function kind(name) {
