@@ -116,12 +116,13 @@ def _batch(random: np.random.Generator, number: int) -> pa.Table:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench-commits", description=__doc__)
     parser.add_argument("--commits", type=int, default=50_000)
+    parser.add_argument("--points", type=int, default=20, help="lines of the table")
     parser.add_argument("--safe", type=int, default=60, help="seconds that old versions stay readable")
     options = parser.parse_args()
     print("| commits | append ms | open ms | scan ms | tidy's share | files | on disk | in the log |")
     print("|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="jcurve-bench-") as folder:
-        for point in curve(Path(folder), options.commits, safe=timedelta(seconds=options.safe)):
+        for point in curve(Path(folder), options.commits, options.points, timedelta(seconds=options.safe)):
             times = f"{point.append:.1f} | {point.open:.1f} | {point.scan:.1f} | {point.tidy_share:.0%}"
             print(f"| {point.commits:,} | {times} | {point.files} | {point.on_disk:,} | {point.log:,} |", flush=True)
     sys.exit(0)
