@@ -431,7 +431,7 @@ class Made:
 
 
 def write_month(folder: Path, known: People, visits: Sessions, month: str, seed: int, first: int) -> list[Made]:
-    """``first``: the place in the log from which on the month's events have theirs. Files as ``transforms.rewrite`` writes them."""
+    """Files as ``transforms.rewrite`` writes them. ``first``: the place in the log from which on the month's events are."""
     narrow = month_events(known, visits, month, seed)
     kind = "settled" if _bounds(month)[1] <= END else "run"
     stem = f"month={month}/{kind}-{uuid.UUID(int=seed * 100_000 + int(month[2:4] + month[5:])).hex}"
