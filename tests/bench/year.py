@@ -484,8 +484,11 @@ def write(data: Path, events: int, seed: int = 1, processes: int = 2) -> int:
     lake = Lake(str(folder.lake))
     known = people(max(events // EACH, 10), seed)
     _HELD = (Path(lake.uri(PROJECT, "events")), known, sessions(known, events, seed), seed)
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("fork")) as pool:
-        made = list(pool.map(_work, months()))
+    if processes > 1:
+        with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("fork")) as pool:
+            made = list(pool.map(_work, months()))
+    else:
+        made = [_work(month) for month in months()]
     handle = lake._create(PROJECT, "events", EVENTS, "month")
     for month, files in zip(months(), made, strict=True):
         newest = int(min(_bounds(month)[1], END).timestamp() * 1000)
