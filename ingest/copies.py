@@ -5,8 +5,8 @@ the age of a project. Choice: it keeps some two months of receipts; an event who
 weeks late) is looked for among the ids of its month in the lake, before it is stored, so that the promise holds at any
 moment and not from the next night on. Price: such a group reads the column ``event_id`` of the months it names; events in
 time never pay it. Measured (``make bench-lake``), of processor time and whatever the number of late events: 0.15 s a million
-ids, so for one month of a year of 1, 10 and 100 million events 30 ms, 0.1 s and 0.9 s. Tried in thought and dropped: a filter per closed period (1.2 bytes an
-event for ever), a nightly removal (copies would stand until then).
+ids, so for one month of a year of 1, 10 and 100 million events 30 ms, 0.1 s and 0.9 s. Tried in thought and dropped: a
+filter per closed period (1.2 bytes an event for ever), a nightly removal (copies would stand until then).
 
 A group that is done again after a crash finds its own events in the lake: a row at the event's own place in its own log is
 not its copy.
