@@ -1,6 +1,6 @@
 # jcurve: the commands a person types. `make` alone prints this list.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check bench bench-commits oracle faults sdks spark screenshots readme lock clean
+.PHONY: help setup demo serve test check bench bench-lake bench-commits oracle faults sdks spark screenshots readme lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -35,6 +35,9 @@ check: setup ## Lint, format check and strict types
 
 bench: setup ## Measure, as ratios against named baselines in the same run (ARGS=--write puts them into README.md)
 	$(BIN)/python -m tests.bench $(ARGS)
+
+bench-lake: setup ## Builds and repairs over a year of events, each against a plain scan (ARGS="--events 1000000,10000000 --write")
+	$(BIN)/python -m tests.bench.lake $(ARGS)
 
 bench-commits: setup ## 50,000 commits with tidy on: append, open and scan times must stay flat (ARGS="--commits 5000")
 	$(BIN)/python -m tests.bench.commits $(ARGS)

@@ -14,13 +14,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import pyarrow as pa
 from deltalake import ColumnProperties, CommitProperties, DeltaTable, Schema, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
-from pyarrow.fs import FileSelector, FileType, PyFileSystem
+from pyarrow.dataset import FileSystemDataset
+from pyarrow.fs import FileSelector, FileType, LocalFileSystem, PyFileSystem, SubTreeFileSystem
 
 PROJECT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _ATTEMPTS: Final = 20
@@ -65,6 +66,18 @@ class Lake:
         """The Parquet files of a version (default: the newest), as paths or URLs; empty where there is no table."""
         handle = self.open(project, table, version)
         return [] if handle is None else sorted(handle.file_uris())
+
+    def dataset(self, project: str, table: str, version: int | None = None) -> FileSystemDataset | None:
+        """The files of a version, to be scanned by Arrow; None where the table does not exist yet.
+
+        Local files are Arrow's own: deltalake's are objects of Python, and a process that ends while one of Arrow's threads
+        still lets go of them is aborted (seen in one of four).
+        """
+        handle = self.open(project, table, version)
+        if handle is None:
+            return None
+        own = SubTreeFileSystem(str(Path(self.uri(project, table)).absolute()), LocalFileSystem()) if self.is_local else None
+        return cast(FileSystemDataset, handle.to_pyarrow_dataset(filesystem=own))
 
     def append(self, project: str, table: str, rows: pa.Table, *, writer: str, batch: int, partition: str | None) -> bool:
         """Add ``rows`` as batch number ``batch`` of ``writer``, once: False if the lake already has that batch.

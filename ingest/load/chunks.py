@@ -46,15 +46,16 @@ def who_is_who(plan: Plan) -> tuple[int, int]:
 
 def known(plan: Plan, lake: Lake, found: pa.Table) -> dict[str, set[str]]:
     """The ids of ``found``, by month, that the lake has in that very month, whenever they came; none for other months."""
-    handle = lake.open(plan.request.project, "events")
-    if handle is None:
+    stored = lake.dataset(plan.request.project, "events")
+    if stored is None:
         return {}
-    months = sorted({*pc.unique(found["month"]).to_pylist()} & {each["month"] for each in handle.partitions()})
+    there = {each["month"] for each in lake.partitions(plan.request.project, "events")}
+    months = sorted({*pc.unique(found["month"]).to_pylist()} & there)
     ids: dict[str, set[str]] = {}
     with connect(plan) as db:
         db.register("asked", found.select(["event_id", "month"]))
         for month in months:
-            files = handle.to_pyarrow_dataset().filter(pc.field("month") == month)
+            files = stored.filter(pc.field("month") == month)
             db.register("stored", files.scanner(columns=["event_id"]).to_reader())
             query = "select distinct event_id from stored where event_id in (select event_id from asked where month = ?)"
             if copies := {row[0] for row in db.execute(query, [month]).fetchall()}:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from tests.bench import answers, door, flush, memory, world
+from tests.bench import answers, door, flush, history, memory, world
 from tests.bench.figure import Figure, markdown, put_into
 
 README: Final = Path(__file__).parents[2] / "README.md"
@@ -23,6 +23,8 @@ def measure(quick: bool) -> Iterator[Figure]:
         calls, events = world.write_log(data / "log", world.company(100_000 if quick else 1_000_000))
         yield from flush.figures(data, calls)
         yield from answers.figures(data, events)
+    with tempfile.TemporaryDirectory(prefix="jcurve-bench-") as folder:
+        yield from history.figures(Path(folder), 200_000 if quick else 2_000_000)
     with tempfile.TemporaryDirectory(prefix="jcurve-bench-") as folder:
         yield from memory.figures(Path(folder), settle=8.0 if quick else 30.0, burst=1.0 if quick else 5.0)
 

@@ -8,10 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Final
-
-START: Final = "<!-- bench:start -->"
-END: Final = "<!-- bench:end -->"
 
 
 @dataclass(frozen=True)
@@ -26,23 +22,24 @@ class Figure:
 
 def markdown(figures: Sequence[Figure], day: date) -> str:
     rows = [f"| {f.what} | {f.found} | {f.aim}{_mark(f)} |" for f in figures]
-    return "\n".join([f"Measured {day.isoformat()} on {_machine()}.", "", "| what | found | aim |", "|---|---|---|", *rows])
+    return "\n".join([f"Measured {day.isoformat()} on {machine()}.", "", "| what | found | aim |", "|---|---|---|", *rows])
 
 
-def put_into(readme: Path, table: str) -> None:
-    """Between the markers; raises ValueError where the file has none."""
+def put_into(readme: Path, table: str, block: str = "bench") -> None:
+    """Between the markers of ``block``; raises ValueError where the file has none."""
+    start, end = f"<!-- {block}:start -->", f"<!-- {block}:end -->"
     text = readme.read_text()
-    if START not in text or END not in text:
-        raise ValueError(f"{readme} has no place for the table; add the lines {START} and {END}")
-    before, rest = text.split(START, 1)
-    readme.write_text(f"{before}{START}\n{table}\n{END}{rest.split(END, 1)[1]}")
+    if start not in text or end not in text:
+        raise ValueError(f"{readme} has no place for the table; add the lines {start} and {end}")
+    before, rest = text.split(start, 1)
+    readme.write_text(f"{before}{start}\n{table}\n{end}{rest.split(end, 1)[1]}")
 
 
 def _mark(figure: Figure) -> str:
     return "" if figure.met is None else " ✓" if figure.met else " ✗"
 
 
-def _machine() -> str:
+def machine() -> str:
     model = platform.machine()
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
