@@ -50,10 +50,10 @@ Decisions
     ``runaway_ids`` tells. Price: a back end that mints a device per call voids its user's real ones; raise the setting then.
     Links outlive their events. Context: retention removes old events, and a device must not fall off its person for that.
     Choice: the ledger keeps the fact; a person of whom no event is left has no row. Price: ``ledger.forget`` when one asks.
-    Only the ids that changed are worked out again, in a build and between builds alike. Context: everyone takes XX s at 10 M
-    ids. Choice: ``identity.stale`` closes what changed over links and people by joins of 64-bit ids, and the models of a
-    full build run on what is near. Price: where events went since the build, or the log tells no more, a question between
-    builds works out everyone.
+    Only the ids that changed are worked out again, in a build and between builds alike. Context: everyone takes 37 seconds
+    of work on two cores and 3.2 GB at 10 M ids. Choice: ``identity.stale`` closes what changed over links and people by
+    joins of 64-bit ids, and the models of a full build run on what is near (one undo among 10 M ids: 1.7 seconds of work).
+    Price: where events went since the build, or the log tells no more, a question between builds works out everyone.
     Ids are joined by their hashes, and only links that repeat are sorted. Context: rows with three texts cost ten times what
     their 64-bit ids do, and Arrow tables of everyone took 7.8 GB at 10 M ids. Choice: texts are read where rows are written.
     Price: actor ids must not collide; a check tells, at 10 M ids once in 300,000 projects.
