@@ -23,12 +23,11 @@ May import ``sql``, ``ingest.event``, ``ingest.lake`` and ``transforms``. Import
 
 Decisions
 - Rounds for stages. Context: a stage may lean on another one (``after``, ``members``), SQL windows cannot recurse portably.
-  Choice: the same three SQL files run once per round, the rows of earlier rounds bound as ``settled``. Price: each round reads
-  the relation of matching events again (three rounds for the defaults).
-- What is repaired follows cause and time. Context: whoever is active today would have all stages made again. Choice: a subject
-  is stale only where a stage that reads the moved event is open at its time; who entered before cannot have entered
-  differently. Price: a stage that can be left is open for ever. Measured, 5 M events, 100,000 people: all 3.5 s of CPU, a late
-  event 0.4 s, a day 1.1 s.
+  Choice: the same three SQL files run once per round, the rows of earlier rounds bound as ``settled``. Price: each round
+  reads the relation of matching events again (three rounds for the defaults).
+- What is repaired follows cause and time. Context: whoever is active today would have all stages made again. Choice: a
+  subject is stale only where a stage that reads the moved event is open at its time; who entered before cannot have entered
+  differently. Price: a stage that can be left is open for ever.
 - Invitations are made whole. Context: who is credited, and each generation, depends on everyone's. Choice: only where an
   invitation, an address, a membership, an id or a registration moved. Price: nearly every day they are.
 - Internal traffic comes back only where events are read. Context: stages and invitations are built without it. Choice: their
