@@ -72,9 +72,10 @@ def build(
     previous, number = current(lake, project), next_number(lake, project)
     before = previous.tables if previous else {}
     events = as_built(lake, project, "events", before, lake.version(project, "events"))
-    ledger = as_built(lake, project, LEDGER, before, gather(lake, project, events, limits))
+    moved = {"events": news.moved(lake, project, "events", before.get("events"), events)}
+    ledger = as_built(lake, project, LEDGER, before, _gather(lake, project, events, moved["events"], limits))
+    moved[LEDGER] = news.moved(lake, project, LEDGER, before.get(LEDGER), ledger)
     read = {"events": events, LEDGER: ledger}
-    moved = {table: news.moved(lake, project, table, before.get(table), version) for table, version in read.items()}
     known = _known(models, definition_version)
     told = News(frozenset(name for name, files in moved.items() if files), None not in moved.values())
     steps = plan(known, previous.made_of if previous else {}, before, told)
@@ -106,6 +107,13 @@ def build(
 def as_built(lake: Lake, project: str, table: str, built: Mapping[str, int], version: int | None) -> int | None:
     """The version that a build read, where ``version`` has the same rows: tidied or swept since, and nothing else."""
     return built[table] if table in built and same_rows(lake, project, table, built[table], version) else version
+
+
+def _gather(lake: Lake, project: str, events: int | None, moved: news.Moved | None, limits: Limits) -> int | None:
+    if moved is not None and not moved.came:
+        return lake.version(project, LEDGER)
+    uri = lake.uri(project, "events")
+    return gather(lake, project, events, limits, None if moved is None else [f"{uri}/{path}" for path in moved.came])
 
 
 def _known(models: Sequence[Model], definition_version: str) -> list[Known]:

@@ -14,7 +14,8 @@ from transforms import checks, days
 from transforms.core import CORE
 from transforms.engine import Engine
 from transforms.errors import CheckFailed
-from transforms.tables import INVITES, STAGES
+from transforms.ledger import LEDGER, fresh_links
+from transforms.tables import ID_LINKS, INVITES, STAGES
 
 EVENTS = [
     call("e1", at(0), kind="page", anonymous="x"),
@@ -53,8 +54,11 @@ BREAKS = {
         "select * replace (first_seen + interval 1 year as first_seen) from accounts",
     ),
     "accounts_count_their_members": ("accounts", "select * replace (members + 1 as members) from accounts"),
+    "activity_adds_up": ("activity", "select * replace (pages + 1 as pages) from activity"),
+    "activity_is_unique": ("activity", "select * from activity union all select * from activity"),
     "actor_ids_do_not_collide": ("actors", "select * replace (person_id as actor_id) from actors"),
     "actors_cover_events": ("actors", "select * from actors where id <> 'user:2'"),
+    "actors_cover_seen_ids": ("actors", "select * replace (first_seen + interval 1 day as first_seen) from actors"),
     "actors_follow_their_links": ("actors", "select * replace (actor_id as person_id, id as person) from actors"),
     "actors_name_people_by_their_smallest_id": ("actors", "select * replace ('user:1' as person) from actors"),
     "copies_stand_apart": (
@@ -63,6 +67,7 @@ BREAKS = {
     ),
     "event_ids_are_unique": ("events", "select * from events union all select * from events"),
     "events_carry_one_identity": ("events", "select * replace (null as user_id, null as anonymous_id) from events"),
+    "ids_of_links_do_not_collide": ("seen_ids", "select * replace (id || '!' as id) from seen_ids"),
     "invites_are_between_people": ("invites", "select * replace (inviter as invitee) from invites"),
     "invites_are_unique": ("invites", "select * from invites union all select * from invites"),
     "invites_credit_a_person_once": ("invites", "select * from invites union all select * from invites"),
@@ -74,6 +79,8 @@ BREAKS = {
     "people_cover_actors": ("people", "select * from people where person <> 'user:2'"),
     "person_days_add_up": ("person_days", "select * replace (sessions + 1 as sessions) from person_days"),
     "person_days_are_unique": ("person_days", "select * from person_days union all select * from person_days"),
+    "seen_ids_are_unique": ("seen_ids", "select * from seen_ids union all select * from seen_ids"),
+    "seen_ids_cover_events": ("seen_ids", "select * replace (first_seen - interval 1 day as first_seen) from seen_ids"),
     "sessions_are_unique": ("sessions", "select * from sessions union all select * from sessions"),
     "sessions_cover_every_event_once": ("sessions", "select * replace (events + 1 as events) from sessions"),
     "sessions_do_not_touch": ("sessions", "select * replace (started + interval 1 day as ended) from sessions"),
@@ -96,6 +103,8 @@ def sound() -> Iterator[Engine]:
     """An engine with every table of a sound world."""
     with Engine(Lake("unused"), "default", {}) as engine:
         engine.bind("events", table(EVENTS))
+        engine.bind(LEDGER, ID_LINKS.empty_table())
+        engine.bind(LEDGER, fresh_links(engine))
         for name, rows in built(EVENTS, models=CORE + days.models()).items():
             engine.bind(name, rows)
         engine.bind("stages", pa.Table.from_pylist([STAGE], schema=STAGES))
