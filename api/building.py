@@ -33,7 +33,7 @@ def builder(settings: Settings, lake: Lake) -> Callable[[str, datetime], BuildRe
             lake,
             project,
             (
-                *core(View(settings.runaway_links), definitions.accounts.domains(project)),
+                *core(View(settings.runaway_links), definitions.accounts.domains(project), known.zone),
                 *days.models(known.zone),
                 *stages.models(definitions),
             ),

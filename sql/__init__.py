@@ -12,6 +12,10 @@ Each opens with plain comment lines, so that it pastes into the DuckDB shell as 
     -- kind: whole
     -- reads: events, actors
 
+``kind`` says how a stored table is kept, and by which of its columns it is repaired: ``whole``; ``by_subject person_id``: all
+rows of a key are made again together; ``by_day person_id started``: the rows of a key within a stretch of that column.
+``relation``: bound for the models after it, never stored.
+
 Invariants
     ``reads`` is what the query reads: the loader parses the query and refuses a file whose head says otherwise.
     Values come only as ``$name`` parameters; nothing is ever formatted into the text.

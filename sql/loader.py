@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,13 @@ Folder = Literal["models", "metrics", "checks"]
 _HERE: Final = Path(__file__).parent
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _FIELD: Final = re.compile(r"-- (grain|kind|reads|dialect): *(.*)")
+
+KINDS: Final[Mapping[str, int]] = {  # of a model: how many key columns follow it
+    "whole": 0,  # made anew as it is
+    "by_subject": 1,  # by subject: all rows of a key together
+    "by_day": 2,  # by subject and stretch of time
+    "relation": 0,
+}
 
 
 class SqlError(Exception):
@@ -33,10 +41,12 @@ class Query:
     name: str
     title: str  # what one row is
     grain: tuple[str, ...]
-    kind: str  # how it is kept: 'whole', 'by_day', 'by_subject'; 'relation' is bound, never stored
+    kind: str  # how it is kept and repaired, one of KINDS; 'relation' is bound, never stored
     reads: tuple[str, ...]
     text: str
     dialect: str = "portable"
+    subject: str | None = None  # the key by which it is repaired; of 'by_day' the subject's column
+    moment: str | None = None  # of 'by_day' the column of the time or day
 
     @property
     def parameters(self) -> frozenset[str]:
@@ -69,14 +79,23 @@ def parse(file: str, name: str, text: str) -> Query:
     reads, found = _list(fields["reads"]), relations(text)
     if set(reads) != found:
         raise SqlError(file, f"its head says it reads {sorted(reads)}, the query reads {sorted(found)}")
+    kind, *keys = fields["kind"].split()
+    wanted, columns = KINDS.get(kind, 0), _columns(text)
+    if len(keys) != wanted:
+        raise SqlError(file, f"kind '{kind}' is followed by {wanted} columns, found {keys}")
+    if lacking := [key for key in keys if key not in columns]:
+        raise SqlError(file, f"its kind names {lacking}, its rows have {columns}")
+    subject, moment = (*keys, None, None)[:2]
     return Query(
         name=name,
         title=head[0].removeprefix("--").strip(),
         grain=_list(fields["grain"]),
-        kind=fields["kind"],
+        kind=kind,
         reads=reads,
         text=text,
         dialect=fields.get("dialect", "portable"),
+        subject=subject,
+        moment=moment,
     )
 
 
@@ -85,6 +104,11 @@ def relations(text: str) -> set[str]:
     tree = sqlglot.parse_one(text, read="duckdb")
     own = {cte.alias for cte in tree.find_all(exp.CTE)}
     return {table.name for table in tree.find_all(exp.Table) if table.name} - own
+
+
+def _columns(text: str) -> list[str]:
+    tree = sqlglot.parse_one(text, read="duckdb")
+    return [column.alias_or_name for column in tree.selects] if isinstance(tree, exp.Query) else []
 
 
 def _list(text: str) -> tuple[str, ...]:

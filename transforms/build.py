@@ -51,6 +51,7 @@ def who_is_who(view: identity.View = identity.DEFAULT_VIEW, domains: Domains = O
         Model(load("models", "links"), {"known_at": view.known_at}, partial(identity.ledger_relations, view)),
         Model(load("models", "runaway_ids"), {"runaway_links": view.runaway_links}),
         Model(load("models", "link_states")),
+        Model(load("models", "seen_ids")),
         Model(load("models", "actors"), inputs=identity.user_roots),
         Model(load("models", "memberships"), params=domains.params, inputs=domains.relations),
     )
@@ -61,13 +62,13 @@ ABOUT_THEM: Final[tuple[Model, ...]] = (
     Model(load("models", "sessions")),
     Model(load("models", "first_touches"), params={"sign_up": "Signed Up"}),
     Model(load("models", "people")),
-    Model(load("models", "accounts")),
 )
 
 
-def core(view: identity.View = identity.DEFAULT_VIEW, domains: Domains = OFF) -> tuple[Model, ...]:
-    """The models of every project."""
-    return (*who_is_who(view, domains), *ABOUT_THEM)
+def core(view: identity.View = identity.DEFAULT_VIEW, domains: Domains = OFF, zone: str = "UTC") -> tuple[Model, ...]:
+    """The models of every project; ``zone`` is an IANA name such as ``Europe/Berlin``, whose days ``activity`` counts by."""
+    activity = Model(load("models", "activity"), params={"zone": zone})
+    return (*who_is_who(view, domains), *ABOUT_THEM, activity, Model(load("models", "accounts")))
 
 
 CORE: Final[tuple[Model, ...]] = core()

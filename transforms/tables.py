@@ -25,6 +25,8 @@ TableName = Literal[
     "account_days",
     "runaway_ids",
     "internal_actors",
+    "seen_ids",
+    "activity",
 ]
 
 _TIME: Final = pa.timestamp("us", tz="UTC")
@@ -189,12 +191,35 @@ INTERNAL_ACTORS: Final = pa.schema(
     ]
 )
 
+SEEN_IDS: Final = pa.schema(
+    [
+        _must("actor_id", pa.int64()),
+        _must("id", pa.string()),
+        _must("first_seen", _TIME),  # of its events; a link's time does not count
+    ]
+)
+
+ACTIVITY: Final = pa.schema(
+    [
+        _must("person_id", pa.int64()),
+        _must("person", pa.string()),
+        pa.field("account_id", pa.string()),  # the events' own, else of the sole membership at that time, else empty
+        _must("day", pa.date32()),  # of the project's reporting zone
+        _must("events", pa.int64()),  # this and the following add up over days, accounts and people
+        _must("tracks", pa.int64()),
+        _must("pages", pa.int64()),
+        _must("bots", pa.int64()),
+        _must("first_seen", _TIME),  # of these events, as
+        _must("last_seen", _TIME),
+    ]
+)
+
 TABLES: Final[dict[str, pa.Schema]] = dict(
     zip(
         get_args(TableName),
         (
             *(ACTORS, MEMBERSHIPS, PEOPLE, ACCOUNTS, STAGES, INVITES, SESSIONS, PERSON_DAYS, ACCOUNT_DAYS),
-            *(RUNAWAY_IDS, INTERNAL_ACTORS),
+            *(RUNAWAY_IDS, INTERNAL_ACTORS, SEEN_IDS, ACTIVITY),
         ),
         strict=True,
     )

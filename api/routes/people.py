@@ -137,7 +137,7 @@ def _engine(serving: Serving, asked: Asked, manifest: Manifest) -> Engine:
 def _describe(engine: Engine, own: Mapping[str, Any]) -> None:
     """Binds ``people`` with one row: what the build would say of this person, had it known who was who then."""
     engine.bind("events", engine.table(OWN_EVENTS, own))
-    for model in ABOUT_THEM[:-1]:  # accounts are not told of
+    for model in ABOUT_THEM:
         make(engine, model)
 
 

@@ -1,6 +1,6 @@
 -- one row per account and day on which its people did anything, a day of the project's reporting zone
 -- grain: account_id, day
--- kind: whole
+-- kind: by_day account_id day
 -- reads: events, actors, memberships
 -- An event belongs to the account it names, else to the person's sole membership at that time; one without either is in no
 -- row. The counts add up over days and accounts; people does not, since one person comes on many days.

@@ -1,6 +1,6 @@
 -- one row per account that an event or a member belongs to
 -- grain: account_id
--- kind: whole
+-- kind: by_subject account_id
 -- reads: events, actors, memberships, people, traits
 -- An event belongs to the account it names, else to the person's sole membership at that time.
 with attributed as (

@@ -1,7 +1,7 @@
 -- one row per id that an event came with or a link in force names: whose it is
 -- grain: actor_id
 -- kind: whole
--- reads: events, link_states, user_roots
+-- reads: seen_ids, link_states, user_roots
 -- user_roots: of each user id that an alias names, the smallest user id it is connected to (transforms/identity.py). A person
 -- is a root with all ids under it, of which at least one acted; its public id is the smallest of them.
 with in_force as (
@@ -10,13 +10,7 @@ with in_force as (
     where state = 'in_force'
 ),
 seen as (
-    select
-        actor_id,
-        case when user_id is not null then 'user:' || user_id else 'anonymous:' || anonymous_id end as id,
-        min(time) as first_seen,
-        1 as acted
-    from events
-    group by all
+    select actor_id, id, first_seen, 1 as acted from seen_ids
     union all
     select actor_id, id, time as first_seen, 0 as acted from in_force
     union all

@@ -1,6 +1,6 @@
 -- one row per person and account the person belongs to: by a group call, or by the company's e-mail address
 -- grain: person_id, account_id
--- kind: whole
+-- kind: by_subject person_id
 -- reads: events, actors, free_domains
 -- Where $by_email, a person whom no group call names belongs to the domain of each address that an identify call gave, free
 -- domains (free_domains) aside. The person's sole membership at a time t is the row with ordinal = 1, since <= t and no

@@ -1,6 +1,6 @@
 -- one row per person
 -- grain: person_id
--- kind: whole
+-- kind: by_subject person_id
 -- reads: events, actors, memberships, first_touches, traits
 with spans as (
     select

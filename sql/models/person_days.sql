@@ -1,6 +1,6 @@
 -- one row per person and day on which they did anything, a day of the project's reporting zone
 -- grain: person_id, day
--- kind: whole
+-- kind: by_day person_id day
 -- reads: events, actors, sessions
 -- Every count adds up over days: a session belongs to the day on which it started, each of its events to the event's own.
 with done as (

@@ -1,6 +1,6 @@
 -- one row per session: a person's events of one source without more than 30 minutes of silence between two of them
 -- grain: session_id, started
--- kind: whole
+-- kind: by_day person_id started
 -- reads: events, actors
 -- Every event is in exactly one session, whatever midnight or month lies in it; silence of exactly 30 minutes ends none, and
 -- events of bots make sessions of their own. A session is named by its first event, by (time, event_id); where

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sql.loader import Folder, Query, SqlError, load, names, parse, relations
+from sql.loader import KINDS, Folder, Query, SqlError, load, names, parse, relations
 
 TEXT = """-- one row per person
 -- grain: person_id, day
@@ -26,6 +26,26 @@ def test_a_head_that_names_other_relations_than_the_query_is_refused() -> None:
         parse("models/x.sql", "x", TEXT.replace("events, actors", "events"))
 
 
+def test_the_kind_names_the_keys_of_a_repair() -> None:
+    days = parse("models/x.sql", "x", TEXT.replace("whole", "by_day person_id day"))
+    assert (days.kind, days.subject, days.moment) == ("by_day", "person_id", "day")
+    people = parse("models/x.sql", "x", TEXT.replace("whole", "by_subject person_id"))
+    assert (people.kind, people.subject, people.moment) == ("by_subject", "person_id", None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("by_day person_id", r"kind 'by_day' is followed by 2 columns, found \['person_id'\]"),
+        ("whole person_id", r"kind 'whole' is followed by 0 columns, found \['person_id'\]"),
+        ("by_subject person", r"its kind names \['person'\], its rows have \['person_id', 'day'\]"),
+    ],
+)
+def test_a_kind_whose_keys_do_not_fit_is_refused(kind: str, message: str) -> None:
+    with pytest.raises(SqlError, match=message):
+        parse("models/x.sql", "x", TEXT.replace("whole", kind))
+
+
 @pytest.mark.parametrize("line", ["-- one row per person\n", "-- grain: person_id, day\n", "-- kind: whole\n"])
 def test_a_head_without_one_of_its_lines_is_refused(line: str) -> None:
     with pytest.raises(SqlError, match="begin with '-- <what one row is>'"):
@@ -38,7 +58,7 @@ def test_relations_are_tables_but_not_functions_or_common_table_expressions() ->
 
 
 def test_a_file_that_does_not_exist_is_refused_with_the_names_that_do() -> None:
-    with pytest.raises(SqlError, match="there is no such file; models/ has account_days, accounts, actors"):
+    with pytest.raises(SqlError, match="there is no such file; models/ has account_days, accounts, activity, actors"):
         load("models", "nobody")
 
 
@@ -52,7 +72,7 @@ def test_every_file_has_a_head_that_fits(folder: Folder) -> None:
     for name in names(folder):
         query = load(folder, name)
         assert query.title and query.grain, name
-        assert query.kind in {"models": ("whole", "relation"), "checks": ("check",), "metrics": (query.kind,)}[folder], name
+        assert query.kind in {"models": tuple(KINDS), "checks": ("check",), "metrics": (query.kind,)}[folder], name
 
 
 @pytest.mark.parametrize("folder", ["models", "metrics", "checks"])

@@ -21,7 +21,9 @@ EVENTS: list[Row] = [
     call("e3", at(2), kind="group", user="1", account_id="a"),
     call("e4", at(40), user="2"),
 ]
-BUILT = dict.fromkeys(("actors", "memberships", "sessions", "people", "accounts", "runaway_ids"), 1)  # first versions
+BUILT = dict.fromkeys(  # first versions
+    ("seen_ids", "actors", "memberships", "sessions", "people", "activity", "accounts", "runaway_ids"), 1
+)
 BROKEN = Model(
     parse("models/people.sql", "people", "-- x\n-- grain: person\n-- kind: whole\n-- reads: actors\nselect no from actors")
 )
@@ -44,7 +46,12 @@ def test_a_build_writes_its_tables_and_a_manifest_that_names_them(tmp_path: Path
     result = built(lake)
     assert result.manifest == current(lake, "default")
     assert result.manifest.tables == {"events": 1, "id_links": 1, **BUILT}
-    assert (result.manifest.number, result.rows, result.changed, dict(result.before)) == (1, 3 + 1 + 4 + 2 + 1, True, {})
+    assert (result.manifest.number, result.rows, result.changed, dict(result.before)) == (
+        1,
+        3 + 1 + 4 + 2 + 1 + 3 + 4,
+        True,
+        {},
+    )
     assert people(lake) == [("anonymous:x", 3), ("user:2", 1)]
 
 
@@ -71,7 +78,7 @@ def test_only_tables_whose_rows_changed_get_a_new_version(tmp_path: Path) -> Non
     first = built(lake)
     lake_of(tmp_path, [call("e5", at(41), user="2")], batch=2)
     second = built(lake)
-    assert second.manifest.tables == {**first.manifest.tables, "events": 2, "people": 2, "sessions": 2}
+    assert second.manifest.tables == {**first.manifest.tables, "events": 2, "people": 2, "sessions": 2, "activity": 2}
     assert (second.changed, second.manifest.number, second.before) == (True, 2, first.manifest.tables)
 
 

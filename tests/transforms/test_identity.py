@@ -12,7 +12,7 @@ from tests.transforms.world import Row, at, built, call, rows_of
 from transforms.build import CORE
 from transforms.identity import components
 
-ACTORS = CORE[:4]
+ACTORS = CORE[:5]
 STREAMS = int(os.environ.get("JCURVE_TEST_IDENTITY_STREAMS", "60"))
 
 

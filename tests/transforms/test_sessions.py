@@ -14,14 +14,14 @@ import pytest
 
 from tests.transforms.world import Row, at, built, call, lake_of, rows_of
 from transforms import days
-from transforms.build import CORE, build
+from transforms.build import CORE, build, core
 
 SILENCE = timedelta(minutes=30)
 SECOND = timedelta(seconds=1)
 
 
 def tables(rows: Sequence[Row], zone: str = "UTC") -> dict[str, pa.Table]:
-    return built(rows, models=CORE + days.models(zone))
+    return built(rows, models=core(zone=zone) + days.models(zone))
 
 
 def visit(event_id: str, time: datetime, user: str = "1", **columns: object) -> Row:

@@ -30,7 +30,7 @@ Pair = tuple[str, str]
 
 def people(rows: list[Row], ledger: list[Row], view: View) -> dict[object, object]:
     """Typed id -> public id of its person."""
-    return dict(rows_of(built(rows, models=who_is_who(view)[:4], ledger=ledger)["actors"], "id", "person"))  # type: ignore[arg-type]
+    return dict(rows_of(built(rows, models=who_is_who(view)[:5], ledger=ledger)["actors"], "id", "person"))  # type: ignore[arg-type]
 
 
 def states(rows: list[Row], ledger: list[Row] | None = None, view: View | None = None) -> dict[object, object]:
