@@ -5,8 +5,8 @@ says why. Measured on DuckDB 2.0 and Spark 4.1, whose session must stand at the 
 
 Constraints
 - Values are literals of the syntax tree, never text put into text: with Delta's extension Spark 4.1 knows no parameters.
-- Three functions are called that Spark does not have and its session must (``FUNCTIONS``; ``transforms/spark_json.py``):
-  engines write the same JSON value differently, so a second engine has to copy DuckDB's way of it.
+- Functions on JSON are called that Spark does not have and its session must (``transforms/spark_json.py``): engines write the
+  same JSON value differently, so a second engine has to copy DuckDB's way of it.
 - What is left: ``lower`` knows 27 letters of Unicode 16 that DuckDB's does not; ``list`` leaves nulls out.
 """
 
@@ -21,9 +21,11 @@ import sqlglot
 from sqlglot import ErrorLevel, exp
 
 JSON_TEXT: Final = "json_text"  # (json, path) -> string: DuckDB's json ->> path
-JSON_PAIRS: Final = "json_pairs"  # (json) -> array<struct<key: string, value: string>>: DuckDB's json_each(json)
-JSON_QUOTED: Final = "json_quoted"  # (string) -> string: DuckDB's to_json(string)
-FUNCTIONS: Final = (JSON_TEXT, JSON_PAIRS, JSON_QUOTED)
+JSON_VALUE: Final = "json_value"  # (json, path) -> string: its json_extract
+JSON_TYPE: Final = "json_kind"  # (json, path) -> string: its json_type
+JSON_PAIRS: Final = "json_pairs"  # (json) -> array<struct<key: string, value: string>>: its json_each
+JSON_ITEMS: Final = "json_items"  # (json) -> array<struct<kind: string, text: string, value: string>>: its json -> '$[*]'
+JSON_QUOTED: Final = "json_quoted"  # (string) -> string: its to_json
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -37,54 +39,85 @@ def spark_text(text: str, params: Mapping[str, object] | None = None) -> str:
     Raises ``KeyError`` for a name without a value, ``TypeError`` for a value of a type that has no literal, and sqlglot's
     ``UnsupportedError`` where Spark cannot say what the query says.
     """
-    given = params or {}
-
-    def value(node: exp.Expression) -> exp.Expression:
-        return _literal(given[node.name]) if isinstance(node, exp.Placeholder) else node
-
-    filled = _tree(text).transform(value)
-    return str(filled.sql(dialect="spark", unsupported_level=ErrorLevel.RAISE, comments=False))
+    tree = _tree(text).copy()
+    for placeholder in list(tree.find_all(exp.Placeholder)):
+        placeholder.replace(_literal((params or {})[placeholder.name]))
+    for chosen in tree.find_all(exp.ArrayFilter):
+        _open_items(chosen.expression)
+    for node in reversed(list(tree.dfs())):  # what is inside comes first
+        if (changed := _rewritten(node)) is not node:
+            node.replace(changed)
+    return str(tree.sql(dialect="spark", unsupported_level=ErrorLevel.RAISE, comments=False))
 
 
 @cache
 def _tree(text: str) -> exp.Expression:
-    return sqlglot.parse_one(text, read="duckdb").transform(_rewritten)
+    return sqlglot.parse_one(text, read="duckdb")
 
 
-def _rewritten(node: exp.Expression) -> exp.Expression:  # noqa: PLR0911 - a table of cases
+def _rewritten(node: exp.Expression) -> exp.Expression:
     match node:
-        case exp.JSONExtractScalar():  # get_json_object writes 12345678.9 as 1.23456789E7 and knows no path $."invite id"
-            path = node.expression
-            if isinstance(path, exp.JSONPath):
-                path = exp.Literal.string(path.sql(dialect="duckdb")[1:-1].replace("''", "'"))
-            return exp.Anonymous(this=JSON_TEXT, expressions=[node.this, path])
+        # get_json_object writes 12345678.9 as 1.23456789E7 and knows no path $."invite id"
+        case exp.JSONExtractScalar():
+            return _call(JSON_TEXT, node.this, _path(node.expression))
+        case exp.JSONExtract() if isinstance(node.expression, exp.JSONPath) and node.expression.find(exp.JSONPathWildcard):
+            return _call(JSON_ITEMS, node.this)
+        case exp.JSONExtract():
+            return _call(JSON_VALUE, node.this, _path(node.expression))
+        case exp.JSONType():
+            return _call(JSON_TYPE, node.this, _path(node.expression))
         case exp.Anonymous() if node.name.lower() == "to_json":  # Spark's takes no string
-            return exp.Anonymous(this=JSON_QUOTED, expressions=node.expressions)
-        case exp.Anonymous() if node.name.lower() == "timezone":  # timezone(zone, moment): local time at a moment
-            zone, moment = node.expressions
-            return exp.Anonymous(this="from_utc_timestamp", expressions=[moment, zone])
+            return _call(JSON_QUOTED, *node.expressions)
+        case exp.Select():
+            return _with_lateral_views(node)
+        case exp.Anonymous() if node.name.lower() == "timezone":  # of a moment the local time, of a local time the moment
+            zone, time = node.expressions
+            if isinstance(time, exp.TryCast):
+                return _call("to_utc_timestamp", exp.TryCast(this=time.this, to=exp.DataType.build("timestamptz")), zone)
+            return _call("from_utc_timestamp", time, zone)
         case exp.TimeToUnix():  # Spark's unix_timestamp drops what is below a second
-            micros = exp.Anonymous(this="unix_micros", expressions=[node.this])
-            return exp.Paren(this=exp.Div(this=micros, expression=exp.Literal.number("1e6")))
+            return exp.Paren(this=exp.Div(this=_call("unix_micros", node.this), expression=exp.Literal.number("1e6")))
+        case exp.DataType() if node.this == exp.DataType.Type.INT128:  # an integer of DuckDB's alone
+            return exp.DataType.build("decimal(38, 0)")
+        case exp.Length() if isinstance(node.this, exp.ArrayFilter):
+            return _call("size", node.this)
         case exp.Trim() if node.expression is None:
             return exp.Trim(this=node.this, expression=exp.Literal.string(_SPACES), position="BOTH")
         case exp.Lower():  # Java's looks at neighbours (final sigma), and makes two letters of a dotted capital i
-            plain = [node.this, exp.Literal.string("\u0130\u03a3"), exp.Literal.string("i\u03c3")]
-            return exp.Lower(this=exp.Anonymous(this="translate", expressions=plain))
+            plain = [exp.Literal.string("\u0130\u03a3"), exp.Literal.string("i\u03c3")]
+            return exp.Lower(this=_call("translate", node.this, *plain))
         case exp.ArgMin() | exp.ArgMax():  # DuckDB leaves out the rows whose value is null
             known = exp.Is(this=node.this.copy(), expression=exp.Null()).not_()
             node.set("expression", exp.Case().when(known, node.expression))
-            return node
         case exp.Like() if not isinstance(node.expression, exp.Literal):  # a backslash means itself in DuckDB
             pair = [exp.Literal.string("\\"), exp.Literal.string("\\\\")]
-            node.set("expression", exp.Anonymous(this="replace", expressions=[node.expression, *pair]))
-            return node
+            node.set("expression", _call("replace", node.expression, *pair))
         case exp.RegexpExtract() | exp.RegexpLike() if isinstance(node.expression, exp.Literal):
             node.set("expression", exp.Literal.string(_java(node.expression.name)))
-            return node
-        case exp.Select() if any(map(_is_json_each, node.args.get("joins") or [])):
-            return _with_lateral_views(node)
+        case exp.RegexpFullMatch() if isinstance(node.expression, exp.Literal):  # Spark has none
+            return exp.RegexpLike(this=node.this, expression=exp.Literal.string(_java(f"^(?:{node.expression.name})$")))
     return node
+
+
+def _call(name: str, *arguments: exp.Expression) -> exp.Expression:
+    return exp.Anonymous(this=name, expressions=list(arguments))
+
+
+def _path(path: exp.Expression | None) -> exp.Expression:
+    if isinstance(path, exp.JSONPath):  # sqlglot took a written one apart
+        return exp.Literal.string(path.sql(dialect="duckdb")[1:-1].replace("''", "'"))
+    return path or exp.Literal.string("$")
+
+
+def _open_items(function: exp.Lambda) -> None:
+    """``lambda item: ...`` over a JSON list: Spark calls no function of ours in there, so each item comes with its parts."""
+    (name,) = (parameter.name for parameter in function.expressions)
+    for node in reversed(list(function.this.dfs())):
+        if isinstance(node, exp.Identifier) and node.name == name:
+            whole = node.parent if isinstance(node.parent, exp.Column) else node
+            outer = whole.parent
+            part = {exp.JSONType: "kind", exp.JSONExtractScalar: "text"}.get(type(outer))
+            (outer if part else whole).replace(exp.column(part or "value", table=name))
 
 
 def _java(pattern: str) -> str:
@@ -104,13 +137,13 @@ def _is_json_each(join: exp.Expression) -> bool:
 
 
 def _with_lateral_views(select: exp.Select) -> exp.Select:
-    """``from t, json_each(t.x) as pair``: Spark takes no column of ``t`` there, except as a lateral view."""
-    for join in [join for join in select.args["joins"] if _is_json_each(join)]:
-        pairs = exp.Anonymous(this=JSON_PAIRS, expressions=join.this.this.expressions)
+    """``from t, json_each(t.x) as pair``: Spark takes no column of ``t`` there, except in a lateral view."""
+    for join in [join for join in select.args.get("joins") or [] if _is_json_each(join)]:
+        pairs = _call(JSON_PAIRS, *join.this.this.expressions)
         columns = [exp.to_identifier(name) for name in ("key", "value")]
         alias = exp.TableAlias(this=exp.to_identifier(join.this.alias), columns=columns)
         select.args["joins"].remove(join)
-        select.append("laterals", exp.Lateral(this=exp.Anonymous(this="inline", expressions=[pairs]), view=True, alias=alias))
+        select.append("laterals", exp.Lateral(this=_call("inline", pairs), view=True, alias=alias))
     return select
 
 
@@ -127,11 +160,9 @@ def _literal(value: object) -> exp.Expression:
         case str():
             return exp.Literal.string(value)
         case datetime():
-            micros = exp.Literal.number((value - _EPOCH) // _MICROSECOND)
-            return exp.Anonymous(this="timestamp_micros", expressions=[micros])
+            return _call("timestamp_micros", exp.Literal.number((value - _EPOCH) // _MICROSECOND))
         case timedelta():
             micros = value // _MICROSECOND
             sign, (seconds, rest) = "-" if micros < 0 else "", divmod(abs(micros), 1_000_000)
-            parts = [*map(exp.Literal.number, (0, 0, 0)), exp.Literal.number(f"{sign}{seconds}.{rest:06}")]
-            return exp.Anonymous(this="make_dt_interval", expressions=parts)
+            return _call("make_dt_interval", *map(exp.Literal.number, (0, 0, 0, f"{sign}{seconds}.{rest:06}")))
     raise TypeError(f"{type(value).__name__} has no literal in Spark's SQL")

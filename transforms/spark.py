@@ -23,7 +23,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from ingest.lake import Lake
-from sql.spark import JSON_PAIRS, JSON_QUOTED, JSON_TEXT, spark_text
+from sql.spark import JSON_ITEMS, JSON_PAIRS, JSON_QUOTED, JSON_TEXT, JSON_TYPE, JSON_VALUE, spark_text
 from transforms import checks, spark_json
 from transforms.build import Model
 from transforms.engine import Engine, folder_of
@@ -150,13 +150,17 @@ def rows_of(engine: SparkEngine, model: Model) -> pa.Table:
 
 
 def _register(session: SparkSession) -> None:
-    """Gives a session the functions of ``FUNCTIONS``; the workers get the module's text, not its name."""
+    """Gives a session the functions on JSON that ``sql.spark`` calls; the workers get the module itself, not its name."""
     from pyspark import cloudpickle
     from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
     cloudpickle.register_pickle_by_value(spark_json)
     text = StringType()
-    pair = StructType([StructField("key", text), StructField("value", text)])
+    pair = StructType([StructField(name, text) for name in ("key", "value")])
+    item = StructType([StructField(name, text) for name in ("kind", "text", "value")])
     session.udf.register(JSON_TEXT, spark_json.json_text, text)
+    session.udf.register(JSON_VALUE, spark_json.json_value, text)
+    session.udf.register(JSON_TYPE, spark_json.json_kind, text)
     session.udf.register(JSON_PAIRS, spark_json.json_pairs, ArrayType(pair))
+    session.udf.register(JSON_ITEMS, spark_json.json_items, ArrayType(item))
     session.udf.register(JSON_QUOTED, spark_json.json_quoted, text)

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 _STEP: Final = re.compile(r'\.(?:"((?:[^"\\]|\\.)*)"|([^."\[\]]+))|\[(\d+)\]')
+_MISSING: Final = object()
 _ESCAPE: Final = re.compile(r"\\(?:u[0-9a-f]{4}|.)")
 
 
@@ -30,16 +31,32 @@ class _Object(tuple[tuple[str, Any], ...]):
 
 
 def json_text(document: str | None, path: str | None) -> str | None:
-    """``document ->> path``: the value at ``$.a`` or ``$."a b".c[0]`` as text, a string without its quotes; None without one."""
-    if document is None or path is None:
+    """``document ->> path``: the value as text, a string without its quotes; None where it is missing or null.
+
+    A path is ``$.a`` or ``$."a b".c[0]``, or a pointer such as ``/a/0``.
+    """
+    value = _at(document, path)
+    return None if value is None or value is _MISSING else _text(value)
+
+
+def json_value(document: str | None, path: str | None) -> str | None:
+    """``json_extract(document, path)``: the value as JSON."""
+    value = _at(document, path)
+    return None if value is _MISSING else _written(value)
+
+
+def json_kind(document: str | None, path: str | None) -> str | None:
+    """``json_type(document, path)``."""
+    value = _at(document, path)
+    return None if value is _MISSING else _kind(value)
+
+
+def json_items(document: str | None) -> list[tuple[str, str | None, str]] | None:
+    """``document -> '$[*]'``: each element's kind, its text and itself as JSON."""
+    items = _at(document, "$")
+    if items is _MISSING:
         return None
-    value = _read(document)
-    for step in _steps(path):
-        if isinstance(step, int):
-            value = value[step] if type(value) is list and step < len(value) else None
-        else:
-            value = next((held for key, held in value if key == step), None) if type(value) is _Object else None
-    return value if value is None or type(value) is str else _written(value)
+    return [(_kind(item), None if item is None else _text(item), _written(item)) for item in items if type(items) is list]
 
 
 def json_pairs(document: str | None) -> list[tuple[str, str]]:
@@ -50,6 +67,37 @@ def json_pairs(document: str | None) -> list[tuple[str, str]]:
 def json_quoted(text: str | None) -> str | None:
     """``to_json(text)``."""
     return None if text is None else _written(text)
+
+
+def _at(document: str | None, path: str | None) -> Any:
+    if document is None or path is None:
+        return _MISSING
+    value = _read(document)
+    for step in _steps(path):
+        if type(value) is list and step.isdecimal():
+            value = value[int(step)] if int(step) < len(value) else _MISSING
+        else:
+            value = next((held for key, held in value if key == step), _MISSING) if type(value) is _Object else _MISSING
+    return value
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case _Number():
+            if not value.lstrip("-").isdecimal() or not -(1 << 63) <= int(value) < 1 << 64:
+                return "DOUBLE"
+            return "BIGINT" if value.startswith("-") else "UBIGINT"
+        case str():
+            return "VARCHAR"
+        case bool():
+            return "BOOLEAN"
+        case None:
+            return "NULL"
+    return "OBJECT" if type(value) is _Object else "ARRAY"
+
+
+def _text(value: Any) -> str:
+    return value if type(value) is str else _written(value)
 
 
 def _read(document: str) -> Any:
@@ -98,13 +146,15 @@ def _escaped(text: str) -> str:
 
 
 @lru_cache(maxsize=1000)
-def _steps(path: str) -> tuple[str | int, ...]:
-    steps: list[str | int] = []
+def _steps(path: str) -> tuple[str, ...]:
+    if path.startswith("/"):
+        return tuple(part.replace("~1", "/").replace("~0", "~") for part in path[1:].split("/"))
+    steps = []
     place = 1
-    while path.startswith("$") and place < len(path) and (found := _STEP.match(path, place)):
+    while place < len(path) and (found := _STEP.match(path, place)):
         quoted, plain, index = found.groups()
-        steps.append(int(index) if index else re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else plain)
+        steps.append(re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else plain or index)
         place = found.end()
     if not path.startswith("$") or place != len(path):
-        raise ValueError(f"'{path}' is no path such as $.name or $.\"first name\"")
+        raise ValueError(f"'{path}' is no path such as $.name, $.\"first name\" or /name")
     return tuple(steps)

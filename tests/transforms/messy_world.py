@@ -138,7 +138,7 @@ def _properties(random: random.Random, users: list[str]) -> dict[str, object]:
         "test": random.choice((True, False, False, "true", 1)),
         "size": random.choice((2, 3, 3.0, 2.5, "3", 2**70, None)),
         "tags": random.choice((["a", "b"], ["B"], [], "abc", "x", [["b"]], 3)),
-        "when": random.choice(("2026-03-03", "2026-03-04T00:00:00Z", "2026-03-04T00:30:00+02:00", "then", 20260303)),
+        "when": random.choice(("2026-03-03", "2026-03-04T00:00:00Z", "2026-03-04T00:30:00+0200", "then", 20260303)),
         "plan": random.choice(("free", "pro", None, 1)),
     }
     return {key: value for key, value in chosen.items() if random.random() < 0.6}
