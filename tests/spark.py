@@ -28,7 +28,8 @@ _SETTINGS: Final = {
     "spark.jars": ",".join(map(str, JARS)),
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    # For a few rows a plan that is interpreted is done before one that is compiled has been.
+    # For a few rows a plan that is interpreted is done before one that is compiled has been; so it is with Java's own code.
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     "spark.sql.shuffle.partitions": "2",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.codegen.wholeStage": "false",

@@ -18,8 +18,8 @@ person.any = [{ event = "Signed Up" }]
 
 [stages.begun.person]
 after = "registered"
-within = "5d"
-all = [{ event = "Project Created" }, { event = "Task Completed", times = 2, window = "3d" }]
+within = "6d"
+any = [{ event = "Project Created" }, { event = "Task Completed", times = 2, window = "3d" }]
 left_by = [{ event = "Signed In", times = 2, window = "1d" }]
 [stages.begun.account]
 members = 1
@@ -28,7 +28,12 @@ members = 1
 any = [{ event = "Task Completed", people = 2, window = "2d" }, { event = "Project Created", times = 2 }]
 [stages.busy.account]
 after = "begun"
-all = [{ event = "Task Completed", people = 2, window = "2d" }, { event = "Signed In" }]
+all = [{ event = "Task Completed", people = 2, window = "9d" }, { event = "Signed In" }]
+
+[stages.late.person]
+after = "begun"
+within = "9d"
+any = [{ event = "Signed In" }, { any_of = ["Task Completed", "Project Created"], times = 2, window = "4d" }]
 
 [stages.paid.person]
 any = [{ event = "Project Created" }]
