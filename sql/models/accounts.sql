@@ -1,24 +1,16 @@
 -- one row per account that an event or a member belongs to
 -- grain: account_id
 -- kind: by_subject account_id
--- reads: events, actors, memberships, people, traits
--- An event belongs to the account it names, else to the person's sole membership at that time.
-with attributed as (
-    select coalesce(events.account_id, memberships.account_id) as account_id, events.time
-    from events
-    join actors on actors.actor_id = events.actor_id
-    left join memberships
-        on memberships.person_id = actors.person_id
-        and memberships.ordinal = 1
-        and memberships.since <= events.time
-        and (memberships.next_since is null or events.time < memberships.next_since)
+-- reads: activity, memberships, people, traits
+-- What belongs to an account is told by sql/models/activity.sql.
+with seen as (
+    select account_id, first_seen, last_seen from activity where account_id is not null
     union all
-    select account_id, since from memberships
+    select account_id, since, since from memberships
 ),
 spans as (
-    select account_id, min(time) as first_seen, max(time) as last_seen
-    from attributed
-    where account_id is not null
+    select account_id, min(first_seen) as first_seen, max(last_seen) as last_seen
+    from seen
     group by account_id
 ),
 members as (

@@ -1,16 +1,13 @@
 -- one row per person
 -- grain: person_id
 -- kind: by_subject person_id
--- reads: events, actors, memberships, first_touches, traits
+-- reads: sessions, memberships, first_touches, traits
+-- Sessions cover each of a person's events once.
 with spans as (
     select
-        actors.person_id,
-        any_value(actors.person) as person,
-        min(events.time) as first_seen,
-        max(events.time) as last_seen,
-        count(*) as events
-    from events join actors on actors.actor_id = events.actor_id
-    group by actors.person_id
+        person_id, any_value(person) as person, min(started) as first_seen, max(ended) as last_seen, sum(events) as events
+    from sessions
+    group by person_id
 )
 select
     spans.person_id,

@@ -6,57 +6,78 @@
 -- events of bots make sessions of their own. A session is named by its first event, by (time, event_id); where
 -- copies of that event stand in two months (ingest/ids.py), two sessions bear its name. Its channel is how
 -- that event came: utm_medium speaks first, then any other campaign, then the referrer's host where it is another site.
-with told as (
+with halves as ( -- half hours: none has a silence that ends a session, and they are few, so the window sorts little
     select
-        events.event_id, events.time, events.kind, events.source, events.bot, actors.person_id, actors.person,
-        coalesce(events.page_path, events.page_url, events.event) as page, events.utm_medium, events.utm_source,
-        events.page_referrer, events.page_url,
-        row_number() over (
-            partition by actors.person_id, events.source, events.bot order by events.time, events.event_id
-        ) as turn,
-        lag(events.time) over (
-            partition by actors.person_id, events.source, events.bot order by events.time, events.event_id
-        ) as earlier
+        actors.person_id, events.source, events.bot, date_trunc('hour', events.time) as begun,
+        events.time - date_trunc('hour', events.time) < interval '30' minute as early,
+        min(events.time) as started, max(events.time) as ended, count(*) as events,
+        count(*) filter (where events.kind in ('page', 'screen')) as pages,
+        min(events.time) filter (where events.kind in ('page', 'screen')) as entered
     from events join actors on actors.actor_id = events.actor_id
+    group by all
 ),
-opened as (
-    select told.*, case when earlier is null or time - earlier > interval '30' minute then 1 else 0 end as opens
-    from told
+followed as (
+    select halves.*, lag(ended) over (partition by person_id, source, bot order by started) as earlier
+    from halves
 ),
 numbered as (
-    select opened.*, sum(opens) over (partition by person_id, source, bot order by turn rows unbounded preceding) as session
-    from opened
-),
-spans as ( -- exactly one event of each opens it
     select
-        person_id, any_value(person) as person, source, bot, max(event_id) filter (where opens = 1) as session_id,
-        min(time) as started, max(time) as ended, count(*) as events,
-        count(*) filter (where kind in ('page', 'screen')) as pages,
-        min_by(page, turn) filter (where kind in ('page', 'screen')) as entry_page,
-        max(lower(utm_medium)) filter (where opens = 1) as medium,
-        max(utm_source) filter (where opens = 1) as campaign,
-        max(regexp_extract(lower(page_referrer), '^https?://(?:www[.])?([^/:?#]+)', 1)) filter (where opens = 1) as referrer,
-        max(regexp_extract(lower(page_url), '^https?://(?:www[.])?([^/:?#]+)', 1)) filter (where opens = 1) as host
+        followed.*,
+        sum(case when started - earlier <= interval '30' minute then 0 else 1 end) over (
+            partition by person_id, source, bot order by started rows unbounded preceding
+        ) as session
+    from followed
+),
+spans as (
+    select
+        person_id, source, bot, min(started) as started, max(ended) as ended, sum(events) as events, sum(pages) as pages,
+        min(entered) as entered
     from numbered
     group by person_id, source, bot, session
+),
+moments as ( -- when the events came that tell of a session: its first, and its first page; several may have come at once
+    select person_id, source, bot, started, ended, events, pages, started as time from spans
+    union all
+    select person_id, source, bot, started, ended, events, pages, entered as time from spans where entered > started
+),
+told as (
+    select
+        moments.*, actors.person, events.event_id, events.time = moments.started as opens,
+        lower(events.utm_medium) as medium, events.utm_source as campaign,
+        case
+            when events.kind in ('page', 'screen') then coalesce(events.page_path, events.page_url, events.event)
+        end as page,
+        regexp_extract(lower(events.page_referrer), '^https?://(?:www[.])?([^/:?#]+)', 1) as referrer,
+        regexp_extract(lower(events.page_url), '^https?://(?:www[.])?([^/:?#]+)', 1) as host
+    from events
+    join actors on actors.actor_id = events.actor_id
+    join moments on moments.person_id = actors.person_id and moments.source = events.source and moments.bot = events.bot
+        and moments.time = events.time
+),
+arrived as (
+    select
+        told.*,
+        case
+            when medium in ('cpc', 'ppc', 'paid', 'paid_search', 'paidsearch') then 'paid search'
+            when medium in ('paid_social', 'paidsocial', 'social-ads') then 'paid social'
+            when medium in ('affiliate', 'partner') then 'partner'
+            when medium in ('email', 'social', 'invite') then medium
+            when campaign is not null then 'campaign'
+            when coalesce(referrer, '') = '' or referrer = host or host like '%.' || referrer or referrer like '%.' || host
+                then 'direct'
+            when regexp_matches(referrer,
+                '^([a-z]{1,2}[.]|([a-z]+[.])?search[.])?(google|bing|duckduckgo|yahoo|yandex|baidu|ecosia|brave)[.]')
+                then 'organic search'
+            when regexp_matches(referrer,
+                '(^|[.])(facebook|twitter|x|t|linkedin|lnkd|instagram|reddit|youtube|tiktok|pinterest)[.](com|co|in)$')
+                then 'social'
+            else 'referral'
+        end as channel
+    from told
 )
-select session_id, person_id, person, source, bot, started, ended, events, pages, entry_page,
-    case
-        when medium in ('cpc', 'ppc', 'paid', 'paid_search', 'paidsearch') then 'paid search'
-        when medium in ('paid_social', 'paidsocial', 'social-ads') then 'paid social'
-        when medium = 'email' then 'email'
-        when medium = 'social' then 'social'
-        when medium in ('affiliate', 'partner') then 'partner'
-        when medium = 'invite' then 'invite'
-        when campaign is not null then 'campaign'
-        when coalesce(referrer, '') = '' or referrer = host or host like '%.' || referrer or referrer like '%.' || host
-            then 'direct'
-        when regexp_matches(referrer,
-            '^([a-z]{1,2}[.]|([a-z]+[.])?search[.])?(google|bing|duckduckgo|yahoo|yandex|baidu|ecosia|brave)[.]')
-            then 'organic search'
-        when regexp_matches(referrer,
-            '(^|[.])(facebook|twitter|x|t|linkedin|lnkd|instagram|reddit|youtube|tiktok|pinterest)[.](com|co|in)$')
-            then 'social'
-        else 'referral'
-    end as channel
-from spans
+select
+    min(event_id) filter (where opens) as session_id, person_id, any_value(person) as person, source, bot, started, ended,
+    events, pages, min_by(page, event_id) filter (where page is not null) as entry_page,
+    min_by(channel, event_id) filter (where opens) as channel
+from arrived
+group by person_id, source, bot, started, ended, events, pages
