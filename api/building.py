@@ -12,8 +12,9 @@ from funnels.load import load
 from ingest.lake import Lake
 from ingest.progress import complete_until
 from transforms import days
-from transforms.build import BuildResult, build, core
+from transforms.build import BuildResult, build
 from transforms.checks import copies
+from transforms.core import core
 from transforms.engine import Limits
 from transforms.identity import View
 from transforms.layout import Rules

@@ -79,10 +79,9 @@ def _engine(
     """Events at one version, who is who at the same, and the last build's people and accounts."""
     tables = {} if manifest is None else manifest.tables
     known = identity(lake, project, version, manifest, limits, domains, view)
-    read = {"events": version, "people": tables.get("people"), "accounts": tables.get("accounts"), TABLE: tables.get(TABLE)}
-    engine = Engine(lake, project, read, limits)
-    engine.bind("actors", known.actors)
-    engine.bind("memberships", known.memberships)
+    built = {name: tables.get(name) for name in ("people", "accounts", TABLE)}
+    engine = Engine(lake, project, {"events": version, **built, **known.built}, limits)
+    known.bind(engine)
     return engine
 
 

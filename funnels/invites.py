@@ -13,8 +13,8 @@ from funnels import traffic
 from funnels.definition import Definitions
 from funnels.filter_sql import Parameters
 from sql.loader import load
-from transforms.build import Model
 from transforms.engine import Engine
+from transforms.model import Model
 
 
 def models(definitions: Definitions) -> tuple[Model, ...]:

@@ -30,13 +30,29 @@ def matching(
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> pa.Table:
-    """A row per pattern and event that fits at least one of the pattern's selections, in no order.
-
-    Only events with ``start <= time < end``; None is without limit.
-    """
+    """The rows of ``matches_sql`` as one Arrow table."""
     if not patterns:
         return MATCHES.empty_table()
     parameters = Parameters()
+    left_out = condition(engine, internal, parameters)
+    text = matches_sql(patterns, left_out, parameters, start, end)
+    return engine.table(text, parameters.values).cast(MATCHES)
+
+
+def matches_sql(
+    patterns: Sequence[Sequence[Selection]],
+    left_out: str,
+    parameters: Parameters,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> str:
+    """A row per pattern and event that fits at least one of the pattern's selections, in no order; columns of ``MATCHES``.
+
+    ``left_out``: the condition of ``funnels.traffic``. Only events with ``start <= time < end``; None is without limit. The
+    names are asked for first: files are sorted by event, so others are skipped.
+    """
+    if not patterns:
+        return "select cast(null as integer) as pattern, event_id, time, actor_id, account_id from events where false"
     named = {selection.event for pattern in patterns for selection in pattern}
     wanted = "true" if ANY_EVENT in named else f"event in ({', '.join(parameters.add(name) for name in sorted(named))})"
     for limit, sign in ((start, ">="), (end, "<")):
@@ -45,9 +61,8 @@ def matching(
         f"select {number} as pattern, event_id, time, actor_id, account_id from chosen where {_any_of(pattern, parameters)}"
         for number, pattern in enumerate(patterns)
     ]
-    kept = f"not bot and not {condition(engine, internal, parameters)}"
-    text = f"with chosen as (select * from events where {kept} and {wanted}) {' union all '.join(parts)}"
-    return engine.table(text, parameters.values).cast(MATCHES)
+    chosen = f"select * from events where not bot and not {left_out} and {wanted}"
+    return f"with chosen as ({chosen}) {' union all '.join(parts)}"
 
 
 def _any_of(pattern: Sequence[Selection], parameters: Parameters) -> str:

@@ -1,32 +1,38 @@
 """Stages as tables: which events fit the conditions, and the rounds in which the stages are found.
 
 A stage may lean on another one (``after``, ``members``), so they are found in rounds: each round gets the rows of those
-before it as ``settled``. What ends spells (``stage_leavings.sql``) is found once, before
-them. The SQL of a round is ``sql/models/stage_completions.sql`` and ``stages.sql``; the last round
-is left to the build, whose table ``stages`` then holds the rows of all.
+before it as ``settled``. Whose the matching events are (``stage_matches.sql``) and what ends spells (``stage_leavings.sql``)
+is found once, before them. The SQL of a round is ``sql/models/stage_completions.sql`` and ``stages.sql``; the last round
+is left to the build, whose table ``stages`` then holds the rows of all. All of it stays in the engine, which spills.
+
+A repair (``stage_repair``) runs the same over the events around the stale subjects; what other people entered is read from the
+rows in force. Its rows of subjects that are not stale are incomplete: the build leaves them out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 import pyarrow as pa
 
-from funnels import invites, traffic
+from funnels import invites, stage_repair, traffic
 from funnels.definition import SUBJECTS, Condition, Definitions, Members, Rule, Selection, Stage, Subject
+from funnels.filter_sql import Parameters
 from funnels.resolve_stages import leans_on
-from funnels.selections import matching
+from funnels.selections import matches_sql
 from sql.loader import load
-from transforms.build import Model
 from transforms.engine import Engine
+from transforms.model import Model
 from transforms.tables import STAGES
 
 _LENGTH: Final = pa.duration("us")
 _CONDITIONS: Final = pa.schema(
     [
         pa.field("condition", pa.int32(), nullable=False),
+        pa.field("same_as", pa.int32(), nullable=False),  # the first condition that counts the same; itself if none does
         pa.field("subject", pa.string(), nullable=False),
         pa.field("stage", pa.string(), nullable=False),
         pa.field("needed", pa.int64(), nullable=False),  # how many conditions (members) bring the subject into the stage
@@ -42,6 +48,8 @@ _CONDITIONS: Final = pa.schema(
     ]
 )
 
+_BYSTANDERS: Final = pa.schema([pa.field("subject_id", pa.string(), nullable=False)])
+
 Key = tuple[Subject, str]
 Patterns = Mapping[tuple[Selection, ...], int]
 
@@ -51,11 +59,36 @@ def models(definitions: Definitions) -> tuple[Model, ...]:
     return (*traffic.models(definitions), *_models(definitions), *invites.models(definitions))
 
 
-def _models(definitions: Definitions) -> tuple[Model, Model]:
+def _models(definitions: Definitions) -> tuple[Model, ...]:
+    patterns = _patterns(definitions.stages.values())
+    (matches, values), (near, _) = (_stage_matches(definitions, patterns, before) for before in ("", stage_repair.EVENTS))
+    leaving = partial(_leaving, definitions.stages, patterns)
+    reads = ("events", "actors", "memberships", traffic.TABLE)
     return (
-        Model(load("models", "stage_completions"), inputs=partial(_inputs, definitions)),
-        Model(load("models", "stages"), params={"definition_version": definitions.version}),
+        Model(replace(load("models", "stage_matches"), text=matches, reads=reads), params=values),
+        Model(load("models", "stage_leavings"), inputs=leaving),
+        Model(load("models", "stage_completions"), inputs=partial(_rounds, definitions, patterns)),
+        Model(
+            load("models", "stages"),
+            params={"definition_version": definitions.version},
+            stale=stage_repair.stale(definitions.stages),
+            narrow=stage_repair.narrow(near),
+        ),
     )
+
+
+def _stage_matches(definitions: Definitions, patterns: Patterns, before: str) -> tuple[str, dict[str, object]]:
+    """The text of ``stage_matches`` with ``matches`` within, so that events become matches of somebody in one go; its values.
+
+    ``before``: what hides ``events`` from it; every other relation is the whole one then.
+    """
+    parameters = Parameters()
+    left_out = traffic.condition_sql(definitions.internal, parameters) if patterns else "false"
+    matches = f"matches as ({matches_sql(list(patterns), left_out, parameters)})"
+    text = load("models", "stage_matches").text
+    if before:
+        text = text.replace("left join memberships", "left join base.memberships")
+    return f"with {f'{before},' if before else ''}\n{matches}\n{text}", parameters.values
 
 
 def rounds(stages: Mapping[str, Stage]) -> list[list[Key]]:
@@ -69,21 +102,28 @@ def rounds(stages: Mapping[str, Stage]) -> list[list[Key]]:
     return done
 
 
-def _inputs(definitions: Definitions, engine: Engine) -> Mapping[str, pa.Table]:
-    """The relations of the last round; the rounds before it are run here."""
-    patterns = _patterns(definitions.stages.values())
-    engine.bind("matches", matching(engine, list(patterns), definitions.internal))
-    engine.bind("leaving_conditions", _leaving_conditions(definitions.stages, patterns))
-    engine.bind("stage_leavings", engine.table(load("models", "stage_leavings").text))
+def _leaving(stages: Mapping[str, Stage], patterns: Patterns, engine: Engine) -> Mapping[str, pa.Table]:
+    return {"leaving_conditions": _leaving_conditions(stages, patterns)}
+
+
+def _rounds(definitions: Definitions, patterns: Patterns, engine: Engine) -> Mapping[str, pa.Table]:
+    """The conditions of the last round; the rounds before it are run here.
+
+    In a repair ``settled`` and ``bystanders`` are narrowed; a whole run begins with nothing and leaves out nobody.
+    """
     *earlier, last = [_conditions(definitions.stages, keys, patterns) for keys in rounds(definitions.stages)]
-    settled = STAGES.empty_table()
+    engine.drop("settled")
+    engine.bind("settled", STAGES.empty_table())
+    engine.bind("bystanders", _BYSTANDERS.empty_table())
+    engine.make("settled_before", "from settled")
     for conditions in earlier:
-        for name, rows in (("conditions", conditions), ("settled", settled)):
-            engine.bind(name, rows)
-        for model in _models(definitions):
-            engine.bind(model.query.name, engine.table(model.query.text, model.params))
-        settled = engine.table("from stages").cast(STAGES)
-    return {"conditions": last, "settled": settled}
+        engine.bind("conditions", conditions)
+        engine.make("stage_completions", load("models", "stage_completions").text)
+        engine.make("found_stages", load("models", "stages").text, {"definition_version": definitions.version})
+        engine.make("settled", "from found_stages union all from settled_before")
+    for made in ("stage_completions", "found_stages"):
+        engine.drop(made)
+    return {"conditions": last}
 
 
 def _patterns(stages: Iterable[Stage]) -> dict[tuple[Selection, ...], int]:
@@ -97,7 +137,18 @@ def _patterns(stages: Iterable[Stage]) -> dict[tuple[Selection, ...], int]:
 
 def _conditions(stages: Mapping[str, Stage], keys: Iterable[Key], patterns: Patterns) -> pa.Table:
     rows = [row for subject, name in keys for row in _rows(subject, stages[name], patterns)]
-    return pa.Table.from_pylist([{"condition": number, **row} for number, row in enumerate(rows)], _CONDITIONS)
+    counted: dict[object, int] = {}
+    same_as = [counted.setdefault(_counted(stages, row, number), number) for number, row in enumerate(rows)]
+    numbered = [{"condition": number, "same_as": same_as[number], **row} for number, row in enumerate(rows)]
+    return pa.Table.from_pylist(numbered, _CONDITIONS)
+
+
+def _counted(stages: Mapping[str, Stage], row: Mapping[str, object], number: int) -> object:
+    """What decides what a condition counts: equal for two that are completed by the same events."""
+    rule = stages[str(row["stage"])].rule("account" if row["subject"] == "account" else "person")
+    if isinstance(rule, Rule) and rule.after is None and not rule.left_by:
+        return tuple(row.get(key) for key in ("pattern", "times", "people", "window_length", "by_account"))
+    return number
 
 
 def _leaving_conditions(stages: Mapping[str, Stage], patterns: Patterns) -> pa.Table:
@@ -108,7 +159,9 @@ def _leaving_conditions(stages: Mapping[str, Stage], patterns: Patterns) -> pa.T
         if isinstance(rule := stage.rule(subject), Rule)
         for condition in rule.left_by
     ]
-    return pa.Table.from_pylist([{"condition": number, **row} for number, row in enumerate(rows)], _CONDITIONS)
+    return pa.Table.from_pylist(
+        [{"condition": number, "same_as": number, **row} for number, row in enumerate(rows)], _CONDITIONS
+    )
 
 
 def _rows(subject: Subject, stage: Stage, patterns: Patterns) -> list[dict[str, object]]:

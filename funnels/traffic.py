@@ -17,8 +17,8 @@ from funnels.filter_sql import Parameters, compile_filters
 from funnels.resolve_stages import filters
 from funnels.written import Entry
 from sql.loader import load
-from transforms.build import Model
 from transforms.engine import Engine
+from transforms.model import Model
 
 TABLE: Final = "internal_actors"
 _KINDS: Final = ("user:", "anonymous:")
@@ -45,7 +45,12 @@ def models(definitions: Definitions) -> tuple[Model, ...]:
 
 def condition(engine: Engine, internal: Internal, parameters: Parameters, events: str = "events") -> str:
     """A SQL condition, never null, that holds for an internal event of the relation ``events``."""
-    parts = [f"{events}.actor_id in (select actor_id from {TABLE})"] if TABLE in engine.relations else []
+    return condition_sql(internal, parameters, events, people=TABLE in engine.relations)
+
+
+def condition_sql(internal: Internal, parameters: Parameters, events: str = "events", *, people: bool = True) -> str:
+    """The condition's text; without ``people``, for who has no table of internal people, events go by the filters alone."""
+    parts = [f"{events}.actor_id in (select actor_id from {TABLE})"] if people else []
     parts += [compile_filters(internal.where, parameters, events=events)] if internal.where else []
     return f"({' or '.join(parts)})" if parts else "false"
 

@@ -17,7 +17,7 @@ order, run every check (``checks.py``), store what changed, publish (``manifest.
 remembers, ``retention.py`` takes out what is too old, ``sweep.py`` removes files; ``overlay.py`` gives who is who between
 builds (``touched.py``: for the few that changed), ``links.py`` the links around a few ids.
 
-Forgetting a person (``forget.py``, ``changes.py``) takes rows out of files that are there, and ``traces.py`` proves it.
+Forgetting a person (``forget.py``, ``file_changes.py``) takes rows out of files that are there, and ``traces.py`` proves it.
 
 The way of tidy (``tidy.py``, every two minutes): look at the files of events and rejected, plan (``layout.py``, pure), write
 sorted runs and swap them for what they were made of (``rewrite.py``), remove files and commits that nobody can ask for

@@ -1,77 +1,43 @@
-"""A build: run the models over the events of one version, check them, store what changed, publish a manifest.
+"""A build: bring every model up to date with what moved, check the tables, commit what changed, publish a manifest.
+
+    what moved    events and ledger are compared with those of the build in force (``news.py``)
+    the plan      per model: keep, repair or whole (``stale.py``)
+    who is who    models up to the first one by day, in their order
+    days          models by day: a repair in one round; made anew, in a round for each month, from nothing
+    the rest      in their order
+    then          checks, a commit per table, what past numbers moved (``changes.py``), the manifest
+
+A repair makes the relations that say which keys are stale, gives the model's text just what these keys need, and puts the
+rows in the place of those that are stored (``repair.py``). Making anew takes the same way with all rows.
 
 Constraints
 - First the ledger of identity gathers the new events' links: facts, true whatever becomes of the build. Nothing else is
-  written before every model ran and every check holds; nothing is in force before the manifest is published. So a fault
+  committed before every model ran and every check holds; nothing is in force before the manifest is published. So a fault
   anywhere leaves the last good tables to the readers.
-- Building twice changes nothing: rows come in the order of their grain, and a table equal to the stored one is not written.
+- Building twice changes nothing: where nothing moved no model runs, and rows that are equal are not written.
 - The build knows no model by itself: ``CORE`` is data, and whoever builds appends theirs to it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
-from typing import Final
-
-import pyarrow as pa
 
 from ingest.lake import Lake
-from sql.loader import Query, load
-from transforms import checks, identity
+from transforms import changes, checks, news, spans
 from transforms.commits import same_rows
-from transforms.domains import OFF, Domains
+from transforms.draft import LEAF_ROWS, Draft
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
-from transforms.errors import CheckFailed, ModelFailed
+from transforms.errors import CheckFailed
 from transforms.ledger import LEDGER, gather
 from transforms.manifest import Manifest, current, next_number, publish
+from transforms.model import Model
+from transforms.repair import Repair
+from transforms.stale import Known, News, Step, made_of, plan
 from transforms.tables import ID_LINKS, TABLES
-
-Inputs = Callable[[Engine], Mapping[str, pa.Table]]
-
-
-@dataclass(frozen=True)
-class Model:
-    """A query with its parameters, and relations that must be bound before it runs.
-
-    A query of kind 'relation' is not stored, only bound for the models after it.
-    """
-
-    query: Query
-    params: Mapping[str, object] = field(default_factory=dict)
-    inputs: Inputs | None = None
-
-
-def who_is_who(view: identity.View = identity.DEFAULT_VIEW, domains: Domains = OFF) -> tuple[Model, ...]:
-    """From the ledger to ``actors`` and ``memberships``, as a view of identity has it and e-mail domains form accounts."""
-    return (
-        Model(load("models", "links"), {"known_at": view.known_at}, partial(identity.ledger_relations, view)),
-        Model(load("models", "runaway_ids"), {"runaway_links": view.runaway_links}),
-        Model(load("models", "link_states")),
-        Model(load("models", "seen_ids")),
-        Model(load("models", "actors"), inputs=identity.user_roots),
-        Model(load("models", "memberships"), params=domains.params, inputs=domains.relations),
-    )
-
-
-ABOUT_THEM: Final[tuple[Model, ...]] = (
-    Model(load("models", "traits")),
-    Model(load("models", "sessions")),
-    Model(load("models", "first_touches"), params={"sign_up": "Signed Up"}),
-    Model(load("models", "people")),
-)
-
-
-def core(view: identity.View = identity.DEFAULT_VIEW, domains: Domains = OFF, zone: str = "UTC") -> tuple[Model, ...]:
-    """The models of every project; ``zone`` is an IANA name such as ``Europe/Berlin``, whose days ``activity`` counts by."""
-    activity = Model(load("models", "activity"), params={"zone": zone})
-    return (*who_is_who(view, domains), *ABOUT_THEM, activity, Model(load("models", "accounts")))
-
-
-CORE: Final[tuple[Model, ...]] = core()
 
 
 @dataclass(frozen=True)
@@ -96,8 +62,9 @@ def build(
     definition_version: str,
     now: datetime,
     limits: Limits = DEFAULT_LIMITS,
+    leaf_rows: int = LEAF_ROWS,
 ) -> BuildResult:
-    """Builds every model from the newest events and puts the result in force.
+    """Brings every model up to date with the newest events and puts the result in force.
 
     Raises ``ModelFailed``, ``CheckFailed``, ``Overtaken`` or what the store raises; the last good tables stay in force then.
     """
@@ -106,26 +73,34 @@ def build(
     before = previous.tables if previous else {}
     events = as_built(lake, project, "events", before, lake.version(project, "events"))
     ledger = as_built(lake, project, LEDGER, before, gather(lake, project, events, limits))
-    try:
-        tables = run(lake, project, models, events, ledger, limits)
-    except CheckFailed as failed:
-        checks.remember(lake, project, now, failed.violations)
-        raise
-    checks.remember(lake, project, now, ())
-    versions = _store(lake, project, tables, before)
-    changed = any(before.get(name) != version for name, version in versions.items())
     read = {"events": events, LEDGER: ledger}
+    moved = {table: news.moved(lake, project, table, before.get(table), version) for table, version in read.items()}
+    known = _known(models, definition_version)
+    told = News(frozenset(name for name, files in moved.items() if files), None not in moved.values())
+    steps = plan(known, previous.made_of if previous else {}, before, told)
+    with ExitStack() as stack:
+        engine = stack.enter_context(Engine(lake, project, read, limits))
+        drafts = _drafts(stack, engine, steps, before, {model.query.name: model for model in models}, leaf_rows)
+        if any(step != "keep" for step in steps.values()):
+            for table, files in moved.items():
+                news.bind(engine, lake, project, table, f"moved_{table}", files or news.Moved())
+            _run(engine, Repair(engine, models, drafts), steps, events)
+            _check(engine, lake, project, now)
+            if previous is not None:
+                draft_of = Manifest(number, {}, until, now, definition_version)
+                anew = {name for name, step in steps.items() if step == "whole"}
+                changes.note(engine, drafts.keys(), anew, previous, draft_of, _zone(models))
+        versions = _commit(drafts, before)
+        rows = sum(draft.rows for draft in drafts.values())
+    changed = any(before.get(name) != version for name, version in versions.items())
     versions |= {name: version for name, version in read.items() if version is not None}
-    same = previous is not None and (previous.tables, previous.complete_until, previous.definition_version) == (
-        versions,
-        until,
-        definition_version,
-    )
-    if previous is None or not same:
-        previous = Manifest(number, versions, until, now, definition_version)
-        publish(lake, project, previous)
-    rows = sum(rows.num_rows for rows in tables.values())
-    return BuildResult(previous, before, rows, time.perf_counter() - began, changed)
+    fingerprints = {one.name: one.made_of for one in known}
+    manifest = Manifest(number, versions, until, now, definition_version, fingerprints)
+    if previous is not None and _says_the_same(previous, manifest):
+        manifest = previous
+    else:
+        publish(lake, project, manifest)
+    return BuildResult(manifest, before, rows, time.perf_counter() - began, changed)
 
 
 def as_built(lake: Lake, project: str, table: str, built: Mapping[str, int], version: int | None) -> int | None:
@@ -133,44 +108,99 @@ def as_built(lake: Lake, project: str, table: str, built: Mapping[str, int], ver
     return built[table] if table in built and same_rows(lake, project, table, built[table], version) else version
 
 
-def run(
-    lake: Lake, project: str, models: Sequence[Model], events: int | None, ledger: int | None, limits: Limits
-) -> dict[str, pa.Table]:
-    """The tables the models make of one version of the events and a ledger that has their links; checked, not stored."""
-    with Engine(lake, project, {"events": events, LEDGER: ledger}, limits) as engine:
-        engine.bind("fresh_links", ID_LINKS.empty_table())
-        made = {model.query.name: make(engine, model) for model in models}
-        checks.run(engine)
-    return {name: rows for name, rows in made.items() if name in TABLES}
+def _known(models: Sequence[Model], definition_version: str) -> list[Known]:
+    """The stored models as the plan looks at them: relations are part of whoever reads them."""
+    relations = {model.query.name: model for model in models if model.query.kind == "relation"}
+
+    def reads(model: Model) -> frozenset[str]:
+        own = [reads(relations[name]) if name in relations else {name} for name in model.query.reads]
+        return frozenset(name for names in own for name in names if name in TABLES or name in ("events", LEDGER))
+
+    def print_of(model: Model) -> str:
+        schema = TABLES.get(model.query.name)
+        columns = [] if schema is None else [str(column) for column in schema]
+        given = f"{model.given} {definition_version if model.inputs else ''}"
+        below = [print_of(relations[name]) for name in model.query.reads if name in relations]
+        return made_of(model.query.text, columns, model.params, given, below)
+
+    return [
+        Known(model.query.name, model.query.kind, reads(model), print_of(model))
+        for model in models
+        if model.query.name not in relations
+    ]
 
 
-def make(engine: Engine, model: Model) -> pa.Table:
-    """The rows of one model in the order of its grain; they are bound under its name for the models after it."""
-    query = model.query
+def _drafts(
+    stack: ExitStack,
+    engine: Engine,
+    steps: dict[str, Step],
+    before: Mapping[str, int],
+    models: Mapping[str, Model],
+    leaf_rows: int,
+) -> dict[str, Draft]:
+    """The stored tables as they are to be repaired; one by day that is made anew begins without a row."""
+    drafts = {}
+    for name, step in steps.items():
+        query = models[name].query
+        anew = step == "whole" and query.kind == "by_day"
+        drafts[name] = draft = Draft(engine, query, None if anew else before.get(name), leaf_rows=leaf_rows)
+        stack.callback(draft.discard)
+    return drafts
+
+
+def _run(engine: Engine, repair: Repair, steps: Mapping[str, Step], events: int | None) -> None:
+    """Runs the stored models: who is who, days, the rest."""
+    stored = [model for model in repair.models if model.query.kind != "relation"]
+    by_day = [model for model in stored if model.query.kind == "by_day"]
+    first = stored.index(by_day[0]) if by_day else len(stored)
+    engine.bind("fresh_links", ID_LINKS.empty_table())
+    for model in stored[:first]:
+        if model.query.name == "memberships":
+            repair.bind_moved()
+        repair.make(model, steps[model.query.name])
+    _run_days(engine, repair, by_day, steps, events)
+    for model in stored[first:]:
+        if model.query.kind != "by_day":
+            repair.make(model, steps[model.query.name])
+
+
+def _run_days(
+    engine: Engine, repair: Repair, models: Sequence[Model], steps: Mapping[str, Step], events: int | None
+) -> None:
+    zone = _zone(models)
+    every = spans.parts(engine.lake, engine.project, events)
+    if repaired := [model for model in models if steps[model.query.name] == "repair"]:
+        spans.prepare(engine, every, zone, at_once=True)
+        for model in repaired:
+            repair.make(model, "repair")
+    if anew := [model for model in models if steps[model.query.name] == "whole"]:
+        repair.hide_changes()
+        for part in every:
+            repair.bind_moved(part.relation)
+            spans.prepare(engine, every, zone, at_once=False)
+            for model in anew:
+                repair.make(model, "repair")
+
+
+def _zone(models: Sequence[Model]) -> str:
+    return next((str(model.params["zone"]) for model in models if "zone" in model.params), "UTC")
+
+
+def _check(engine: Engine, lake: Lake, project: str, now: datetime) -> None:
     try:
-        for name, relation in (model.inputs(engine) if model.inputs else {}).items():
-            engine.bind(name, relation)
-        rows = engine.table(query.text, model.params)
-        if query.kind != "relation":
-            rows = rows.sort_by([(column, "ascending") for column in query.grain])
-            rows = rows.select(TABLES[query.name].names).cast(TABLES[query.name])
-    except Exception as error:
-        raise ModelFailed(query.name, error) from error
-    engine.bind(query.name, rows)
-    return rows
+        checks.run(engine)
+    except CheckFailed as failed:
+        checks.remember(lake, project, now, failed.violations)
+        raise
+    checks.remember(lake, project, now, ())
 
 
-def _store(lake: Lake, project: str, tables: Mapping[str, pa.Table], before: Mapping[str, int]) -> dict[str, int]:
-    """The versions that hold ``tables``: the one in force where it holds the same rows, else a new one."""
-    known = {name: before[name] for name in tables if name in before}
-    with Engine(lake, project, known) as engine:
-        same = {name for name in known if _equal(engine.table(f"from {name}"), tables[name])}
-    return {name: before[name] if name in same else lake.replace(project, name, rows) for name, rows in tables.items()}
+def _commit(drafts: Mapping[str, Draft], before: Mapping[str, int]) -> dict[str, int]:
+    """The versions that hold the tables: the one in force where it holds the same rows, else a new one."""
+    versions = {name: draft.commit() for name, draft in drafts.items()}
+    return {name: version for name, version in versions.items() if version is not None}
 
 
-def _equal(stored: pa.Table, made: pa.Table) -> bool:
-    """Whether two tables hold the same rows; their order does not matter."""
-    if stored.num_rows != made.num_rows or stored.column_names != made.column_names:
-        return False
-    order = [(column, "ascending") for column in made.column_names]
-    return bool(stored.cast(made.schema).sort_by(order).equals(made.sort_by(order)))
+def _says_the_same(one: Manifest, other: Manifest) -> bool:
+    parts = [(each.tables, each.complete_until, each.definition_version, each.made_of) for each in (one, other)]
+    return parts[0] == parts[1]

@@ -1,84 +1,167 @@
-"""Changes rows of a lake table file by file: what is read is removed and its changed copy added, in one commit.
+"""Which numbers of the past moved, and why: the table ``changes``, appended to by each build that moves any.
 
-Constraints
-- Nothing about the change stands in Delta's log (a delete's predicate would), and the new files carry no statistics of
-texts.
-- Files that others add meanwhile are not touched; where another took away a file that was read, all is done anew.
+A number is a sum or a count per day, as a dashboard shows it; the past are the days before the one in which the last build's
+completeness mark lay. A repair tells which rows went and came, so only the days of these are counted again, as they were and
+as they are. A table that was made anew is compared with its last version.
+
+Reasons are told as what can have moved a day: how many events came late for it or were taken out of it, how many people of it
+had their ids joined or parted, and whether definitions, or the way the table is made (the zone, an upgrade), changed.
+
+The rows are written before the manifest. A build that dies in between leaves rows under a number that the next build takes
+again: of one number those written last count.
 """
 
 from __future__ import annotations
 
-import io
-import json
-import time
-import uuid
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import unquote
 
 import pyarrow as pa
-import pyarrow.parquet as pq
-from deltalake import DeltaTable
-from deltalake.exceptions import CommitFailedError
-from deltalake.fs import DeltaStorageHandler
-from deltalake.transaction import AddAction, RemoveAction
 
 from ingest.lake import Lake
+from sql.loader import load
+from transforms.engine import DEFAULT_LIMITS, Engine, Limits
+from transforms.manifest import Manifest
+from transforms.tables import CHANGES
 
-_ATTEMPTS: Final = 10
-_ROWS: Final = 1 << 16  # of a row group
-
-Change = Callable[[pa.Table], pa.Table]
-
-
-def change_rows(lake: Lake, project: str, table: str, change: Change) -> int:
-    """Replaces each file's rows by ``change(rows)``, which returns the very same object where nothing changes.
-
-    Returns how many files were replaced; without any there is no new version.
-    """
-    for attempt in range(_ATTEMPTS):
-        handle = lake.open(project, table)
-        if handle is None:
-            return 0
-        actions = _actions(lake, lake.uri(project, table), handle, change)
-        if not actions:
-            return 0
-        columns = list(handle.metadata().partition_columns)
-        try:
-            handle.create_write_transaction(actions, mode="append", schema=handle.schema(), partition_by=columns or None)
-        except CommitFailedError:
-            if attempt == _ATTEMPTS - 1:
-                raise
-        else:
-            return sum(isinstance(action, RemoveAction) for action in actions)
-    return 0
+TABLE: Final = "changes"
 
 
-def _actions(lake: Lake, uri: str, handle: DeltaTable, change: Change) -> list[AddAction | RemoveAction]:
-    dataset = handle.to_pyarrow_dataset()
-    fragments = {fragment.path: fragment for fragment in dataset.get_fragments()}
-    store = DeltaStorageHandler(uri, dict(lake.storage))
-    actions: list[AddAction | RemoveAction] = []
-    for added in pa.table(handle.get_add_actions()).to_pylist():
-        rows = fragments[added["path"]].to_table(schema=dataset.schema)
-        changed = change(rows)
-        if changed is rows:
-            continue
-        partition = {name: None if value is None else str(value) for name, value in (added.get("partition") or {}).items()}
-        now = time.time_ns() // 1_000_000
-        actions.append(RemoveAction(added["path"], True, now, added["size_bytes"], partition))
-        if changed.num_rows:
-            folder = added["path"].rpartition("/")[0]
-            path = f"{folder}/part-{uuid.uuid4()}.zstd.parquet".lstrip("/")
-            size = _write(store, path, changed.drop_columns(list(partition)))
-            stats = json.dumps({"numRecords": changed.num_rows})
-            actions.append(AddAction(path, size, partition, now, True, stats))
-    return actions
+@dataclass(frozen=True)
+class Number:
+    """A number per day that a table tells, in SQL; ``day`` is null for rows that do not count."""
+
+    table: str
+    name: str
+    day: str
+    value: str
 
 
-def _write(store: DeltaStorageHandler, path: str, rows: pa.Table) -> int:
-    content = io.BytesIO()
-    pq.write_table(rows, content, compression="zstd", compression_level=1, row_group_size=_ROWS)
-    stream = store._handler.open_output_stream(path)
-    stream.write(content.getvalue())
-    stream.close()  # type: ignore[attr-defined]  # its stub forgets the method that ends the upload
-    return content.tell()
+def _day(moment: str) -> str:
+    return f"cast({moment} at time zone $zone as date)"
+
+
+NUMBERS: Final = (
+    Number("person_days", "'events'", "day", "sum(events)"),
+    Number("person_days", "'sessions'", "day", "sum(sessions)"),
+    Number("person_days", "'active people'", "day", "count(*) filter (where events > bots)"),
+    Number("account_days", "'active accounts'", "day", "count(*) filter (where people > 0)"),
+    Number("people", "'new people'", _day("first_seen"), "count(*)"),
+    Number("stages", "'entered ' || stage || ' (' || subject || ')'", _day("entered"), "count(*)"),
+    Number("invites", "'invitations sent'", _day("sent_at"), "count(distinct invite_id)"),
+    Number("invites", "'invitations accepted'", _day("accepted_at"), "count(*)"),
+)
+_COUNTED: Final = """
+with days as (
+    select distinct {day} as day from {touched} where {day} < $end
+),
+was as (
+    select {name} as number, {day} as day, {value} as value
+    from {before} rows where {day} in (select day from days) group by all
+),
+is_now as (
+    select {name} as number, {day} as day, {value} as value
+    from base.{table} rows where {day} in (select day from days) group by all
+)
+select number, day, cast(coalesce(was.value, 0) as bigint) as before, cast(coalesce(is_now.value, 0) as bigint) as after,
+    {anew} as anew
+from was full join is_now using (number, day)
+where coalesce(was.value, 0) <> coalesce(is_now.value, 0)
+"""
+_BEFORE: Final = """(
+    (select * from base.{table} where {day} in (select day from days) except all from came_{table})
+    union all from went_{table}
+)"""
+_REASONS: Final = """
+with moved as (
+    select cast(time at time zone $zone as date) as day,
+        count(*) filter (where came) as late_events, count(*) filter (where not came) as removed_events
+    from base.moved_events group by all
+),
+regrouped as (
+    select day, count(distinct person_id) as regrouped_people
+    from changed_person_days semi join rejoined using (person_id)
+    group by day
+)
+select
+    $manifest as manifest, $built_at as built_at, number, day, before, after, coalesce(late_events, 0) as late_events,
+    coalesce(removed_events, 0) as removed_events, coalesce(regrouped_people, 0) as regrouped_people, anew,
+    $definition_before as definition_before, $definition_after as definition_after
+from moved_numbers left join moved using (day) left join regrouped using (day)
+order by day, number
+"""
+_SINCE: Final = """
+select * exclude (latest)
+from (select *, max(built_at) over (partition by manifest) as latest from changes)
+where built_at = latest and built_at >= $since
+order by built_at, day, number
+"""
+
+
+def note(
+    engine: Engine, tables: Collection[str], anew: Collection[str], previous: Manifest, manifest: Manifest, zone: str
+) -> int:
+    """Appends the numbers that a build, run and not yet published, moves; returns how many. ``anew``: tables made anew."""
+    end = engine.table("select cast($t at time zone $zone as date) as day", {"t": previous.complete_until, "zone": zone})
+    params = {"zone": zone, "end": end["day"][0].as_py()}
+    parts = []
+    for number in NUMBERS:
+        if number.table in tables and (text := _counted(engine, number, anew, previous)):
+            parts.append(text)
+    if not parts or not engine.make("moved_numbers", " union all ".join(f"({text})" for text in parts), params):
+        return 0
+    defined = {"definition_before": previous.definition_version, "definition_after": manifest.definition_version}
+    told = {"zone": zone, "manifest": manifest.number, "built_at": manifest.built_at, **defined}
+    rows = engine.table(_REASONS, told).cast(CHANGES)
+    handle = engine.lake.open(engine.project, TABLE)
+    batch = 0 if handle is None else handle.transaction_version(TABLE) or 0
+    engine.lake.append(engine.project, TABLE, rows, writer=TABLE, batch=batch + 1, partition=None)
+    return rows.num_rows
+
+
+def since(lake: Lake, project: str, moment: datetime, limits: Limits = DEFAULT_LIMITS) -> list[dict[str, Any]]:
+    """What builds from a moment on moved: rows of ``CHANGES``, in the order of the builds, then of days."""
+    with Engine(lake, project, {TABLE: lake.version(project, TABLE)}, limits) as engine:
+        return list(engine.table(_SINCE, {"since": moment}).to_pylist())
+
+
+def why(row: Mapping[str, Any]) -> list[str]:
+    """The reasons of a row in words, such as ``2 late events``, ``definition 1f0c -> 77ab``."""
+    counted = (("late_events", "late event"), ("removed_events", "event removed"), ("regrouped_people", "person"))
+    said = [f"{row[name]} {_plural(word, row[name])}" for name, word in counted if row[name]]
+    said = [f"ids of {one} joined or parted" if "person" in one or "people" in one else one for one in said]
+    if row["definition_before"] != row["definition_after"]:
+        said.append(f"definition {row['definition_before']} -> {row['definition_after']}")
+    elif row["anew"]:
+        said.append("the table was made anew")
+    return said or ["what it follows from moved"]
+
+
+def _plural(word: str, number: int) -> str:
+    first, _, rest = word.partition(" ")
+    many = {"late": f"late {rest}s", "event": f"events {rest}", "person": "people"}[first]
+    return word if number == 1 else many
+
+
+def _counted(engine: Engine, number: Number, anew: Collection[str], previous: Manifest) -> str | None:
+    table, texts = number.table, {"name": number.name, "day": number.day, "value": number.value, "table": number.table}
+    if load("models", table).kind == "by_day" and table in anew:  # filled from nothing: nobody told what went and came
+        if table not in previous.tables:
+            return None
+        _read_before(engine, table, previous)
+        texts |= {"touched": f"(from base.before_{table} union all from base.{table})", "before": f"base.before_{table}"}
+    else:
+        if not engine.table(f"select 1 from changed_{table} limit 1").num_rows:
+            return None
+        texts |= {"touched": f"changed_{table}", "before": _BEFORE.format(**texts)}
+    return _COUNTED.format(**texts, anew=table in anew)
+
+
+def _read_before(engine: Engine, table: str, previous: Manifest) -> None:
+    if f"before_{table}" in engine.relations:
+        return
+    files = engine.lake.files(engine.project, table, previous.tables[table])
+    engine.read(f"before_{table}", table, [unquote(file) for file in files])

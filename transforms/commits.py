@@ -59,6 +59,26 @@ def added_since(lake: Lake, project: str, table: str, older: int, newer: int) ->
     return found
 
 
+def moved_since(lake: Lake, project: str, table: str, older: int, newer: int) -> tuple[list[str], list[str]] | None:
+    """The files that rows came with and those that rows went with, between two versions; None where the log tells no more.
+
+    The rows of ``newer`` are those of ``older``, and the first files' less the second ones': a row can be in both.
+    """
+    if older > newer:
+        return None
+    files = _files(lake, project, table)
+    found: dict[str, list[str]] = {"add": [], "remove": []}
+    for version in range(older + 1, newer + 1):
+        actions = _actions(files, _name(version, "json"))
+        if actions is None:
+            return None
+        for action in actions:
+            for kind, paths in found.items():
+                if kind in action and action[kind]["dataChange"]:
+                    paths.append(unquote(action[kind]["path"]))
+    return found["add"], found["remove"]
+
+
 def log(lake: Lake, project: str, table: str) -> Log:
     commits: dict[int, datetime] = {}
     checkpoints: dict[int, datetime] = {}

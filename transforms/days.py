@@ -6,10 +6,34 @@ over UTC days cannot be turned into it afterwards (its midnight cuts through the
 
 from __future__ import annotations
 
+from typing import Final
+
 from sql.loader import load
-from transforms.build import Model
+from transforms.model import Model
+
+_ON_DAYS: Final = "select {table}.* from base.{table} semi join day_spans on day_spans.person_id = {table}.person_id"
+_PERSON_DAYS: Final = {
+    "events": "select * exclude (person_id) from stale_events",
+    "activity": f"{_ON_DAYS.format(table='activity')} and activity.day between day_spans.since and day_spans.until",
+    "sessions": f"{_ON_DAYS.format(table='sessions')} "
+    "and cast(sessions.started at time zone $zone as date) between day_spans.since and day_spans.until",
+}
+_ACCOUNTS: Final = """
+select distinct account_id, day as since, day as until from changed_activity where account_id is not null
+"""
+_ACCOUNT_DAYS: Final = {
+    "activity": "select activity.* from base.activity semi join stale "
+    "on stale.account_id = activity.account_id and stale.since = activity.day",
+}
 
 
 def models(zone: str = "UTC") -> tuple[Model, ...]:
     """What a build runs after its own tables; ``zone`` is an IANA name such as ``Europe/Berlin``."""
-    return tuple(Model(load("models", name), params={"zone": zone}) for name in ("person_days", "account_days"))
+    return (
+        Model(load("models", "person_days"), {"zone": zone}, stale="from day_spans", narrow=_PERSON_DAYS),
+        Model(
+            load("models", "account_days"),
+            {"zone": zone},
+
+        ),
+    )

@@ -5,11 +5,15 @@ Constraints
 - DuckDB takes a list of files in its relation API but fails on an empty one: a table without files is an empty relation of
   its schema. Its own object-store extension cannot be counted on: tables behind a URL are read through pyarrow.
 - Times are UTC and rows leave as Arrow. Rows fetched as Python objects would need a time zone package we do not carry.
+- Relations lie in the schema ``base``; one of the same name in ``narrow`` hides it from a query that says no schema. So the
+  text of a model runs over all rows, or over the few that a repair narrowed its inputs to, as it stands. What is made
+  without a schema is temporary and hides both.
+- A partition column that a table's schema does not name (``month`` of built tables) is not among its rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +24,7 @@ from urllib.parse import unquote, urlsplit
 import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
-from pyarrow.dataset import FileSystemDataset
+from pyarrow.dataset import Dataset, FileSystemDataset
 
 from ingest.lake import Lake
 from transforms.tables import SCHEMAS
@@ -57,7 +61,9 @@ class Engine:
         }
         self._connection = duckdb.connect(":memory:", config=config)
         self._connection.execute("set TimeZone = 'UTC'")
+        self._connection.execute("create schema base; create schema narrow; set search_path = 'narrow,base'")
         self._bound: set[str] = set()
+        self._kinds: dict[str, str] = {}  # 'table' or 'view', of what make and view made
         for name, version in versions.items():
             self._open(name, version)
 
@@ -66,10 +72,64 @@ class Engine:
         """The names a query may read."""
         return frozenset(self._bound)
 
+    @property
+    def lake(self) -> Lake:
+        return self._lake
+
+    @property
+    def project(self) -> str:
+        return self._project
+
+    @property
+    def scratch(self) -> Path:
+        """A local folder that goes when the engine is closed."""
+        return Path(self._spill.name)
+
     def bind(self, name: str, rows: pa.Table) -> None:
         """Makes ``rows`` a relation of that name, in place of an earlier one."""
-        self._connection.register(name, rows)
-        self._bound.add(name)
+        self._register(name, rows, rows.column_names)
+
+    def make(self, name: str, text: str, params: Mapping[str, object] | None = None) -> int:
+        """Keeps the rows of a query as a table, in place of an earlier one; returns how many there are.
+
+        A plain name is temporary; ``base.x`` and ``narrow.x`` lie in those schemas. They spill, and end with the engine.
+        """
+        self._replace_kind(name, "table")
+        temporary = "" if "." in name else "temporary "
+        made = self._connection.execute(
+            f"create or replace {temporary}table {_quoted(name)} as {text}", dict(params) if params else None
+        ).fetchone()
+        self._bound.add(name.rpartition(".")[2])
+        return 0 if made is None else int(made[0])
+
+    def view(self, name: str, text: str) -> None:
+        """Gives a query a name, in place of an earlier one; names as of ``make``. It takes no parameters."""
+        self._replace_kind(name, "view")
+        temporary = "" if "." in name else "temporary "
+        self._connection.execute(f"create or replace {temporary}view {_quoted(name)} as {text}")
+        self._bound.add(name.rpartition(".")[2])
+
+    def drop(self, name: str) -> None:
+        """Forgets what ``make`` or ``view`` made under this name, if anything; what it hid is to be seen again."""
+        if kind := self._kinds.pop(name, None):
+            self._connection.execute(f"drop {kind} if exists {_quoted(name)}")
+            plain = name.rpartition(".")[2]
+            if not any(other.rpartition(".")[2] == plain for other in self._kinds):
+                self._bound.discard(plain)
+
+    def copy(self, text: str, file: Path, row_group: int) -> None:
+        """Writes the rows of a query into a Parquet file, in the order in which they lie in its table."""
+        target = str(file).replace("'", "''")
+        form = f"format parquet, compression zstd, compression_level 1, row_group_size {row_group}"
+        self._connection.execute("set preserve_insertion_order = true")
+        try:
+            self._connection.execute(f"copy ({text}) to '{target}' ({form})")
+        finally:
+            self._connection.execute("set preserve_insertion_order = false")
+
+    def types(self, schema: pa.Schema) -> list[str]:
+        """What DuckDB calls the types of these columns."""
+        return [str(kind) for kind in self._connection.from_arrow(schema.empty_table()).types]
 
     def read(self, name: str, table: str, files: Sequence[str]) -> None:
         """Makes local Parquet files of a lake table a relation of that name."""
@@ -77,9 +137,7 @@ class Engine:
         if not files:
             self.bind(name, schema.empty_table())
             return
-        rows = self._connection.read_parquet(list(files), hive_partitioning="month" in schema.names)
-        rows.create_view(name)
-        self._bound.add(name)
+        self.view(f"base.{name}", f"from {parquet(files, 'month' in schema.names)}")
 
     def table(self, text: str, params: Mapping[str, object] | None = None) -> pa.Table:
         """The rows of one query, in no order but the query's own."""
@@ -93,15 +151,13 @@ class Engine:
         """Makes some files of a table a relation, without its partition column; ``paths`` as the table's log has them."""
         if self._lake.is_local:
             root = folder_of(handle)
-            rows = self._connection.read_parquet(
-                [str(root / path) for path in paths], hive_partitioning=False, union_by_name=True
-            )
-            rows.create_view(name)
+            found = parquet([str(root / path) for path in paths], months=False, by_name=True)
+            self.view(f"base.{name}", f"from {found}")
         else:
             whole = handle.to_pyarrow_dataset()
             chosen = [fragment for fragment in whole.get_fragments() if fragment.path.lstrip("/") in paths]
-            self._connection.register(name, FileSystemDataset(chosen, whole.schema, whole.format, whole.filesystem))
-        self._bound.add(name)
+            rows = FileSystemDataset(chosen, whole.schema, whole.format, whole.filesystem)
+            self._register(name, rows, whole.schema.names)
 
     def close(self) -> None:
         self._connection.close()
@@ -122,8 +178,32 @@ class Engine:
         elif self._lake.is_local:
             self.read(name, name, [unquote(file) for file in files])  # Delta writes blanks as in a URL, in paths too
         else:
-            self._connection.register(name, handle.to_pyarrow_dataset())
-            self._bound.add(name)
+            rows = handle.to_pyarrow_dataset()
+            self._register(name, rows, [column for column in rows.schema.names if column in schema.names])
+
+    def _register(self, name: str, rows: pa.Table | Dataset, names: Sequence[str]) -> None:
+        self._connection.register(f"_arrow_{name}", rows)
+        self.view(f"base.{name}", f"select {columns(names)} from {_quoted(f'_arrow_{name}')}")
+
+    def _replace_kind(self, name: str, kind: str) -> None:
+        if self._kinds.get(name, kind) != kind:
+            self.drop(name)
+        self._kinds[name] = kind
+
+
+def columns(names: Iterable[str]) -> str:
+    """Columns as a select lists them."""
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def parquet(files: Iterable[str], months: bool = False, *, by_name: bool = False) -> str:
+    """Local files as a relation of a query; ``months``: with the column that their folders are named by."""
+    listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+    return f"read_parquet([{listed}], hive_partitioning = {months}, union_by_name = {by_name})"
+
+
+def _quoted(name: str) -> str:
+    return ".".join(f'"{part}"' for part in name.split("."))
 
 
 def folder_of(handle: DeltaTable) -> Path:

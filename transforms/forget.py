@@ -30,7 +30,8 @@ from deltalake.fs import DeltaStorageHandler
 from ingest.event import actor_id, named_ids
 from ingest.lake import Lake
 from transforms import commits
-from transforms.changes import change_rows
+from transforms.engine import Engine
+from transforms.file_changes import change_rows
 from transforms.manifest import current, forget
 from transforms.overlay import identity
 from transforms.rewrite import RUNS
@@ -43,6 +44,16 @@ _TEXTS: Final = (
     "session_id", "page_url", "page_path", "page_referrer", "utm_source", "utm_medium", "utm_campaign", "utm_term",
     "utm_content", "properties", "context",
 )  # fmt: skip
+_SAME_PERSON: Final = """
+with found as (
+    select person_id
+    from actors
+    where id in ($given, 'user:' || $given, 'anonymous:' || $given)
+    order by id = $given desc, id desc -- an id as it stands first, then a user's before a device's
+    limit 1
+)
+select id from actors where person_id in (select person_id from found)
+"""
 
 
 @dataclass(frozen=True)
@@ -92,13 +103,11 @@ class Taken:
 
 def ids_of(lake: Lake, project: str, given: str) -> Ids | None:
     """All ids of the person that ``given`` names, typed or plain (a user's before a device's); None: nobody is known."""
-    actors = identity(lake, project, lake.version(project, "events"), current(lake, project)).actors
-    for typed in (given, f"user:{given}", f"anonymous:{given}"):
-        found = actors.filter(pc.equal(actors["id"], typed))
-        if found.num_rows:
-            same = actors.filter(pc.equal(actors["person_id"], found["person_id"][0]))
-            return Ids(frozenset(same["id"].to_pylist()))
-    return None
+    known = identity(lake, project, lake.version(project, "events"), current(lake, project))
+    with Engine(lake, project, known.built) as engine:
+        known.bind(engine)
+        found = engine.table(_SAME_PERSON, {"given": given})["id"].to_pylist()
+    return Ids(frozenset(found)) if found else None
 
 
 def take_out(lake: Lake, project: str, ids: Ids, tables: Iterable[str]) -> Taken:

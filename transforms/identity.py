@@ -12,6 +12,7 @@ the set of links alone, never on their order.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -19,15 +20,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from transforms import near
 from transforms.engine import Engine
 from transforms.ledger import LEDGER, fresh_links
 from transforms.tables import ID_LINKS
 from transforms.undo import EVER, undone_links
 
-_TEXT: Final = pa.string()
-_BETWEEN_USERS: Final = "select id, owner from link_states where state = 'in_force' and id like 'user:%'"
+_BETWEEN_USERS: Final = "select actor_id, owner_actor_id from link_states where state = 'in_force' and id like 'user:%'"
 
 
 @dataclass(frozen=True)
@@ -53,17 +53,110 @@ def ledger_relations(view: View, engine: Engine) -> dict[str, pa.Table]:
     return {**fresh, "undone_links": undone_links(engine, view.known_at)}
 
 
+def stale(engine: Engine, gained: str, seen: str, view: View = DEFAULT_VIEW) -> int:
+    """Makes ``stale_ids``: every id whose row in ``actors`` or ``runaway_ids`` may change; returns how many.
+
+    ``gained``: name of a relation of ledger rows that came or went since the build (links and undos; ``actor_id`` and
+    ``owner_actor_id`` are read). ``seen``: name of a relation of ids (``actor_id``, ``id``) whose row in ``seen_ids`` came,
+    went or changed. Either may have rows that changed nothing: that costs time only.
+
+    Reads ``base.id_links`` and ``fresh_links`` (as they are now), ``base.seen_ids`` (now), ``base.actors`` and
+    ``base.runaway_ids`` (as last built, before either is repaired). Makes, all few rows, tables of the engine:
+
+    ``stale_ids`` (actor_id, id): closed, whole people before and after. The stale keys of ``actors`` (by actor_id) and of
+    ``runaway_ids`` (by id): ``old`` is the built rows of these keys.
+    ``near_links``: the rows of the ledger that decide the links of ``stale_ids``, their undos and fresh links, too.
+    ``stale_seen``: the rows of ``seen_ids`` of ``stale_ids``.
+
+    ``NARROW`` tells, by model, which relation is to be what while it is made again (``fresh_links`` is to be empty): links,
+    runaway_ids, link_states, id_roots, actors. ``runaway_ids`` made so also tells half the truth of ids around: of its rows
+    those of ``stale_ids`` count (``RUNAWAYS``), and link_states reads them together with the built ones of all other ids.
+    ``actors`` made so are exactly the new rows of ``stale_ids``.
+
+    A changed link brings others in and out of force: those of its ids (a device's next user), and of the ids next to one
+    that became a runaway or ceased to be. So all two links around are stale, and the whole of the people they were in. An id
+    without a row in ``actors`` was in nobody of whom an event is left: whom its links lead to is found by going on.
+    """
+    near.prepare(engine, view.runaway_links)
+    engine.view("changed_links", f"from {gained}")
+    engine.view("changed_seen", f"from {seen}")
+    engine.make("reached", _CHANGED)
+    near.widen(engine)
+    engine.make("reached", _WITH_PEOPLE)
+    while engine.make("unknown", _UNKNOWN):
+        engine.make("wider", "from reached union from unknown")
+        engine.make("reached", "from wider")
+    engine.make("stale_actors", "from reached")
+    near.widen(engine)
+    near.gather_near(engine, _DECIDING)
+    engine.make("stale_seen", "select * from base.seen_ids where actor_id in (select actor_id from stale_actors)")
+    return engine.make("stale_ids", _STALE_IDS)
+
+
+_CHANGED: Final = """
+select actor_id from changed_links
+union
+select owner_actor_id as actor_id from changed_links
+union
+select actor_id from changed_seen
+"""
+_WITH_PEOPLE: Final = """
+select actor_id from reached
+union
+select actor_id from base.actors
+where person_id in (select person_id from base.actors where actor_id in (select actor_id from reached))
+"""
+# Neighbours, that nobody has either, of ids that nobody has.
+_UNKNOWN: Final = """
+with lost as (
+    select actor_id from reached
+    where actor_id not in (select actor_id from base.actors) and actor_id not in (select actor_id from settled)
+),
+neighbours as (
+    select owner_actor_id as actor_id from pairs where actor_id in (select actor_id from lost)
+    union
+    select actor_id from pairs where owner_actor_id in (select actor_id from lost)
+)
+select actor_id from neighbours
+where actor_id not in (select actor_id from reached) and actor_id not in (select actor_id from base.actors)
+"""
+_DECIDING: Final = """
+select actor_id from stale_actors
+union
+select actor_id from reached where actor_id not in (select actor_id from settled)
+"""
+_STALE_IDS: Final = """
+with named as (
+    select actor_id, id from base.actors where actor_id in (select actor_id from stale_actors)
+    union
+    select actor_id, id from near_links
+    union
+    select owner_actor_id as actor_id, owner as id from near_links
+    union
+    select actor_id, id from stale_seen
+    union
+    select actor_id, id from changed_seen
+)
+select stale_actors.actor_id, min(named.id) as id
+from stale_actors join named on named.actor_id = stale_actors.actor_id
+group by stale_actors.actor_id
+"""
+# model -> relation it reads -> what that is in a repair
+NARROW: Final[Mapping[str, Mapping[str, str]]] = {
+    "links": {"id_links": "from near_links"},
+    "id_roots": {"seen_ids": "from stale_seen"},
+    "actors": {"seen_ids": "from stale_seen"},
+}
+RUNAWAYS: Final = "select * from made_runaway_ids where id in (select id from stale_ids)"
+
+
 def user_roots(engine: Engine) -> dict[str, pa.Table]:
+    """Of each user id that an alias in force names the smallest actor id it is connected to: ``actor_id`` and ``root``."""
     links = engine.table(_BETWEEN_USERS)
-    return {"user_roots": roots(links["id"], links["owner"])}
-
-
-def roots(left: pa.ChunkedArray, right: pa.ChunkedArray) -> pa.Table:
-    """The smallest id that each id is connected to by the links ``left[i]`` - ``right[i]``: columns ``id`` and ``root``."""
-    distinct = pc.unique(pa.chunked_array([*left.chunks, *right.chunks], _TEXT))
-    ids = distinct.take(pc.sort_indices(distinct))
-    smallest = components(_codes(left, ids), _codes(right, ids), len(ids))
-    return pa.table({"id": ids, "root": ids.take(pa.array(smallest))})
+    left, right = links["actor_id"].to_numpy(), links["owner_actor_id"].to_numpy()
+    ids, codes = np.unique(np.concatenate([left, right]), return_inverse=True)
+    smallest = components(codes[: len(left)], codes[len(left) :], len(ids))
+    return {"user_roots": pa.table({"actor_id": pa.array(ids, pa.int64()), "root": pa.array(ids[smallest], pa.int64())})}
 
 
 def components(left: npt.NDArray[np.int64], right: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
@@ -76,7 +169,3 @@ def components(left: npt.NDArray[np.int64], right: npt.NDArray[np.int64], count:
         np.minimum.at(root, np.maximum(one, other), np.minimum(one, other))
         while not np.array_equal(jumped := root[root], root):
             root = jumped
-
-
-def _codes(values: pa.ChunkedArray, ids: pa.Array) -> npt.NDArray[np.int64]:
-    return np.asarray(pc.index_in(values, value_set=ids), dtype=np.int64)

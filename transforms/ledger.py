@@ -24,24 +24,39 @@ from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.tables import ID_LINKS
 
 LEDGER: Final = "id_links"
+_WRITER: Final = "events"
+_BATCH: Final = 1_000_000  # links added at a time
 
 
 def gather(lake: Lake, project: str, events: int | None, limits: Limits = DEFAULT_LIMITS) -> int | None:
     """Adds the links that one version of the events has and the ledger has not; returns the version that holds them all."""
-    version = lake.version(project, LEDGER)
-    if events is None:
-        return version
-    with Engine(lake, project, {"events": events, LEDGER: version}, limits) as engine:
-        fresh = fresh_links(engine)
-    if fresh.num_rows:
-        lake.append(project, LEDGER, fresh, writer="events", batch=events, partition=None)
-        return lake.version(project, LEDGER)
-    return version
+    while events is not None:
+        version = lake.version(project, LEDGER)
+        with Engine(lake, project, {"events": events, LEDGER: version}, limits) as engine:
+            batch = _batches(lake, project)
+            for number, rows in enumerate(engine.batches(load("models", "links_found").text, _BATCH), batch + 1):
+                if rows.num_rows and not lake.append(
+                    project, LEDGER, _links(pa.table(rows)), writer=_WRITER, batch=number, partition=None
+                ):
+                    break  # another gathered meanwhile: look what is left
+            else:
+                break
+    return lake.version(project, LEDGER)
+
+
+def _batches(lake: Lake, project: str) -> int:
+    """The number of the last batch of links. Numbers tell nothing but the order: links that were forgotten, while their
+    events stayed, are gathered again from events that were gathered before."""
+    handle = lake.open(project, LEDGER)
+    return 0 if handle is None else handle.transaction_version(_WRITER) or 0
 
 
 def fresh_links(engine: Engine) -> pa.Table:
     """The links of an engine's ``events`` that its ``id_links`` lacks, as rows of the ledger."""
-    found = engine.table(load("models", "links_found").text)
+    return _links(engine.table(load("models", "links_found").text))
+
+
+def _links(found: pa.Table) -> pa.Table:
     columns = {name: found[name] for name in found.column_names}
     hashed = pa.chunked_array([_hashed(chunk) for chunk in found["id"].chunks], pa.int64())
     columns |= {"kind": pa.repeat("link", found.num_rows), "actor_id": hashed}

@@ -8,7 +8,7 @@ before the last step leaves ``current`` as it was, and the tables it names as th
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -25,6 +25,7 @@ class Manifest:
     """``tables`` holds a Delta version per table, ``events`` among them unless there is none yet.
 
     ``complete_until``: every event received before it is in (the completeness mark when the build began).
+    ``made_of``: per table a fingerprint of how it was made (``stale.made_of``), so that a change of it is noticed.
     """
 
     number: int
@@ -32,6 +33,7 @@ class Manifest:
     complete_until: datetime
     built_at: datetime
     definition_version: str
+    made_of: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         content = {
@@ -40,6 +42,7 @@ class Manifest:
             "complete_until": self.complete_until.isoformat(),
             "built_at": self.built_at.isoformat(),
             "definition_version": self.definition_version,
+            "made_of": self.made_of,
         }
         return json.dumps(content, indent=1, sort_keys=True).encode()
 
@@ -52,6 +55,7 @@ class Manifest:
             complete_until=datetime.fromisoformat(content["complete_until"]),
             built_at=datetime.fromisoformat(content["built_at"]),
             definition_version=content["definition_version"],
+            made_of=content.get("made_of", {}),
         )
 
 

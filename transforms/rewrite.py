@@ -70,7 +70,8 @@ def rewrite(
             name = f"{stem}-{part:04d}.parquet"
             size, stats = path.stat().st_size, json.dumps(_statistics(metadata))
             if not lake.is_local:
-                _upload(lake, root, path, name)
+                upload(lake, root, path, name)
+                path.unlink()
             # When its newest row came, not when it was written: what asks for the newest events looks at this.
             actions.append(AddAction(name, size, {"month": merge.month}, int(newest.timestamp() * 1000), False, stats))
     _check(merge, actions)
@@ -124,8 +125,8 @@ def _written(
             writer.write_table(first)
             while (first := next(groups, None)) is not None and sink.tell() < file_bytes:
                 writer.write_table(first)
-        _sync(path)
-        _sync(path.parent)
+        sync(path)
+        sync(path.parent)
         yield part, pq.read_metadata(path), path
         part += 1
 
@@ -143,14 +144,14 @@ def _groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa
         yield pa.concat_tables(waiting)
 
 
-def _upload(lake: Lake, root: str, path: Path, name: str) -> None:
+def upload(lake: Lake, root: str, path: Path, name: str) -> None:
+    """Copies a local file to a name below a table's URL."""
     # Its own stream: wrapped by pyarrow 26 it is handed buffers, and takes only bytes.
     target = DeltaStorageHandler(root, dict(lake.storage))._handler.open_output_stream(name)
     with path.open("rb") as file:
         while piece := file.read(8 << 20):
             target.write(piece)
     target.close()  # type: ignore[attr-defined]  # its stub forgets the method that ends the upload
-    path.unlink()
 
 
 def _statistics(metadata: pq.FileMetaData) -> Mapping[str, object]:
@@ -179,7 +180,8 @@ def _check(merge: Merge, actions: Sequence[AddAction]) -> None:
         raise RuntimeError(f"tidy read {read} rows of {merge.month} and wrote {wrote}; the table is as it was")
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Returns when a file, or the names in a folder, are on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

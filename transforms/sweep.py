@@ -18,9 +18,9 @@ _APPENDED_TO: Final = (*ORDER, LEDGER)
 def sweep(lake: Lake, project: str, *, now: datetime) -> int:
     """Removes old manifests and the files of built tables that only they read; returns how many files went.
 
-    Versions that a kept manifest names stay readable however old they are. Of the tables that are appended to go the files
-    that retention took rows from, and what no version ever named, left by a tidy or writer that was killed. A table without
-    anything to remove gets no new version.
+    Versions that a kept manifest names stay readable however old they are. With them go the files that retention took rows
+    from, and what no version ever named, left by a tidy, a build or a writer that was killed. A table without anything to
+    remove gets no new version.
     """
     forget(lake, project, before=now - KEPT)
     kept = published(lake, project)
@@ -30,7 +30,7 @@ def sweep(lake: Lake, project: str, *, now: datetime) -> int:
         if handle is None:
             continue
         versions = sorted({manifest.tables[table] for manifest in kept if table in manifest.tables})
-        removed += vacuum(handle, int(KEPT / timedelta(hours=1)), versions, full=table in _APPENDED_TO)
+        removed += vacuum(handle, int(KEPT / timedelta(hours=1)), versions, full=True)
     for table in _APPENDED_TO:
         keep_house(lake, project, table, now)
     return removed

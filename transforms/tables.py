@@ -245,10 +245,28 @@ FORGOTTEN: Final = pa.schema(
     ]
 )
 
+CHANGES: Final = pa.schema(  # past numbers that builds moved, appended to: see changes.py
+    [
+        _must("manifest", pa.int64()),  # the build's
+        _must("built_at", _TIME),
+        _must("number", pa.string()),  # its name: 'events', 'entered activated (person)'
+        _must("day", pa.date32()),  # of the project's reporting zone
+        _must("before", pa.int64()),
+        _must("after", pa.int64()),
+        _must("late_events", pa.int64()),  # that came for this day
+        _must("removed_events", pa.int64()),  # by retention, or with a person who was forgotten
+        _must("regrouped_people", pa.int64()),  # whose ids were joined or parted, with a row on this day
+        _must("anew", pa.bool_()),  # the whole table was made anew: another zone, an upgrade
+        _must("definition_before", pa.string()),
+        _must("definition_after", pa.string()),
+    ]
+)
+
 SCHEMAS: Final[dict[str, pa.Schema]] = {
     "events": EVENTS,
     "rejected": REJECTED,
     "id_links": ID_LINKS,
     "forgotten": FORGOTTEN,
+    "changes": CHANGES,
     **TABLES,
 }  # whatever an engine may open

@@ -22,7 +22,7 @@ from transforms.ledger import LEDGER, fresh_links
 from transforms.tables import ID_LINKS
 
 Pair = tuple[str, str]
-_UNDONE: Final = pa.schema([pa.field("id", pa.string()), pa.field("owner", pa.string())])
+_UNDONE: Final = pa.schema([pa.field("actor_id", pa.int64()), pa.field("owner_actor_id", pa.int64())])
 _UNDOS: Final = "select * from id_links where kind = 'undo' and known_at <= $known_at"
 _LINK: Final = """
 select id, owner, actor_id, owner_actor_id from id_links where kind = 'link' and entry = $link
@@ -72,10 +72,10 @@ def redo(lake: Lake, project: str, link: str, hand: Hand, limits: Limits = DEFAU
 
 
 def undone_links(engine: Engine, known_at: datetime = EVER) -> pa.Table:
-    """The pairs that an engine's ``id_links`` has an undo in force for: columns ``id`` and ``owner``."""
+    """The pairs that an engine's ``id_links`` has an undo in force for: columns ``actor_id`` and ``owner_actor_id``."""
     rows = engine.table(_UNDOS, {"known_at": known_at}).to_pylist()
-    pairs = sorted({_pair(row) for row in in_force(rows) if row["undoes_kind"] == "link"})
-    return pa.Table.from_pylist([{"id": one, "owner": owner} for one, owner in pairs], _UNDONE)
+    pairs = {(row["actor_id"], row["owner_actor_id"]) for row in in_force(rows) if row["undoes_kind"] == "link"}
+    return pa.Table.from_pylist([dict(zip(_UNDONE.names, pair, strict=True)) for pair in sorted(pairs)], _UNDONE)
 
 
 def in_force(undos: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

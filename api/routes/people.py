@@ -16,10 +16,11 @@ from api.auth import must_be_admin
 from api.errors import Detail, NotFound, Unprocessable
 from api.parameters import CURSOR, KNOWN_AT, LIMIT, Parameter
 from api.serving import NO_BUILD, Answer, Asked, Serving, documented
-from transforms.build import ABOUT_THEM, make
+from transforms.core import ABOUT_THEM
 from transforms.engine import Engine
 from transforms.links import Ledger, links_of
 from transforms.manifest import Manifest
+from transforms.model import make
 from transforms.overlay import identity
 from transforms.tables import TABLES
 
@@ -127,9 +128,8 @@ def _engine(serving: Serving, asked: Asked, manifest: Manifest) -> Engine:
     events = manifest.tables.get("events")
     domains, view = serving.domains(asked), serving.view(asked)
     known = identity(serving.lake, project, events, manifest, serving.limits, domains, view)
-    engine = serving.engine(project, {"events": events})
-    engine.bind("actors", known.actors)
-    engine.bind("memberships", known.memberships)
+    engine = serving.engine(project, {"events": events, **known.built})
+    known.bind(engine)
     engine.bind("stages", TABLES["stages"].empty_table())
     return engine
 

@@ -1,49 +1,52 @@
 -- one row per id that an event came with or a link in force names: whose it is
 -- grain: actor_id
--- kind: whole
--- reads: seen_ids, link_states, user_roots
--- user_roots: of each user id that an alias names, the smallest user id it is connected to (transforms/identity.py). A person
--- is a root with all ids under it, of which at least one acted; its public id is the smallest of them.
-with in_force as (
-    select id, owner, actor_id, owner_actor_id, entry, time, ordinal
+-- kind: by_subject actor_id
+-- reads: seen_ids, link_states, id_roots
+-- A person is a root with all ids under it, of which at least one acted; its public id is the smallest of them.
+with linked_ids as (
+    select actor_id from link_states where state = 'in_force' and ordinal = 1
+),
+owners as (
+    select link_states.owner_actor_id as actor_id, min(link_states.owner) as id
     from link_states
-    where state = 'in_force'
+    left join seen_ids on seen_ids.actor_id = link_states.owner_actor_id
+    where link_states.state = 'in_force' and seen_ids.actor_id is null
+    group by link_states.owner_actor_id
 ),
-seen as (
-    select actor_id, id, first_seen, 1 as acted from seen_ids
+named as (
+    select actor_id, id from seen_ids
     union all
-    select actor_id, id, time as first_seen, 0 as acted from in_force
+    select actor_id, id from link_states where state = 'in_force' and ordinal = 1
     union all
-    select owner_actor_id as actor_id, owner as id, time as first_seen, 0 as acted from in_force
-),
-ids as (
-    select actor_id, id, min(first_seen) as first_seen, max(acted) as acted
-    from seen
-    group by actor_id, id
-),
-linked as (
-    select ids.actor_id, ids.id, ids.first_seen, ids.acted, in_force.owner, in_force.entry as linked_by,
-        in_force.time as linked_at
-    from ids left join in_force on in_force.id = ids.id and in_force.ordinal = 1
-),
-rooted as (
-    select linked.actor_id, linked.id, linked.first_seen, linked.acted, linked.linked_by, linked.linked_at,
-        coalesce(user_roots.root, linked.owner, linked.id) as root
-    from linked left join user_roots
-        on user_roots.id = case when linked.id like 'anonymous:%' then linked.owner else linked.id end
+    select actor_id, id from owners
 ),
 people as (
-    select root, min(id) as person, min_by(actor_id, id) as person_id
-    from rooted
-    group by root
-    having max(acted) = 1
+    select id_roots.root, min(named.id) as person, min_by(named.actor_id, named.id) as person_id
+    from named join id_roots on id_roots.actor_id = named.actor_id
+    group by id_roots.root
+    having max(id_roots.acted) = 1
+),
+told as (
+    select actor_id, id, entry as linked_by, time as linked_at
+    from link_states
+    where state = 'in_force' and ordinal = 1
+    union all
+    select seen_ids.actor_id, seen_ids.id, null as linked_by, null as linked_at
+    from seen_ids left join linked_ids on linked_ids.actor_id = seen_ids.actor_id
+    where linked_ids.actor_id is null
+    union all
+    select owners.actor_id, owners.id, null as linked_by, null as linked_at
+    from owners left join linked_ids on linked_ids.actor_id = owners.actor_id
+    where linked_ids.actor_id is null
 )
 select
-    rooted.actor_id,
-    rooted.id,
+    told.actor_id,
+    told.id,
     people.person_id,
     people.person,
-    rooted.linked_by,
-    rooted.linked_at,
-    rooted.first_seen
-from rooted join people on people.root = rooted.root
+    told.linked_by,
+    told.linked_at,
+    id_roots.first_seen
+from told
+join id_roots on id_roots.actor_id = told.actor_id
+join people on people.root = id_roots.root

@@ -34,5 +34,8 @@ select
     compared.id,
     compared.owner,
     compared.owner_actor_id
-from compared left join id_links on id_links.kind = 'link' and id_links.entry = compared.event_id
+from compared left join id_links
+    on id_links.kind = 'link'
+    and id_links.owner_actor_id = compared.owner_actor_id -- so that few texts of the ledger are read for few events
+    and id_links.entry = compared.event_id
 where id_links.entry is null and (compared.earliest is null or compared.time <= compared.earliest)

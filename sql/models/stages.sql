@@ -1,21 +1,22 @@
 -- one row per subject (person or account), stage and spell: when it was entered, and by which event
 -- grain: subject, subject_id, stage, spell
--- kind: whole
--- reads: conditions, stage_completions, stage_leavings, settled, memberships
--- Bound by funnels/stages.py: conditions and settled, which holds the rows of the stages found in earlier rounds. A stage is
--- entered at the needed-th thing that brings a subject nearer to it: 1 for any of its conditions, their number for all of
--- them, n for n members of an account. Leavings cut a subject's time into stretches; a stretch in which the stage is entered
--- is a spell, left where the next stretch begins. What leans on a stage leans on its first spell.
+-- kind: by_subject subject_id
+-- reads: conditions, stage_completions, stage_leavings, settled, memberships, bystanders
+-- Bound by funnels/stages.py: conditions; settled, which holds the rows of the stages found in earlier rounds; bystanders, of
+-- whom too little is known to make their rows (of a repair; nobody otherwise). A stage is entered at the needed-th thing that
+-- brings a subject nearer to it: 1 for any of its conditions, their number for all of them, n for n members of an account.
+-- Leavings cut a subject's time into stretches; a stretch in which the stage is entered is a spell, left where the next stretch
+-- begins. What leans on a stage leans on its first spell.
 with met as (
     select conditions.condition, holder as subject_id, stretch, time, event_id
-    from stage_completions join conditions on conditions.condition = stage_completions.condition
+    from stage_completions join conditions on conditions.same_as = stage_completions.condition
     where not conditions.by_membership
     union all -- what a person's account completed holds for the person from the membership on
     select
         conditions.condition, memberships.person, 0, greatest(time, since),
         case when since > time then linked_by else event_id end
     from stage_completions
-    join conditions on conditions.condition = stage_completions.condition
+    join conditions on conditions.same_as = stage_completions.condition
     join memberships on memberships.account_id = stage_completions.holder
     where conditions.by_membership
 ),
@@ -46,16 +47,24 @@ ordered as (
         subject, subject_id, stage, needed, stretch, time, event_id,
         row_number() over (partition by subject, subject_id, stage, stretch order by time, event_id) as turn
     from steps
+),
+found as (
+    select subject, subject_id, stage, spell, entered, "left", event_id, definition_version from settled
+    union all
+    select
+        ordered.subject, ordered.subject_id, ordered.stage,
+        cast(row_number() over (
+            partition by ordered.subject, ordered.subject_id, ordered.stage order by ordered.stretch
+        ) as integer) as spell,
+        ordered.time as entered, stage_leavings.since as "left", ordered.event_id, $definition_version as definition_version
+    from ordered
+    left join stage_leavings on stage_leavings.subject = ordered.subject and stage_leavings.stage = ordered.stage
+        and stage_leavings.subject_id = ordered.subject_id and stage_leavings.stretch = ordered.stretch + 1
+    where ordered.turn = ordered.needed
 )
-select subject, subject_id, stage, spell, entered, "left", event_id, definition_version from settled
-union all
 select
-    ordered.subject, ordered.subject_id, ordered.stage,
-    cast(row_number() over (
-        partition by ordered.subject, ordered.subject_id, ordered.stage order by ordered.stretch
-    ) as integer) as spell,
-    ordered.time as entered, stage_leavings.since as "left", ordered.event_id, $definition_version as definition_version
-from ordered
-left join stage_leavings on stage_leavings.subject = ordered.subject and stage_leavings.stage = ordered.stage
-    and stage_leavings.subject_id = ordered.subject_id and stage_leavings.stretch = ordered.stretch + 1
-where ordered.turn = ordered.needed
+    found.subject, found.subject_id, found.stage, found.spell, found.entered, found."left", found.event_id,
+    found.definition_version
+from found
+left join bystanders on bystanders.subject_id = found.subject_id
+where bystanders.subject_id is null

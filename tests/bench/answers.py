@@ -54,7 +54,8 @@ def main(folder: Path) -> None:
     from funnels.load import DEFAULTS, load
     from funnels.request import parse
     from ingest.lake import Lake
-    from transforms.build import CORE, build
+    from transforms.build import build
+    from transforms.core import CORE
 
     lake, definitions = Lake(str(folder / "lake")), load(DEFAULTS)
     models = (*CORE, *stages.models(definitions))

@@ -21,9 +21,10 @@ import pyarrow as pa
 from ingest.event import EVENTS, actor_id, month_of
 from ingest.lake import Lake
 from transforms import ledger
-from transforms.build import make, who_is_who
+from transforms.core import who_is_who
 from transforms.engine import Engine, Limits
 from transforms.manifest import Manifest, publish
+from transforms.model import make
 from transforms.overlay import identity
 from transforms.tables import TABLES
 from transforms.undo import Hand, undo

@@ -21,7 +21,8 @@ from ingest.flush import Flush
 from ingest.ids import Index
 from ingest.lake import Lake
 from ingest.wal import Log
-from transforms.build import CORE, build
+from transforms.build import build
+from transforms.core import CORE
 from transforms.manifest import Manifest
 
 END = datetime(2026, 2, 20, tzinfo=UTC)

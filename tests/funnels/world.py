@@ -14,7 +14,8 @@ from funnels.stages import models
 from ingest.lake import Lake
 from tests.transforms.world import Row, call, lake_of
 from transforms import days
-from transforms.build import build, core
+from transforms.build import build
+from transforms.core import core
 from transforms.engine import Engine
 from transforms.manifest import Manifest
 

@@ -10,10 +10,12 @@ from ingest.lake import Lake
 from sql.loader import parse
 from tests.transforms.world import Row, at, call, lake_of, rows_of
 from transforms import checks
-from transforms.build import CORE, BuildResult, Model, build
+from transforms.build import BuildResult, build
+from transforms.core import CORE
 from transforms.engine import Engine
 from transforms.errors import CheckFailed, ModelFailed, Overtaken
 from transforms.manifest import current
+from transforms.model import Model
 
 EVENTS: list[Row] = [
     call("e1", at(0), kind="page", anonymous="x"),

@@ -11,7 +11,7 @@ from ingest.lake import Lake
 from sql.loader import load, names
 from tests.transforms.world import at, built, call, lake_of, table
 from transforms import checks, days
-from transforms.build import CORE
+from transforms.core import CORE
 from transforms.engine import Engine
 from transforms.errors import CheckFailed
 from transforms.tables import INVITES, STAGES

@@ -10,7 +10,7 @@ import pytest
 from ingest.lake import Lake
 from tests.transforms.world import Row, at, built, call, lake_of, rows_of
 from transforms import overlay
-from transforms.build import core
+from transforms.core import core
 from transforms.domains import Domains
 
 ON = Domains(on=True)
@@ -72,9 +72,9 @@ def test_who_changes_companies_is_in_both_and_later_events_are_nobody_s() -> Non
 
 def test_an_ad_hoc_question_sees_them_before_the_next_build(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, [known("1", 1, "a@acme.example")])
-    assert overlay.identity(lake, "default", 1, None, domains=ON).memberships.num_rows == 1
-    assert overlay.identity(lake, "default", 1, None).memberships.num_rows == 0
-    assert overlay.identity(Lake(str(tmp_path)), "default", None, None, domains=ON).memberships.num_rows == 0
+    assert overlay.identity(lake, "default", 1, None, domains=ON).made["memberships"].num_rows == 1
+    assert overlay.identity(lake, "default", 1, None).made["memberships"].num_rows == 0
+    assert overlay.identity(Lake(str(tmp_path)), "default", None, None, domains=ON).made["memberships"].num_rows == 0
 
 
 def test_a_group_call_names_the_account_above() -> None:

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from ingest.event import actor_id
 from tests.transforms.world import Row, at, built, call, rows_of
-from transforms.build import CORE
+from transforms.core import CORE
 from transforms.identity import components
 
-ACTORS = CORE[:5]
+ACTORS = CORE[:6]
 STREAMS = int(os.environ.get("JCURVE_TEST_IDENTITY_STREAMS", "60"))
 
 

@@ -29,6 +29,7 @@ def test_no_events_make_empty_tables() -> None:
             "runaway_ids",
             "link_states",
             "seen_ids",
+            "id_roots",
             "actors",
             "memberships",
             "traits",

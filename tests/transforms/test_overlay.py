@@ -15,16 +15,16 @@ from ingest.lake import Lake
 from tests.transforms.test_identity import streams
 from tests.transforms.test_undo import Pair, claim
 from tests.transforms.world import Row, at, call, lake_of, rows_of, undo
-from transforms.build import CORE, build, core
+from transforms.build import build
+from transforms.core import CORE, core
 from transforms.domains import OFF, Domains
-from transforms.engine import DEFAULT_LIMITS
+from transforms.engine import DEFAULT_LIMITS, Engine
 from transforms.identity import DEFAULT_VIEW, View
 from transforms.layout import Rules
 from transforms.ledger import LEDGER, forget
-from transforms.overlay import identity
-from transforms.tables import ID_LINKS
+from transforms.overlay import Identity, Since, again, everyone, identity
+from transforms.tables import ACTORS, ID_LINKS, MEMBERSHIPS
 from transforms.tidy import tidy, vacuum
-from transforms.touched import Since, again
 
 UPDATES = int(os.environ.get("JCURVE_TEST_UNDO_HISTORIES", "15"))
 FIRST = [call("e1", at(0), kind="page", anonymous="x"), call("e2", at(1), kind="group", user="1", account_id="a")]
@@ -33,13 +33,25 @@ MERGE = call("e3", at(2), kind="identify", user="1", anonymous="x")
 
 def people(lake: Lake, version: int | None, built: bool = True) -> set[object]:
     result = build(lake, "default", CORE, until=at(9), definition_version="aaaa", now=at(9)) if built else None
-    found = identity(lake, "default", version, result.manifest if result else None)
-    return {person for (person,) in rows_of(found.actors, "person")}
+    return persons(lake, identity(lake, "default", version, result.manifest if result else None))
+
+
+def laid_over(lake: Lake, known: Identity) -> tuple[pa.Table, pa.Table]:
+    """The rows of ``actors`` and ``memberships`` that a question sees."""
+    with Engine(lake, "default", known.built) as engine:
+        known.bind(engine)
+        actors, memberships = engine.table("from actors"), engine.table("from memberships")
+        return actors.select(ACTORS.names), memberships.select(MEMBERSHIPS.names)
+
+
+def persons(lake: Lake, known: Identity) -> set[object]:
+    return {person for (person,) in rows_of(laid_over(lake, known)[0], "person")}
 
 
 def test_without_events_nobody_is_anybody(tmp_path: Path) -> None:
-    found = identity(Lake(str(tmp_path)), "default", None, None)
-    assert (found.actors.num_rows, found.memberships.num_rows) == (0, 0)
+    lake = Lake(str(tmp_path))
+    actors, memberships = laid_over(lake, identity(lake, "default", None, None))
+    assert (actors.num_rows, memberships.num_rows) == (0, 0)
 
 
 def test_the_build_s_tables_are_taken_where_it_read_these_very_events(tmp_path: Path) -> None:
@@ -53,19 +65,16 @@ def test_a_merge_shows_before_the_next_build(tmp_path: Path) -> None:
     manifest = build(lake, "default", CORE, until=at(9), definition_version="aaaa", now=at(9)).manifest
     lake_of(tmp_path, [MERGE], batch=2)
     found = identity(lake, "default", 2, manifest)
-    assert {person for (person,) in rows_of(found.actors, "person")} == {"anonymous:x"}
-    assert rows_of(found.memberships, "person", "account_id") == [("anonymous:x", "a")]
-    assert {person for (person,) in rows_of(identity(lake, "default", 1, manifest).actors, "person")} == {
-        "anonymous:x",
-        "user:1",
-    }
+    assert persons(lake, found) == {"anonymous:x"}
+    assert rows_of(laid_over(lake, found)[1], "person", "account_id") == [("anonymous:x", "a")]
+    assert persons(lake, identity(lake, "default", 1, manifest)) == {"anonymous:x", "user:1"}
 
 
 def test_the_overlay_has_the_rows_the_build_would_make(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, [*FIRST, MERGE])
-    computed = identity(lake, "default", 1, None)
+    computed = laid_over(lake, identity(lake, "default", 1, None))
     manifest = build(lake, "default", CORE, until=at(9), definition_version="aaaa", now=at(9)).manifest
-    taken = identity(lake, "default", 1, manifest)
+    taken = laid_over(lake, identity(lake, "default", 1, manifest))
     for one, other in zip(computed, taken, strict=True):
         order = [(name, "ascending") for name in one.column_names]
         assert one.sort_by(order).to_pylist() == other.sort_by(order).to_pylist()
@@ -81,7 +90,7 @@ def test_working_out_the_touched_again_gives_what_working_out_everyone_gives(
     rows: list[Row], cut: int, runaway_links: int, by_email: bool, chance: random.Random
 ) -> None:
     chance.shuffle(rows)
-    groups = [row | {"kind": "group", "account_id": chance.choice("ab")} for row in rows if row["kind"] == "track"]
+    groups = [row | {"kind": "group", "event": "$group", "account_id": chance.choice("ab")} for row in rows if row["kind"] == "track"]
     mailed = [row | {"properties": f'{{"email": "a@{chance.choice("xyz")}.example"}}'} for row in rows if claim(row)]
     told = {row["event_id"]: row for row in (*groups, *(row for row in mailed if chance.random() < 0.5))}
     rows = [told.get(row["event_id"], row) for row in rows]
@@ -102,8 +111,8 @@ def test_working_out_the_touched_again_gives_what_working_out_everyone_gives(
             return
         found = again(lake, "default", Since(events, ledger, manifest.tables), DEFAULT_LIMITS, domains, view)
         assert found is not None
-        expected = identity(lake, "default", events, None, domains=domains, view=view)
-    assert [fields(table) for table in found] == [fields(table) for table in expected]
+        expected = everyone(lake, "default", (events, ledger), DEFAULT_LIMITS, domains, view)
+        assert [fields(table) for table in laid_over(lake, found)] == [fields(table) for table in laid_over(lake, expected)]
 
 
 def test_after_a_tidy_the_touched_are_told_from_the_log_but_not_where_rows_went(tmp_path: Path) -> None:
@@ -114,7 +123,7 @@ def test_after_a_tidy_the_touched_are_told_from_the_log_but_not_where_rows_went(
     assert len(lake.files("default", "events")) == 1
     found = touched(lake, tables)
     assert found is not None
-    assert {person for (person,) in rows_of(found[0], "person")} == {"anonymous:x"}
+    assert persons(lake, found) == {"anonymous:x"}
     handle = lake.open("default", "events")
     assert handle is not None
     handle.delete("event_id = 'e1'")
@@ -137,7 +146,7 @@ def test_a_sweep_of_the_ledger_leaves_the_build_s_tables_to_the_questions(tmp_pa
     assert (result.manifest, result.changed) == (manifest, False)
 
 
-def touched(lake: Lake, tables: Mapping[str, int]) -> tuple[pa.Table, pa.Table] | None:
+def touched(lake: Lake, tables: Mapping[str, int]) -> Identity | None:
     since = Since(lake.version("default", "events") or 0, lake.version("default", LEDGER), tables)
     return again(lake, "default", since, DEFAULT_LIMITS, OFF, DEFAULT_VIEW)
 

@@ -12,7 +12,8 @@ from ingest.event import REJECTED
 from ingest.lake import Lake
 from tests.transforms.test_sweep import age
 from tests.transforms.world import Row, at, call, lake_of, table
-from transforms.build import CORE, build
+from transforms.build import build
+from transforms.core import CORE
 from transforms.engine import Engine
 from transforms.retention import expire
 from transforms.sweep import sweep

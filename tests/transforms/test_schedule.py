@@ -11,7 +11,8 @@ import pytest
 from ingest.lake import Lake
 from tests.transforms.world import at, call, lake_of
 from transforms import runs as record
-from transforms.build import CORE, BuildResult, build
+from transforms.build import BuildResult, build
+from transforms.core import CORE
 from transforms.errors import Busy
 from transforms.runs import Run, runs
 from transforms.schedule import Job, due, job_table, run, tick, work

@@ -14,7 +14,8 @@ import pytest
 
 from tests.transforms.world import Row, at, built, call, lake_of, rows_of
 from transforms import days
-from transforms.build import CORE, build, core
+from transforms.build import build
+from transforms.core import CORE, core
 
 SILENCE = timedelta(minutes=30)
 SECOND = timedelta(seconds=1)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ingest.lake import Lake
 from tests.transforms.world import at, call, lake_of
-from transforms.build import CORE, build
+from transforms.build import build
+from transforms.core import CORE
 from transforms.engine import Engine
 from transforms.manifest import published
 from transforms.sweep import sweep

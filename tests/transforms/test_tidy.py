@@ -19,7 +19,8 @@ from ingest.event import EVENTS, REJECTED
 from ingest.lake import Lake
 from tests.transforms.world import at, call, lake_of, rows_of
 from transforms import commits
-from transforms.build import CORE, build
+from transforms.build import build
+from transforms.core import CORE
 from transforms.engine import DEFAULT_LIMITS, Engine
 from transforms.layout import Rules, plan
 from transforms.manifest import current

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ingest.lake import Lake
 from tests.transforms.test_identity import identify, streams
 from tests.transforms.world import Row, at, built, lake_of, rows_of, table, undo
-from transforms.build import who_is_who
+from transforms.core import link_states, who_is_who
 from transforms.engine import Engine
 from transforms.errors import NothingToUndo, UnknownLink
 from transforms.identity import View
@@ -30,12 +30,12 @@ Pair = tuple[str, str]
 
 def people(rows: list[Row], ledger: list[Row], view: View) -> dict[object, object]:
     """Typed id -> public id of its person."""
-    return dict(rows_of(built(rows, models=who_is_who(view)[:5], ledger=ledger)["actors"], "id", "person"))  # type: ignore[arg-type]
+    return dict(rows_of(built(rows, models=who_is_who(view)[:6], ledger=ledger)["actors"], "id", "person"))  # type: ignore[arg-type]
 
 
 def states(rows: list[Row], ledger: list[Row] | None = None, view: View | None = None) -> dict[object, object]:
     """Id and owner -> state of their link."""
-    links = built(rows, models=who_is_who(view or View())[:3], ledger=ledger or [])["link_states"]
+    links = built(rows, models=link_states(view or View()), ledger=ledger or [])["link_states"]
     return {(one, owner): state for one, owner, state in rows_of(links, "id", "owner", "state")}
 
 

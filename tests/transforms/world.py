@@ -12,8 +12,9 @@ import pyarrow as pa
 from ingest.event import EVENTS, actor_id, month_of
 from ingest.lake import Lake
 from transforms import checks
-from transforms.build import CORE, Model, make
+from transforms.core import CORE
 from transforms.engine import Engine
+from transforms.model import Model, make
 from transforms.tables import ID_LINKS
 
 START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
@@ -74,7 +75,8 @@ def undo(entry: str, time: datetime, id: str, owner: str, *, of_undo: str | None
     """An undo of a link, or of an undo, as the ledger has it."""
     row: Row = dict.fromkeys(ID_LINKS.names)
     undone = {"undoes_kind": "undo", "undoes": of_undo} if of_undo else {"undoes_kind": "link", "undoes": "any"}
-    ids = {"id": id, "owner": owner, "actor_id": 0, "owner_actor_id": 0}
+    hashed = {"actor_id": actor_id(*id.split(":", 1)), "owner_actor_id": actor_id(*owner.split(":", 1))}
+    ids = {"id": id, "owner": owner, **hashed}
     return row | ids | undone | {"entry": entry, "kind": "undo", "time": time, "known_at": time}
 
 

@@ -1,0 +1,188 @@
+"""After any history, cut into builds anywhere, every table has the rows of a build from scratch.
+
+JCURVE_TEST_HISTORIES: how many random histories (default 3), the first of them JCURVE_TEST_FIRST_HISTORY.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from funnels import stages
+from funnels.definition import Accounts, Definitions, Internal
+from funnels.load import DEFAULTS, load
+from ingest.lake import Lake
+from tests.transforms.world import Row, at, call, lake_of
+from transforms import days
+from transforms.build import BuildResult, build
+from transforms.core import core
+from transforms.engine import Engine
+from transforms.errors import NothingToUndo, UnknownLink
+from transforms.forget import ids_of, take_out
+from transforms.identity import View
+from transforms.layout import Rules
+from transforms.ledger import LEDGER
+from transforms.model import Model
+from transforms.retention import expire
+from transforms.tidy import tidy
+from transforms.undo import Hand, redo, undo
+
+HISTORIES = int(os.environ.get("JCURVE_TEST_HISTORIES", "3"))
+FIRST = int(os.environ.get("JCURVE_TEST_FIRST_HISTORY", "0"))
+DEFINITIONS = load(DEFAULTS)
+END = at(days=200)
+EVENTS = ("Signed Up", "Project Created", "Task Completed", "Subscription Started", "Invite Sent", "Invite Accepted", "Opened")
+ZONES = ("UTC", "Europe/Berlin", "America/Los_Angeles", "Asia/Kathmandu")
+
+
+@dataclass
+class Settings:
+    zone: str = "UTC"
+    by_email: bool = False
+    internal: bool = False
+    runaway: int = 3
+
+    @property
+    def definitions(self) -> Definitions:
+        accounts = Accounts(email_domains=("*",) if self.by_email else (), free_domains=("free.example",))
+        internal = Internal(domains=("y.example",), ids=("user:1",)) if self.internal else Internal()
+        return replace(DEFINITIONS, accounts=accounts, internal=internal)
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        domains = self.definitions.accounts.domains("default")
+        return (*core(View(self.runaway), domains, self.zone), *days.models(self.zone), *stages.models(self.definitions))
+
+
+class World:
+    """A lake to which things happen, and the settings it is built with."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.folder, self.lake = folder, Lake(str(folder / "lake"))
+        self.settings = Settings()
+        self.leaf_rows = self.random.choice([3, 10, 250_000])
+        self.links: list[str] = []
+        self.number = self.batch = self.day = 0
+
+    def happen(self) -> None:
+        deeds = [self.come] * 6 + [self.come_late] * 3 + [self.take_back] * 3
+        deeds += [self.grow_old, self.forget, self.tidy, self.set_anew]
+        self.random.choice(deeds)()
+
+    def come(self) -> None:
+        """Some days' events."""
+        since, self.day = self.day, self.day + self.random.randint(1, 12)
+        self._add([self._call(at(days=self.random.uniform(since, self.day))) for _ in range(self.random.randint(1, 20))])
+
+    def come_late(self) -> None:
+        """Events of any age; also of before the first one, and close to others."""
+        times = [at(days=self.random.uniform(-40, self.day), minutes=self.random.uniform(0, 90)) for _ in range(3)]
+        self._add([self._call(self.random.choice(times)) for _ in range(self.random.randint(1, 4))])
+
+    def take_back(self) -> None:
+        if not self.links:
+            return
+        deed = self.random.choice([undo, undo, redo])
+        try:
+            deed(self.lake, "default", self.random.choice(self.links), Hand("me", "why", END))
+        except (NothingToUndo, UnknownLink):
+            pass
+
+    def grow_old(self) -> None:
+        expire(self.lake, "default", at(days=self.random.uniform(-30, self.day / 2)))
+
+    def forget(self) -> None:
+        found = ids_of(self.lake, "default", f"user:{self.random.randint(1, 6)}")
+        if found is not None:
+            take_out(self.lake, "default", found, self.lake.tables("default"))
+
+    def tidy(self) -> None:
+        tidy(self.lake, "default", END, rules=Rules(gather=2, fan_in=2, quiet=timedelta(0)))
+
+    def set_anew(self) -> None:
+        choices = {"zone": ZONES, "by_email": (True, False), "internal": (True, False), "runaway": (1, 2, 3)}
+        name = self.random.choice(list(choices))
+        setattr(self.settings, name, self.random.choice(choices[name]))
+
+    def build(self, lake: Lake | None = None, leaf_rows: int | None = None) -> BuildResult:
+        return build(
+            lake or self.lake,
+            "default",
+            self.settings.models,
+            until=END,
+            definition_version=self.settings.definitions.version,
+            now=END,
+            leaf_rows=leaf_rows or self.leaf_rows,
+        )
+
+    def from_scratch(self, name: str) -> tuple[Lake, BuildResult]:
+        """The same events and ledger in a lake of their own, built once."""
+        lake = Lake(str(self.folder / name))
+        for source, partition in (("events", "month"), (LEDGER, None)):
+            with Engine(self.lake, "default", {source: self.lake.version("default", source)}) as engine:
+                rows = engine.table(f"from {source}")
+            if rows.num_rows:
+                lake.append("default", source, rows, writer="copy", batch=1, partition=partition)
+        return lake, self.build(lake, leaf_rows=250_000)
+
+    def _add(self, rows: list[Row]) -> None:
+        self.batch += 1
+        late = END + timedelta(minutes=self.batch)  # received: what a link is known at
+        lake_of(self.folder, [row | {"received_at": late, "log_offset": self.number} for row in rows], self.batch)
+        self.links += [str(row["event_id"]) for row in rows if row["kind"] in ("identify", "alias")]
+
+    def _call(self, time: datetime) -> Row:
+        self.number += 1
+        choose = self.random.choice
+        kind = choose(["track"] * 5 + ["page", "page", "identify", "identify", "alias", "group"])
+        user = str(self.random.randint(1, 6)) if kind in ("identify", "alias", "group") or self.random.random() < 0.5 else None
+        device = choose("abcdefgh") if user is None or kind == "identify" else None
+        number = self.number
+        columns: Row = {"source": choose(["web", "app"]), "bot": self.random.random() < 0.1}
+        traits: dict[str, object] = {}
+        if kind == "identify":
+            traits = {"email": f"{user}@{choose(['x.example', 'y.example', 'free.example'])}", "plan": choose("abc")}
+        elif kind == "alias":
+            columns["previous_id"] = choose([str(self.random.randint(1, 6)), choose("abcdefgh")])
+        elif kind == "group":
+            columns["account_id"], traits = choose(["one", "two", "three"]), {"name": choose("xyz"), "parent": choose("pq")}
+        elif kind == "page":
+            more = {"page_url": "https://a.example/", "page_path": choose(["/", "/x"]), "page_referrer": "https://google.com/"}
+            columns |= {name: value for name, value in more.items() if choose([True, False])}
+            columns["utm_medium"] = choose([None, None, "cpc", "email"])
+        else:
+            traits = {"invite_id": f"i{self.random.randint(1, 5)}", "invitee_email": f"{self.random.randint(1, 6)}@x.example"}
+            columns["account_id"] = choose([None, None, None, "one", "four"])
+        event = choose(EVENTS) if kind == "track" else None
+        return call(f"e{number:04d}", time, kind=kind, event=event, user=user, anonymous=device, traits=traits) | columns
+
+
+def tables(lake: Lake, result: BuildResult) -> dict[str, pa.Table]:
+    names = [name for name in result.manifest.tables if name not in ("events", LEDGER)]
+    with Engine(lake, "default", {name: result.manifest.tables[name] for name in names}) as engine:
+        found = {name: engine.table(f"from {name}") for name in names}
+    return {name: rows.sort_by([(column, "ascending") for column in rows.column_names]) for name, rows in found.items()}
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + HISTORIES))
+def test_whatever_happens_between_builds_they_end_where_a_build_from_scratch_does(seed: int, tmp_path: Path) -> None:
+    world = World(tmp_path, seed)
+    for cut in range(6):
+        for _ in range(world.random.choice([1, 1, 2, 5])):
+            world.happen()
+        mended = tables(world.lake, world.build())
+        wanted = tables(*world.from_scratch(f"scratch-{cut}"))
+        assert mended.keys() == wanted.keys()
+        for name in wanted:
+            assert mended[name].equals(wanted[name]), (seed, cut, name)
+        again = world.build()
+        assert not again.changed
+
+

@@ -1,0 +1,167 @@
+"""The models of every project, as data: what each is given, which of its keys are stale, and what these need (``model.py``).
+
+Events of a few kinds are found by their event's name first (``$identify``): files are sorted by it, so the rest is skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from sql.loader import load
+from transforms import identity
+from transforms.domains import OFF, Domains
+from transforms.engine import Engine
+from transforms.model import Model
+
+SIGN_UP: Final = "Signed Up"
+
+_BY_PERSON: Final[Mapping[str, str]] = {
+    name: f"select * from base.{name} semi join stale using (person_id)" for name in ("actors", "memberships")
+}
+
+# A gain only lowers the first time; of an actor that lost an event all its events are looked at.
+_SEEN: Final = """
+select actor_id, user_id, anonymous_id, time from base.moved_events
+where came and actor_id not in (select actor_id from base.moved_events where not came)
+union all
+select
+    actor_id, case when id like 'user:%' then substr(id, 6) end, case when id like 'anonymous:%' then substr(id, 11) end,
+    first_seen
+from base.seen_ids semi join stale using (actor_id)
+where actor_id not in (select actor_id from base.moved_events where not came)
+union all
+select actor_id, user_id, anonymous_id, time from base.events
+where actor_id in (select actor_id from base.moved_events where not came)
+"""
+
+_GROUPED: Final = """
+select person_id from rejoined
+union
+select person_id from moved where kind = 'group' or (kind = 'identify' and $by_email)
+"""
+_GROUPS: Final = """
+select actor_id, kind, event_id, time, account_id, properties from base.events
+where event in ('$group', '$identify') and (kind = 'group' or (kind = 'identify' and $by_email))
+    and actor_id in (select actor_id from narrow.actors)
+"""
+
+_IN_SPANS: Final = """
+select stale_events.* exclude (person_id)
+from stale_events join spans on spans.person_id = stale_events.person_id
+where stale_events.time between spans.since and spans.until
+"""
+
+_PEOPLE: Final = """
+select person_id from changed_sessions
+union
+select person_id from changed_memberships
+union
+select person_id from rejoined
+union
+select person_id from moved where kind = 'identify' or event = $sign_up
+"""
+_DESCRIBING: Final = """
+select actor_id, event_id, kind, event, time, account_id, properties from base.events
+where event in ('$identify', $sign_up) and actor_id in (select actor_id from narrow.actors)
+"""
+
+_ACCOUNTS: Final = """
+select account_id from changed_activity where account_id is not null
+union
+select account_id from changed_memberships
+union
+select account_id from moved where kind = 'group' and account_id is not null
+union
+select account_id from base.memberships semi join changed_people using (person_id)
+"""
+_OF_ACCOUNTS: Final[Mapping[str, str]] = {
+    **{name: f"select * from base.{name} semi join stale using (account_id)" for name in ("memberships", "activity")},
+    "people": "select * from base.people where person_id in (select person_id from narrow.memberships)",
+    "actors": "select * from base.actors limit 0",  # what a group call says of its account needs nobody
+    "events": "select actor_id, event_id, kind, event, time, account_id, properties from base.events "
+    "where event = '$group' and account_id in (select account_id from stale)",
+}
+
+
+@dataclass(frozen=True)
+class StaleIds:
+    """Finds whose links or people can have changed, before either is repaired."""
+
+    view: identity.View
+
+    def __call__(self, engine: Engine) -> object:
+        return identity.stale(engine, "base.moved_id_links", "changed_seen_ids", self.view)
+
+
+def link_states(view: identity.View = identity.DEFAULT_VIEW) -> tuple[Model, ...]:
+    """From the ledger to which of its links are in force, as a view of identity has it."""
+    return (
+        Model(load("models", "links"), {"known_at": view.known_at}, partial(identity.ledger_relations, view)),
+        Model(
+            load("models", "runaway_ids"),
+            {"runaway_links": view.runaway_links},
+            stale="select id from stale_ids",
+            narrow=identity.NARROW["links"],
+            prepare=StaleIds(view),
+        ),
+        Model(load("models", "link_states")),
+    )
+
+
+def who_is_who(view: identity.View = identity.DEFAULT_VIEW, domains: Domains = OFF) -> tuple[Model, ...]:
+    """From the ledger to ``actors`` and ``memberships``, as a view of identity has it and e-mail domains form accounts."""
+    return (
+        Model(
+            load("models", "seen_ids"), stale="select distinct actor_id from base.moved_events", narrow={"events": _SEEN}
+        ),
+        *link_states(view),
+        Model(load("models", "id_roots"), inputs=identity.user_roots),
+        Model(
+            load("models", "actors"),
+            stale="select actor_id from stale_ids",
+            narrow={**identity.NARROW["links"], **identity.NARROW["actors"]},
+            prepare=StaleIds(view),
+            given=str(view.runaway_links),
+        ),
+        Model(
+            load("models", "memberships"),
+            params=domains.params,
+            inputs=domains.relations,
+            stale=_GROUPED,
+            narrow={**_BY_PERSON, "events": _GROUPS},
+        ),
+    )
+
+
+ABOUT_THEM: Final[tuple[Model, ...]] = (
+    Model(load("models", "traits")),
+    Model(load("models", "sessions"), stale="from spans", narrow={**_BY_PERSON, "events": _IN_SPANS}),
+    Model(load("models", "first_touches"), params={"sign_up": SIGN_UP}),
+    Model(
+        load("models", "people"),
+        stale=_PEOPLE,
+        narrow={
+            **_BY_PERSON,
+            "sessions": "select * from base.sessions semi join stale using (person_id)",
+            "events": "select * from base.events where actor_id in (select actor_id from narrow.actors)",
+        },
+    ),
+)
+
+
+def core(view: identity.View = identity.DEFAULT_VIEW, domains: Domains = OFF, zone: str = "UTC") -> tuple[Model, ...]:
+    """The models of every project; ``zone`` is an IANA name such as ``Europe/Berlin``, whose days ``activity`` counts by."""
+    activity = Model(
+        load("models", "activity"),
+        params={"zone": zone},
+        stale="from day_spans",
+        narrow={**_BY_PERSON, "events": "select * exclude (person_id) from stale_events"},
+    )
+    accounts = Model(load("models", "accounts"), narrow=_OF_ACCOUNTS)
+    return (*who_is_who(view, domains), *ABOUT_THEM, activity, accounts)
+
+
+CORE: Final[tuple[Model, ...]] = core()

@@ -1,0 +1,155 @@
+"""One model at a time, brought up to date: its stale keys, what they need, the rows made of it, the draft that takes them.
+
+What a text reads is found by its name: ``narrow.<name>`` hides ``base.<name>``, so the very text that makes a table whole
+makes its stale rows. Relations between models are made along with whoever reads them, from what that one is given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from sql.loader import Query
+from transforms.draft import Draft
+from transforms.engine import Engine
+from transforms.errors import ModelFailed
+from transforms.model import Model, Prepare
+from transforms.stale import Step
+from transforms.tables import TABLES
+
+_PARAMETER: Final = re.compile(r"\$([a-z_][a-z_0-9]*)")
+_MOVED: Final = """
+select events.*, true as came, actors.person_id, actors.person
+from {relation} events join base.actors on actors.actor_id = events.actor_id
+"""
+# A lost event of an actor who has none left was that of whoever the actor was.
+_NEWS: Final = """
+select moved_events.*, coalesce(actors.person_id, went_actors.person_id) as person_id,
+    coalesce(actors.person, went_actors.person) as person
+from base.moved_events
+left join base.actors on actors.actor_id = moved_events.actor_id
+left join went_actors on went_actors.actor_id = moved_events.actor_id
+"""
+
+_REJOINED: Final = """ -- whose ids changed hands, on either side, and since when
+with hands as (
+    select went.person_id as left_one, came.person_id as joined_one, least(went.first_seen, came.first_seen) as since
+    from went_actors went join came_actors came on came.actor_id = went.actor_id
+    where went.person_id <> came.person_id or went.person <> came.person
+)
+select person_id, min(since) as since
+from (select left_one as person_id, since from hands union all select joined_one, since from hands)
+group by person_id
+"""
+
+
+class Repair:
+    """The models of one build, its engine, and the drafts of the stored tables by name."""
+
+    def __init__(self, engine: Engine, models: Sequence[Model], drafts: Mapping[str, Draft]) -> None:
+        self.models = models
+        self._engine, self._drafts = engine, drafts
+        self._relations = {model.query.name: model for model in models if model.query.kind == "relation"}
+        self._bound: set[str] = set()  # relations that were made of all rows
+        self._prepared: set[Prepare] = set()
+        self.hide_changes()
+
+    def hide_changes(self) -> None:
+        """From here on nothing changed in any table; and nobody's ids changed hands."""
+        for name, schema in TABLES.items():
+            for side in ("went", "came", "changed"):
+                self._engine.drop(f"{side}_{name}")
+                self._engine.bind(f"{side}_{name}", schema.empty_table())
+
+    def bind_moved(self, relation: str | None = None) -> None:
+        """Makes ``moved`` of what moved since the build in force; or of the events of ``relation``, as if all came now."""
+        self._engine.view("moved", _NEWS if relation is None else _MOVED.format(relation=relation))
+        self._engine.make("rejoined", _REJOINED)
+
+    def make(self, model: Model, step: Step) -> None:
+        """Brings one stored model up to date; its draft has the rows, and ``changed_<name>`` tells which differ.
+
+        Raises ``ModelFailed``.
+        """
+        if step == "keep":
+            return
+        name = model.query.name
+        try:
+            if step == "whole" or model.stale is None:
+                self._make_all(model)
+                self._drafts[name].repair(f"base.{name}", "made")
+            elif self._find_stale(model, model.stale):
+                self._make_stale(model)
+                self._engine.view("old", _stale(model.query, f"base.{name}"))
+                # What is made of narrow relations can tell half the truth of those around.
+                self._engine.view("new", _stale(model.query, "made"))
+                self._drafts[name].repair("old", "new")
+        except ModelFailed:
+            raise
+        except Exception as error:
+            raise ModelFailed(name, error) from error
+        finally:
+            self._drop(model)
+
+    def _find_stale(self, model: Model, text: str) -> int:
+        if model.prepare is not None and model.prepare not in self._prepared:
+            model.prepare(self._engine)
+            self._prepared.add(model.prepare)
+        return self._engine.make("stale", text, self._params(model, text))
+
+    def _make_all(self, model: Model) -> None:
+        for relation in self._needed(model):
+            if relation.query.name not in self._bound:
+                self._make(relation, f"base.{relation.query.name}")
+                self._bound.add(relation.query.name)
+        self._make(model, "made")
+
+    def _make_stale(self, model: Model) -> None:
+        needed = self._needed(model)
+        reads = {name for one in (model, *needed) for name in one.query.reads}
+        for name, text in model.narrow.items():
+            if name in reads:
+                self._engine.make(f"narrow.{name}", text, self._params(model, text))
+        for relation in needed:
+            if relation.query.name not in model.narrow:
+                self._make(relation, f"narrow.{relation.query.name}")
+        self._make(model, "made")
+
+    def _drop(self, model: Model) -> None:
+        for name in ("new", "old", "made", "stale"):
+            self._engine.drop(name)
+        for relation in (*model.narrow, *(one.query.name for one in self._needed(model))):
+            self._engine.drop(f"narrow.{relation}")
+
+    def _make(self, model: Model, name: str) -> None:
+        for input_name, rows in (model.inputs(self._engine) if model.inputs else {}).items():
+            self._engine.bind(input_name, rows)
+        self._engine.make(name, model.query.text, model.params)
+
+    def _needed(self, model: Model) -> list[Model]:
+        """The relations that a model reads, and those that they read, in the order of the models."""
+        names: set[str] = set()
+        waiting = list(model.query.reads)
+        while waiting:
+            name = waiting.pop()
+            if name in self._relations and name not in names:
+                names.add(name)
+                waiting.extend(self._relations[name].query.reads)
+        return [relation for name, relation in self._relations.items() if name in names]
+
+    def _params(self, model: Model, text: str) -> dict[str, object]:
+        """Of the parameters of a model and its relations those that a text names."""
+        params = {key: value for one in (*self._needed(model), model) for key, value in one.params.items()}
+        return {name: params[name] for name in _PARAMETER.findall(text) if name in params}
+
+
+def _stale(query: Query, table: str) -> str:
+    """The rows of the stale keys in a table."""
+    key = query.subject or query.grain[0]
+    if query.moment is None:
+        return f'select * from {table} semi join stale using ("{key}")'
+    return (
+        f'select * from {table} rows where exists (select 1 from stale where stale."{key}" = rows."{key}" '
+        f'and rows."{query.moment}" between stale.since and stale.until)'
+    )

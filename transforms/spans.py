@@ -1,0 +1,161 @@
+"""Whose days are made again, and from which events: the closure of what moved, and one look at the lake for all who read it.
+
+    spans         person_id, since, until: a stretch of time outside of which no session of theirs can differ
+    day_spans     person_id, since, until: the days of the zone that hold the span, and those a membership decides anew
+    stale_events  the events of these persons on these days: columns that sessions and days read, and person_id
+
+A span begins as the hull of a person's events that moved. It grows by every stored session that is no more than a session's
+silence away from it, whatever its source, until none is: what is outside stays apart from what is inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+from urllib.parse import unquote
+
+import pyarrow as pa
+
+from ingest.lake import Lake
+from transforms.engine import Engine, parquet
+
+_COLUMNS: Final = """
+events.event_id, events.kind, events.event, events.time, events.actor_id, events.account_id, events.source, events.bot,
+events.page_url, events.page_path, events.page_referrer, events.utm_source, events.utm_medium
+"""
+_COARSE: Final = timedelta(seconds=1)  # the log of a table may tell times to the millisecond
+_EVER: Final = "timestamptz '9999-12-30 00:00:00+00'"
+_SILENCE: Final = "interval '30' minute"
+
+_SPANS: Final = f"""
+select person_id, min(since) as since, max(until) as until
+from (
+    select person_id, time as since, time as until from moved
+    union all
+    select person_id, since, {_EVER} from rejoined
+)
+group by person_id
+"""
+_GROWN: Final = """
+select
+    spans.person_id, min(least(spans.since, sessions.started)) as since, max(greatest(spans.until, sessions.ended)) as until
+from spans
+join growing using (person_id)
+join base.sessions on sessions.person_id = spans.person_id
+    and sessions.started <= spans.until + {silence} and sessions.ended >= spans.since - {silence}
+where sessions.started <= {greatest} + {silence} and sessions.ended >= {least} - {silence}
+group by spans.person_id, spans.since, spans.until
+having min(sessions.started) < spans.since or max(sessions.ended) > spans.until
+"""
+_DAY_SPANS: Final = """
+select person_id, min(since) as since, max(until) as until
+from (
+    select person_id, cast(since at time zone $zone as date) as since, cast(until at time zone $zone as date) as until
+    from spans
+    union all
+    select person_id, cast(min(since) at time zone $zone as date), date '9999-12-30'
+    from changed_memberships
+    group by person_id
+)
+group by person_id
+"""
+# The borders of a day are told by the day of the moment itself where the clocks may be changed around them.
+_WANTED: Final = """
+select
+    actors.actor_id, day_spans.person_id, day_spans.since as first_day, day_spans.until as last_day,
+    (cast(day_spans.since as timestamp) at time zone $zone) - interval '4' hour as since,
+    (cast(day_spans.until + 1 as timestamp) at time zone $zone) + interval '4' hour as until
+from day_spans join base.actors on actors.person_id = day_spans.person_id
+"""
+_FOUND: Final = """
+select wanted.person_id, {columns}
+from {events} events join wanted on wanted.actor_id = events.actor_id
+where events.time between wanted.since and wanted.until and (
+    events.time between wanted.since + interval '8' hour and wanted.until - interval '8' hour
+    or cast(events.time at time zone '{zone}' as date) between wanted.first_day and wanted.last_day
+)
+"""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The events of a month, as a relation of a query; none is before ``least`` or after ``greatest``; None: who knows."""
+
+    month: str
+    relation: str
+    least: datetime | None = None
+    greatest: datetime | None = None
+
+
+def parts(lake: Lake, project: str, version: int | None) -> list[Part]:
+    """One version of events, by month, the oldest first."""
+    handle = None if version is None else lake.open(project, "events", version)
+    if handle is None:
+        return []
+    told = pa.table(handle.get_add_actions(flatten=True))
+    names = ("path", "partition.month", "min.time", "max.time")
+    columns = [(told[name] if name in told.column_names else pa.nulls(told.num_rows)).to_pylist() for name in names]
+    months: dict[str, list[_File]] = {}
+    for path, month, least, greatest in zip(*columns, strict=True):
+        months.setdefault(month, []).append(_File(unquote(path), least, greatest))
+    return [_part(lake, project, month, files) for month, files in sorted(months.items())]
+
+
+def prepare(engine: Engine, events: Sequence[Part], zone: str, *, at_once: bool) -> None:
+    """Makes the relations above from ``moved``. ``at_once``: keep the stale events, where few of a lake's are expected."""
+    engine.make("spans", _SPANS)
+    _close(engine)
+    engine.make("day_spans", _DAY_SPANS, {"zone": zone})
+    engine.make("wanted", _WANTED, {"zone": zone})
+    found = [_FOUND.format(columns=_COLUMNS, events=part.relation, zone=zone) for part in events if _touched(engine, part)]
+    text = " union all ".join(found or [f"select wanted.person_id, {_COLUMNS} from base.events cross join wanted limit 0"])
+    if at_once:
+        engine.make("stale_events", text)
+    else:
+        engine.view("stale_events", text)
+
+
+def _close(engine: Engine) -> None:
+    """Lets the spans grow until no session outside is near them; each round looks at those that grew in the last one."""
+    engine.make("growing", "select person_id, since, until from spans")
+    while True:
+        edges = engine.table("select min(since) as least, max(until) as greatest from growing").to_pylist()[0]
+        if edges["least"] is None:
+            return
+        literals = {name: f"timestamptz '{edge.isoformat()}'" for name, edge in edges.items()}
+        if not engine.make("grown", _GROWN.format(silence=_SILENCE, **literals)):
+            return
+        engine.run(
+            "update spans set since = grown.since, until = grown.until from grown where grown.person_id = spans.person_id"
+        )
+        engine.make("growing", "from grown")
+
+
+def _touched(engine: Engine, part: Part) -> bool:
+    """Whether anybody is wanted in the time of a part."""
+    if part.least is None or part.greatest is None:
+        return True
+    limits = {"least": part.least, "greatest": part.greatest}
+    found = engine.table("select 1 from wanted where since <= $greatest and until >= $least limit 1", limits)
+    return bool(found.num_rows)
+
+
+class _File(NamedTuple):
+    path: str
+    least: datetime | None
+    greatest: datetime | None
+
+
+def _part(lake: Lake, project: str, month: str, files: Sequence[_File]) -> Part:
+    if lake.is_local:
+        root = lake.uri(project, "events")
+        relation = parquet([f"{root}/{file.path}" for file in files], months=True)
+    else:
+        relation = f"(select * from base.events where month = '{month}')"
+    told = [(file.least, file.greatest) for file in files if file.least is not None and file.greatest is not None]
+    if len(told) < len(files):
+        return Part(month, relation)
+    least, greatest = min(least for least, _ in told), max(greatest for _, greatest in told)
+    return Part(month, relation, least - _COARSE, greatest + _COARSE)
