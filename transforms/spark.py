@@ -1,6 +1,6 @@
 """The build's models and checks on Spark: the same SQL files, the same rows.
 
-``run`` makes what ``build.run`` makes. It needs pyspark (``pip install jcurve[spark]``) and Java 17, and no connector: which
+``run`` makes every table whole, from all events, and stores none. It needs pyspark (``pip install jcurve[spark]``) and Java 17, and no connector: which
 files hold a version of a table is read from its log, as the DuckDB engine does it. So the lake must be one that Spark's
 machines can read at the same path.
 
@@ -25,10 +25,10 @@ import pyarrow as pa
 from ingest.lake import Lake
 from sql.spark import JSON_ITEMS, JSON_PAIRS, JSON_QUOTED, JSON_TEXT, JSON_TYPE, JSON_VALUE, spark_text
 from transforms import checks, spark_json
-from transforms.build import Model
 from transforms.engine import Engine, folder_of
 from transforms.errors import ModelFailed
 from transforms.ledger import LEDGER
+from transforms.model import Model
 from transforms.tables import ID_LINKS, SCHEMAS, TABLES
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ def local_session(memory: str = "2g", cores: int = 2) -> SparkSession:
 class SparkEngine(Engine):
     """An ``Engine`` to whoever binds relations and asks: queries come in DuckDB's SQL and run on Spark.
 
-    Reads local lakes. What tidy does with files (``bind_files``, ``batches``) it does not do.
+    A name has one relation: there are no ``base`` and ``narrow`` to tell apart, so it makes tables whole and repairs none. It
+    reads local lakes, and does nothing with files (``bind_files``, ``batches``, ``copy``).
     """
 
     def __init__(self, session: SparkSession, lake: Lake, project: str, versions: Mapping[str, int | None]) -> None:
@@ -95,14 +96,25 @@ class SparkEngine(Engine):
     def table(self, text: str, params: Mapping[str, object] | None = None) -> pa.Table:
         return self._session.sql(spark_text(text, params)).toArrow()
 
-    def make(self, name: str, text: str, params: Mapping[str, object] | None = None) -> None:
-        """Makes a query's rows a relation of that name; they are worked out once, now."""
+    def make(self, name: str, text: str, params: Mapping[str, object] | None = None) -> int:
+        """Keeps the rows of a query, worked out once and now, as a relation of that name; returns how many there are."""
         self._made += 1
         path = str(Path(self._scratch.name) / f"{self._made}-{name}")
         rows = self._session.sql(spark_text(text, params))
         rows.write.parquet(path)
-        self._session.read.schema(rows.schema).parquet(path).createOrReplaceTempView(name)
+        kept = self._session.read.schema(rows.schema).parquet(path)
+        kept.createOrReplaceTempView(name)
         self._bound.add(name)
+        return kept.count()
+
+    def view(self, name: str, text: str) -> None:
+        self._session.sql(spark_text(text)).createOrReplaceTempView(name)
+        self._bound.add(name)
+
+    def drop(self, name: str) -> None:
+        """Forgets a relation of that name, if there is one."""
+        self._session.catalog.dropTempView(name)
+        self._bound.discard(name)
 
     def close(self) -> None:
         for name in self._bound:
@@ -120,9 +132,9 @@ class SparkEngine(Engine):
 def run(
     session: SparkSession, lake: Lake, project: str, models: Sequence[Model], events: int | None, ledger: int | None
 ) -> dict[str, pa.Table]:
-    """The tables the models make of one version of the events and a ledger that has their links; checked, not stored.
+    """The tables the models make of one version of the events and a ledger that has their links (``ledger.gather``).
 
-    ``build.run`` on Spark: rows in the order of each table's grain. Raises ``ModelFailed`` and ``CheckFailed``.
+    Checked, and not stored; rows come in the order of each table's grain. Raises ``ModelFailed`` and ``CheckFailed``.
     """
     with SparkEngine(session, lake, project, {"events": events, LEDGER: ledger}) as engine:
         engine.bind("fresh_links", ID_LINKS.empty_table())

@@ -25,13 +25,14 @@ from tests.transforms.messy_world import ACCOUNTS, FUNNELS, STAGES, TRAFFIC, VIR
 from tests.transforms.test_checks import BREAKS, INVITE, LIMIT, STAGE
 from tests.transforms.test_checks import EVENTS as SOUND
 from tests.transforms.world import Row, at, built, lake_of, table, undo
-from transforms import build, days
+from transforms import days
 from transforms import spark as on_spark
-from transforms.build import CORE, Model, core
+from transforms.core import CORE, core
 from transforms.domains import Domains
 from transforms.engine import Engine
 from transforms.identity import View
 from transforms.ledger import LEDGER, gather
+from transforms.model import Model, make
 from transforms.spark import SparkEngine
 from transforms.tables import ID_LINKS, INVITES, STAGES as STAGES_SCHEMA, TABLES
 
@@ -73,9 +74,9 @@ def both(
         lake.append("default", LEDGER, ledger, writer="undos", batch=1, partition=None)
         versions[LEDGER] = lake.version("default", LEDGER)
     with Engine(lake, "default", versions) as duck, SparkEngine(spark, lake, "default", versions) as other:
-        for model in made:
-            build.make(duck, model)
-            on_spark.make(other, model)
+        for one in made:
+            make(duck, one)
+            on_spark.make(other, one)
         for engine in (duck, other):
             engine.bind("matches", matching(engine, [definitions.north_star.selections], definitions.internal))
             for name, variants in METRICS.items():
