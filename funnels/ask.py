@@ -14,6 +14,8 @@ from funnels.result import iso
 
 Unit = Literal["person", "account"]
 UNITS: Final[tuple[Unit, ...]] = get_args(Unit)
+Traffic = Literal["exclude", "include"]  # internal traffic: left out, or put back in
+TRAFFIC: Final[tuple[Traffic, ...]] = get_args(Traffic)
 ANY_EVENT: Final = "*"
 
 # What the definition has and this engine answers in one way only: the values each option takes, its default first.
@@ -62,6 +64,7 @@ class Funnel:
     where: tuple[Filter, ...] = ()
     trend: Grain | None = None
     as_of: datetime | None = None
+    internal: Traffic = "exclude"
 
     @property
     def event_names(self) -> tuple[str, ...]:
@@ -93,6 +96,7 @@ def definition(funnel: Funnel, as_of: datetime) -> dict[str, object]:
         "where": filters_as_json(funnel.where),
         "trend": funnel.trend,
         "as_of": iso(as_of),
+        "internal": funnel.internal,
         **fixed,
     }
 

@@ -59,6 +59,7 @@ class Measured:
     series: tuple[Point, ...] = ()
     groups: tuple[Group, ...] = ()
     previous: Figure | None = None
+    internal_left_out: int = 0  # people where stages are read, else events of the range
 
     def as_json(self) -> dict[str, object]:
         return {

@@ -36,6 +36,11 @@ class Metric:
     settings: Callable[[Definitions], Settings]
     measure: Callable[[Engine, Definitions, MetricQuestion], Measured]
 
+    @property
+    def built(self) -> bool:
+        """Whether it reads what a build made of the stages, rather than events."""
+        return "stages" in self.reads
+
     def as_json(self, definitions: Definitions) -> dict[str, object]:
         """Its entry in the list of metrics."""
         return {
@@ -59,7 +64,7 @@ CATALOGUE: Final[tuple[Metric, ...]] = (
         direction="up",
         owner="growth",
         sql="viral_coefficient",
-        reads=("stages", "people", "invites"),
+        reads=("stages", "people", "invites", "internal_actors"),
         grains=lambda definitions: ("week", "day", "month"),
         settings=virality.settings,
         measure=virality.measure,
@@ -103,7 +108,9 @@ def answer(
     """
     metric = find(name)
     grains = metric.grains(definitions)
-    question = read_metric_question(params, grains, grains[0], ZoneInfo(zone), manifest.complete_until)
+    question = read_metric_question(
+        params, grains, grains[0], ZoneInfo(zone), manifest.complete_until, built_without_internal=metric.built
+    )
     versions = {table: manifest.tables.get(table) for table in metric.reads}
     with Engine(lake, project, versions, limits) as engine:
         measured = metric.measure(engine, definitions, question)
@@ -121,7 +128,11 @@ def _shape(metric: Metric, definitions: Definitions, measured: Measured, manifes
         "target": None,
         "status": None,
         "settings": dict(metric.settings(definitions)),
-        "definition_version": manifest.definition_version if "stages" in metric.reads else definitions.version,
+        "definition_version": manifest.definition_version if metric.built else definitions.version,
         "as_of": complete_until,
-        "data": {"manifest": manifest.number, "complete_until": complete_until},
+        "data": {
+            "manifest": manifest.number,
+            "complete_until": complete_until,
+            "internal_left_out": measured.internal_left_out,
+        },
     }

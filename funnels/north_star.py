@@ -14,7 +14,7 @@ from funnels.definition import Definitions, Internal, NorthStar
 from funnels.figures import Figure, Group, Measured, Point
 from funnels.periods import Period, midnight, period_of, periods, previous_period
 from funnels.question import MetricQuestion, earliest
-from funnels.selections import matching
+from funnels.selections import left_out, matching
 from sql.loader import load
 from transforms.engine import Engine
 
@@ -37,23 +37,27 @@ def settings(definitions: Definitions) -> dict[str, object]:
 
 
 def measure(engine: Engine, definitions: Definitions, question: MetricQuestion) -> Measured:
-    rows = _active(engine, definitions.north_star, definitions.internal, question)
+    star, asked = definitions.north_star, question.range
+    internal = None if question.internal else definitions.internal
+    rows = _active(engine, star, internal, question)
+    ours = 0 if internal is None else left_out(engine, [star.selections], internal, asked.start, asked.end)
     shown = _shown(rows, question)
     over = [period for period in shown if _complete(period, question)]
     series = tuple(Point(period.name, _count(rows, period), _complete(period, question)) for period in shown)
     if not over:
         nothing = Figure(None, reason="immature" if shown else "no_base")
-        return Measured(nothing, series=series, previous=nothing if question.compare else None)
+        return Measured(nothing, series=series, previous=nothing if question.compare else None, internal_left_out=ours)
     latest = over[-1]
     return Measured(
         _count(rows, latest),
         series=series,
         groups=_groups(rows, latest) if question.by_channel else (),
         previous=_count(rows, previous_period(latest, question.grain, question.zone)) if question.compare else None,
+        internal_left_out=ours,
     )
 
 
-def _active(engine: Engine, star: NorthStar, internal: Internal, question: MetricQuestion) -> list[Active]:
+def _active(engine: Engine, star: NorthStar, internal: Internal | None, question: MetricQuestion) -> list[Active]:
     """From one period before the range on: the first one shown may be compared with it."""
     grain, zone = question.grain, question.zone
     start = question.range.start and previous_period(period_of(question.range.start, grain, zone), grain, zone).start

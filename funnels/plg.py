@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from typing import cast
 from zoneinfo import ZoneInfo
 
+from funnels import traffic
 from funnels.definition import SUBJECTS, Definitions, StageFunnel, Subject
 from funnels.durations import EXAMPLES, format_duration, parse_duration
 from funnels.match import Rules, match_streams
 from funnels.periods import GRAINS, Grain, period_of, periods
-from funnels.question import Parameters, Range, check_periods, earliest, read_range
+from funnels.question import Parameters, Range, check_periods, earliest, read_internal, read_range
 from funnels.result import Json, answer, iso
 from funnels.stage_streams import READS, Subjects, read_subjects
 from funnels.unknown import UnknownName
@@ -65,7 +66,7 @@ def stage_funnel(
     versions = {table: manifest.tables.get(table) for table in READS}
     with Engine(lake, project, versions, limits) as engine:
         subjects = read_subjects(engine, question.unit, question.funnel.steps)
-        internal = engine.table("select count(distinct person_id) as people from internal_actors")["people"][0].as_py()
+        internal = traffic.people(engine)
     return {
         **_answer(question, definitions, subjects, manifest.complete_until),
         "definition": _definition(question),
@@ -97,6 +98,7 @@ def read(
         zone,
     )
     check_periods(parameters, "trend", question.range, question.trend)
+    read_internal(parameters, built_without=True)
     parameters.finish()
     return question
 

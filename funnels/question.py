@@ -18,6 +18,10 @@ from funnels.periods import GRAINS, Grain
 
 MOST_PERIODS: Final = 3_000
 _DAYS: Final[Mapping[Grain, int]] = {"day": 1, "week": 7, "month": 31}
+_WHY_NOT: Final = (
+    "stages and invitations are found with internal traffic left out, so it cannot be put back into what is made of them; "
+    "ask POST /api/funnel, over raw events, with internal: include"
+)
 _TIMES: Final = ("2026-01-31", "2026-01-31T09:30:00Z")
 
 
@@ -62,6 +66,14 @@ class Parameters:
         self.faults.raise_any()
 
 
+def read_internal(parameters: Parameters, *, built_without: bool) -> bool:
+    """Whether internal traffic is put back in; what is ``built_without`` it refuses."""
+    included = parameters.choice("internal", ("exclude", "include")) == "include"
+    if included and built_without:
+        parameters.faults.add("internal", "include", ["exclude"], _WHY_NOT)
+    return included
+
+
 @dataclass(frozen=True)
 class Range:
     """Moments ``start <= t < end``; ``start`` None is from the first one there is."""
@@ -93,7 +105,10 @@ def earliest(end: datetime, grain: Grain) -> datetime:
 
 @dataclass(frozen=True)
 class MetricQuestion:
-    """One metric over one range; ``by_channel``: also apart by channel; ``compare``: also as it was before."""
+    """One metric over one range; ``by_channel``: also apart by channel; ``compare``: also as it was before.
+
+    ``internal``: internal traffic is put back in.
+    """
 
     range: Range
     grain: Grain
@@ -101,12 +116,22 @@ class MetricQuestion:
     by_channel: bool
     compare: bool
     as_of: datetime
+    internal: bool = False
 
 
 def read_metric_question(
-    given: Mapping[str, str], grains: Collection[Grain], default: Grain, zone: ZoneInfo, as_of: datetime
+    given: Mapping[str, str],
+    grains: Collection[Grain],
+    default: Grain,
+    zone: ZoneInfo,
+    as_of: datetime,
+    *,
+    built_without_internal: bool = False,
 ) -> MetricQuestion:
-    """Raises ``BadRequest`` with everything that is wrong."""
+    """``built_without_internal``: the metric reads tables that leave internal traffic out.
+
+    Raises ``BadRequest`` with everything that is wrong.
+    """
     parameters = Parameters(given, zone)
     question = MetricQuestion(
         read_range(parameters, as_of),
@@ -115,6 +140,7 @@ def read_metric_question(
         parameters.choice("by", ["channel"]) is not None,
         parameters.choice("compare", ["previous"]) is not None,
         as_of,
+        read_internal(parameters, built_without=built_without_internal),
     )
     check_periods(parameters, "grain", question.range, question.grain)
     parameters.finish()

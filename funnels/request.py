@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from funnels.ask import ANY_EVENT, FIXED, FIXED_OF_STEP, UNITS, Choice, Funnel, Step
+from funnels.ask import ANY_EVENT, FIXED, FIXED_OF_STEP, TRAFFIC, UNITS, Choice, Funnel, Step
 from funnels.durations import EXAMPLES, parse_duration
 from funnels.errors import BadRequest, Fault, Faults
 from funnels.filters import Filter, read_filters, read_moment
@@ -25,7 +25,7 @@ MAX_BUCKETS: Final = 4000  # ten years of days
 DAYS: Final[dict[Grain, int]] = {"day": 1, "week": 7, "month": 28}  # at least so many
 
 _Name = TypeVar("_Name", bound=str)
-_OWN: Final = ("steps", "from", "to", "timezone", "window", "unit", "where", "trend", "as_of", "preset")
+_OWN: Final = ("steps", "from", "to", "timezone", "window", "unit", "where", "trend", "as_of", "internal", "preset")
 _OWN_OF_STEP: Final = ("event", "any_of", "where", "within", "label")
 
 
@@ -44,11 +44,13 @@ def parse(body: object, zone: str = "UTC") -> Funnel:
     window = reader.duration("window", required=True)
     steps = tuple(_read_step(step, number, faults) for number, step in enumerate(reader.steps()))
     unit, trend, where = reader.one_of("unit", UNITS, "person"), reader.one_of("trend", GRAINS, None), reader.filters()
+    internal = reader.one_of("internal", TRAFFIC, "exclude")
     if start is not None and end is not None:
         _check_range(start, end, trend, body, faults)
     faults.raise_any()
     assert start is not None and end is not None and window is not None and unit is not None
-    return Funnel(steps, start, end, window, place, unit, where, trend, as_of)
+    assert internal is not None
+    return Funnel(steps, start, end, window, place, unit, where, trend, as_of, internal)
 
 
 def _check_text(body: Mapping[str, object]) -> None:

@@ -26,30 +26,42 @@ MATCHES: Final = pa.schema(
 def matching(
     engine: Engine,
     patterns: Sequence[Sequence[Selection]],
-    internal: Internal,
+    internal: Internal | None,
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> pa.Table:
-    """The rows of ``matches_sql`` as one Arrow table."""
+    """The rows of ``matches_sql`` as one Arrow table; without ``internal``, internal traffic is among them."""
     if not patterns:
         return MATCHES.empty_table()
     parameters = Parameters()
-    left_out = condition(engine, internal, parameters)
-    text = matches_sql(patterns, left_out, parameters, start, end)
+    ours = "false" if internal is None else condition(engine, internal, parameters)
+    text = matches_sql(patterns, ours, parameters, start, end)
     return engine.table(text, parameters.values).cast(MATCHES)
+
+
+def left_out(
+    engine: Engine, patterns: Sequence[Sequence[Selection]], internal: Internal, start: datetime | None, end: datetime
+) -> int:
+    """How many events would match were they not internal; an event counts once for each pattern."""
+    if not patterns:
+        return 0
+    parameters = Parameters()
+    ours = condition(engine, internal, parameters)
+    text = matches_sql(patterns, f"(not {ours})", parameters, start, end)
+    return int(engine.table(f"select count(*) as events from ({text})", parameters.values)["events"][0].as_py())
 
 
 def matches_sql(
     patterns: Sequence[Sequence[Selection]],
-    left_out: str,
+    internal: str,
     parameters: Parameters,
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> str:
     """A row per pattern and event that fits at least one of the pattern's selections, in no order; columns of ``MATCHES``.
 
-    ``left_out``: the condition of ``funnels.traffic``. Only events with ``start <= time < end``; None is without limit. The
-    names are asked for first: files are sorted by event, so others are skipped.
+    ``internal``: the condition of ``funnels.traffic`` that is left out. Only events with ``start <= time < end``; None is
+    without limit. The names are asked for first: files are sorted by event, so others are skipped.
     """
     if not patterns:
         return "select cast(null as integer) as pattern, event_id, time, actor_id, account_id from events where false"
@@ -61,7 +73,7 @@ def matches_sql(
         f"select {number} as pattern, event_id, time, actor_id, account_id from chosen where {_any_of(pattern, parameters)}"
         for number, pattern in enumerate(patterns)
     ]
-    chosen = f"select * from events where not bot and not {left_out} and {wanted}"
+    chosen = f"select * from events where not bot and not {internal} and {wanted}"
     return f"with chosen as ({chosen}) {' union all '.join(parts)}"
 
 

@@ -1,10 +1,10 @@
 """Which subjects a repair of ``stages`` makes again, and which events, members and rows these need.
 
-Entering a stage depends on what happened up to that moment alone: a change at a moment ``since`` cannot touch a stage that a
-subject entered before it, unless the stage can be left (``again``). So whoever did something that a stage reads is stale only
-where that stage is still open at the time. From a person it spreads to the accounts that the event names or that the person
-belongs to, from an account to members whom its people's number brings into a stage, and from members to accounts that enter
-with them; no further, as nothing of a person depends on a stage of an account.
+Entering a stage depends on what happened up to that moment alone: a change at a moment ``since`` cannot touch a stage that
+a subject entered before it, unless the stage can be left (``again``). So whoever did something that a stage reads is stale
+only where that stage is still open at the time. From a person it spreads to the accounts that the event names or that the
+person belongs to, from an account to members whom its people's number brings into a stage, and from members to accounts that
+enter with them; no further, as nothing of a person depends on a stage of an account.
 
 A person whose ids changed hands, or whose memberships or internal traffic did, is always stale; the accounts around such a
 person are from the first day on which something changed (``changed_activity``).

@@ -2,11 +2,11 @@
 
 A stage may lean on another one (``after``, ``members``), so they are found in rounds: each round gets the rows of those
 before it as ``settled``. Whose the matching events are (``stage_matches.sql``) and what ends spells (``stage_leavings.sql``)
-is found once, before them. The SQL of a round is ``sql/models/stage_completions.sql`` and ``stages.sql``; the last round
-is left to the build, whose table ``stages`` then holds the rows of all. All of it stays in the engine, which spills.
+is found once, before them. The SQL of a round is ``stage_counts.sql``, ``stage_completions.sql`` and ``stages.sql``; that of
+the last round is run by the build, whose table ``stages`` then holds the rows of all. It stays in the engine, which spills.
 
-A repair (``stage_repair``) runs the same over the events around the stale subjects; what other people entered is read from the
-rows in force. Its rows of subjects that are not stale are incomplete: the build leaves them out.
+A repair (``stage_repair``) runs the same over the events around the stale subjects; what other people entered is read from
+the rows in force. Of those others too little is known to make their rows: they are the ``bystanders``, who get none.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ _CONDITIONS: Final = pa.schema(
 )
 
 _BYSTANDERS: Final = pa.schema([pa.field("subject_id", pa.string(), nullable=False)])
+_OF_A_ROUND: Final = ("stage_counts", "stage_completions")
 
 Key = tuple[Subject, str]
 Patterns = Mapping[tuple[Selection, ...], int]
@@ -67,7 +68,8 @@ def _models(definitions: Definitions) -> tuple[Model, ...]:
     return (
         Model(replace(load("models", "stage_matches"), text=matches, reads=reads), params=values),
         Model(load("models", "stage_leavings"), inputs=leaving),
-        Model(load("models", "stage_completions"), inputs=partial(_rounds, definitions, patterns)),
+        Model(load("models", "stage_counts"), inputs=partial(_rounds, definitions, patterns)),
+        Model(load("models", "stage_completions")),
         Model(
             load("models", "stages"),
             params={"definition_version": definitions.version},
@@ -78,7 +80,7 @@ def _models(definitions: Definitions) -> tuple[Model, ...]:
 
 
 def _stage_matches(definitions: Definitions, patterns: Patterns, before: str) -> tuple[str, dict[str, object]]:
-    """The text of ``stage_matches`` with ``matches`` within, so that events become matches of somebody in one go; its values.
+    """The text of ``stage_matches`` with ``matches`` within, so that events become somebody's in one go; and its values.
 
     ``before``: what hides ``events`` from it; every other relation is the whole one then.
     """
@@ -118,10 +120,11 @@ def _rounds(definitions: Definitions, patterns: Patterns, engine: Engine) -> Map
     engine.make("settled_before", "from settled")
     for conditions in earlier:
         engine.bind("conditions", conditions)
-        engine.make("stage_completions", load("models", "stage_completions").text)
+        for relation in _OF_A_ROUND:
+            engine.make(relation, load("models", relation).text)
         engine.make("found_stages", load("models", "stages").text, {"definition_version": definitions.version})
         engine.make("settled", "from found_stages union all from settled_before")
-    for made in ("stage_completions", "found_stages"):
+    for made in (*_OF_A_ROUND, "found_stages"):
         engine.drop(made)
     return {"conditions": last}
 

@@ -45,10 +45,10 @@ class Found:
 def read_streams(engine: Engine, funnel: Funnel, as_of: datetime, internal: Internal) -> Found:
     """The streams of a funnel. The engine holds ``events``, ``actors``, ``memberships``, ``people`` and ``accounts``.
 
-    Bots are left out unless a filter asks about ``bot``; internal traffic is left out.
+    Bots are left out unless a filter asks about ``bot``, internal traffic unless the funnel includes it.
     """
     parameters = Parameters()
-    left_out = condition(engine, internal, parameters)
+    left_out = condition(engine, internal, parameters) if funnel.internal == "exclude" else "false"
     rows = engine.table(streams_sql(funnel, as_of, parameters, left_out), parameters.values)
     bots = rows["bot"].to_numpy() if "bot" not in funnel.properties else np.zeros(len(rows), np.bool_)
     ours = rows["internal"].to_numpy() & ~bots

@@ -55,6 +55,11 @@ def condition_sql(internal: Internal, parameters: Parameters, events: str = "eve
     return f"({' or '.join(parts)})" if parts else "false"
 
 
+def people(engine: Engine) -> int:
+    """How many people are internal, and so in none of the tables that leave internal traffic out."""
+    return int(engine.table(f"select count(distinct person_id) as people from {TABLE}")["people"][0].as_py())
+
+
 def _inputs(internal: Internal, engine: Engine) -> Mapping[str, pa.Table]:
     return {
         "internal_domains": pa.table({"domain": pa.array(internal.domains, pa.string())}),

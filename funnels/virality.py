@@ -14,6 +14,7 @@ from math import sqrt
 from statistics import median
 from typing import Final
 
+from funnels import traffic
 from funnels.definition import Definitions, Virality
 from funnels.figures import Figure, Group, Measured, Point
 from funnels.periods import midnight, periods
@@ -72,6 +73,7 @@ def measure(engine: Engine, definitions: Definitions, question: MetricQuestion) 
         tuple(_series(rows, virality, question)),
         tuple(_groups(rows)) if question.by_channel else (),
         _previous(engine, virality, question) if question.compare else None,
+        traffic.people(engine),
     )
 
 

@@ -72,9 +72,10 @@ def build(
     previous, number = current(lake, project), next_number(lake, project)
     before = previous.tables if previous else {}
     events = as_built(lake, project, "events", before, lake.version(project, "events"))
-    ledger = as_built(lake, project, LEDGER, before, gather(lake, project, events, limits))
+    moved = {"events": news.moved(lake, project, "events", before.get("events"), events)}
+    ledger = as_built(lake, project, LEDGER, before, _gather(lake, project, events, moved["events"], limits))
+    moved[LEDGER] = news.moved(lake, project, LEDGER, before.get(LEDGER), ledger)
     read = {"events": events, LEDGER: ledger}
-    moved = {table: news.moved(lake, project, table, before.get(table), version) for table, version in read.items()}
     known = _known(models, definition_version)
     told = News(frozenset(name for name, files in moved.items() if files), None not in moved.values())
     steps = plan(known, previous.made_of if previous else {}, before, told)
@@ -84,7 +85,7 @@ def build(
         if any(step != "keep" for step in steps.values()):
             for table, files in moved.items():
                 news.bind(engine, lake, project, table, f"moved_{table}", files or news.Moved())
-            _run(engine, Repair(engine, models, drafts), steps, events)
+            _run(engine, Repair(engine, models, drafts), steps, events, before)
             _check(engine, lake, project, now)
             if previous is not None:
                 draft_of = Manifest(number, {}, until, now, definition_version)
@@ -106,6 +107,13 @@ def build(
 def as_built(lake: Lake, project: str, table: str, built: Mapping[str, int], version: int | None) -> int | None:
     """The version that a build read, where ``version`` has the same rows: tidied or swept since, and nothing else."""
     return built[table] if table in built and same_rows(lake, project, table, built[table], version) else version
+
+
+def _gather(lake: Lake, project: str, events: int | None, moved: news.Moved | None, limits: Limits) -> int | None:
+    if moved is not None and not moved.came:
+        return lake.version(project, LEDGER)
+    uri = lake.uri(project, "events")
+    return gather(lake, project, events, limits, None if moved is None else [f"{uri}/{path}" for path in moved.came])
 
 
 def _known(models: Sequence[Model], definition_version: str) -> list[Known]:
@@ -148,7 +156,9 @@ def _drafts(
     return drafts
 
 
-def _run(engine: Engine, repair: Repair, steps: Mapping[str, Step], events: int | None) -> None:
+def _run(
+    engine: Engine, repair: Repair, steps: Mapping[str, Step], events: int | None, before: Mapping[str, int]
+) -> None:
     """Runs the stored models: who is who, days, the rest."""
     stored = [model for model in repair.models if model.query.kind != "relation"]
     by_day = [model for model in stored if model.query.kind == "by_day"]
@@ -158,28 +168,34 @@ def _run(engine: Engine, repair: Repair, steps: Mapping[str, Step], events: int 
         if model.query.name == "memberships":
             repair.bind_moved()
         repair.make(model, steps[model.query.name])
-    _run_days(engine, repair, by_day, steps, events)
+    _run_days(engine, repair, by_day, steps, events, before)
     for model in stored[first:]:
         if model.query.kind != "by_day":
             repair.make(model, steps[model.query.name])
 
 
 def _run_days(
-    engine: Engine, repair: Repair, models: Sequence[Model], steps: Mapping[str, Step], events: int | None
+    engine: Engine,
+    repair: Repair,
+    models: Sequence[Model],
+    steps: Mapping[str, Step],
+    events: int | None,
+    before: Mapping[str, int],
 ) -> None:
     zone = _zone(models)
     every = spans.parts(engine.lake, engine.project, events)
     if repaired := [model for model in models if steps[model.query.name] == "repair"]:
-        spans.prepare(engine, every, zone, at_once=True)
+        spans.prepare(engine, every, zone, repair=True)
         for model in repaired:
             repair.make(model, "repair")
     if anew := [model for model in models if steps[model.query.name] == "whole"]:
-        repair.hide_changes()
         for part in every:
-            repair.bind_moved(part.relation)
-            spans.prepare(engine, every, zone, at_once=False)
+            repair.bind_part(part.relation)
+            spans.prepare(engine, every, zone, "part_events", repair=False)
             for model in anew:
                 repair.make(model, "repair")
+        for model in anew:
+            repair.change_all(model, before)
 
 
 def _zone(models: Sequence[Model]) -> str:

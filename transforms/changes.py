@@ -17,7 +17,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import unquote
 
 import pyarrow as pa
 
@@ -151,7 +150,6 @@ def _counted(engine: Engine, number: Number, anew: Collection[str], previous: Ma
     if load("models", table).kind == "by_day" and table in anew:  # filled from nothing: nobody told what went and came
         if table not in previous.tables:
             return None
-        _read_before(engine, table, previous)
         texts |= {"touched": f"(from base.before_{table} union all from base.{table})", "before": f"base.before_{table}"}
     else:
         if not engine.table(f"select 1 from changed_{table} limit 1").num_rows:
@@ -159,9 +157,3 @@ def _counted(engine: Engine, number: Number, anew: Collection[str], previous: Ma
         texts |= {"touched": f"changed_{table}", "before": _BEFORE.format(**texts)}
     return _COUNTED.format(**texts, anew=table in anew)
 
-
-def _read_before(engine: Engine, table: str, previous: Manifest) -> None:
-    if f"before_{table}" in engine.relations:
-        return
-    files = engine.lake.files(engine.project, table, previous.tables[table])
-    engine.read(f"before_{table}", table, [unquote(file) for file in files])

@@ -146,7 +146,7 @@ ABOUT_THEM: Final[tuple[Model, ...]] = (
         narrow={
             **_BY_PERSON,
             "sessions": "select * from base.sessions semi join stale using (person_id)",
-            "events": "select * from base.events where actor_id in (select actor_id from narrow.actors)",
+            "events": _DESCRIBING,
         },
     ),
 )
@@ -160,7 +160,7 @@ def core(view: identity.View = identity.DEFAULT_VIEW, domains: Domains = OFF, zo
         stale="from day_spans",
         narrow={**_BY_PERSON, "events": "select * exclude (person_id) from stale_events"},
     )
-    accounts = Model(load("models", "accounts"), narrow=_OF_ACCOUNTS)
+    accounts = Model(load("models", "accounts"), stale=_ACCOUNTS, narrow=_OF_ACCOUNTS)
     return (*who_is_who(view, domains), *ABOUT_THEM, activity, accounts)
 
 

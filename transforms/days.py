@@ -13,7 +13,6 @@ from transforms.model import Model
 
 _ON_DAYS: Final = "select {table}.* from base.{table} semi join day_spans on day_spans.person_id = {table}.person_id"
 _PERSON_DAYS: Final = {
-    "events": "select * exclude (person_id) from stale_events",
     "activity": f"{_ON_DAYS.format(table='activity')} and activity.day between day_spans.since and day_spans.until",
     "sessions": f"{_ON_DAYS.format(table='sessions')} "
     "and cast(sessions.started at time zone $zone as date) between day_spans.since and day_spans.until",
@@ -31,9 +30,5 @@ def models(zone: str = "UTC") -> tuple[Model, ...]:
     """What a build runs after its own tables; ``zone`` is an IANA name such as ``Europe/Berlin``."""
     return (
         Model(load("models", "person_days"), {"zone": zone}, stale="from day_spans", narrow=_PERSON_DAYS),
-        Model(
-            load("models", "account_days"),
-            {"zone": zone},
-
-        ),
+        Model(load("models", "account_days"), stale=_ACCOUNTS, narrow=_ACCOUNT_DAYS),
     )

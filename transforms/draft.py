@@ -10,7 +10,8 @@ the least and the greatest key of each.
     discard   Removes what was written; who is killed instead leaves files that no version names: the sweep removes them.
 
 Constraints
-- Memory is the engine's: rows never pass through Python, and some eight leaves are sorted at a time.
+- Memory is the engine's: rows never pass through Python. Stored leaves are sorted eight at a time, what comes where
+  no leaf stands at once, with spill (tried: 25 M rows cut by key before the sort read the spilled rows 14 times, no faster).
 - One builder owns a table. Another commit meanwhile (a vacuum; a build that lost its lease) makes the commit look again:
   what it leaves is these leaves and no others, as a replacement of the whole would.
 - A key may lie in two neighbouring leaves. What goes is looked for in both, what comes goes to the second.
@@ -37,14 +38,13 @@ from deltalake.transaction import AddAction, RemoveAction
 from sql.loader import Query
 from transforms.engine import Engine, columns, parquet
 from transforms.errors import ModelFailed
-from transforms.leaves import Key, Leaf, Run, cuts, floors, runs, stored
+from transforms.leaves import Key, Leaf, Run, floors, runs, stored
 from transforms.rewrite import ROW_GROUP, sync, upload
 from transforms.tables import TABLES
 
 LEAF: Final = "leaf-"  # how the files begin that are written here
 LEAF_ROWS: Final = 250_000
-_RUN: Final = 8  # leaves whose rows are sorted together
-_SAMPLE: Final = 20_000  # keys, to cut many rows into runs by
+_RUN: Final = 8  # stored leaves whose rows are sorted together
 _ATTEMPTS: Final = 30
 _PAUSE: Final = 0.05  # seconds
 
@@ -171,8 +171,7 @@ class Draft:
             for month in self._months(gone, come):
                 for run in self._runs(month, gone, come):
                     replaced += run.leaves
-                    for piece in self._pieces(run, month, come):
-                        written += self._write(run, month, piece, gone, come)
+                    written += self._write(run, month, gone, come)
         except BaseException:
             _remove(written)
             raise
@@ -192,10 +191,9 @@ class Draft:
 
     def _runs(self, month: str | None, gone: str, come: str) -> list[Run]:
         leaves = [leaf for leaf in self._leaves if leaf.month == month]
-        where, params = self._where(month, None, None)
         if not leaves:
-            rows = self._engine.table(f"select count(*) as n from {come} where {where}", params)["n"][0].as_py()
-            return [Run((), None, None, rows)]
+            return [Run((), None, None)]
+        where, params = self._where(month, None, None)
         low, high, begin = ([leaf.low for leaf in leaves], [leaf.high for leaf in leaves], floors(leaves))
         numbers = pa.array(range(len(leaves)))
         self._engine.bind("leaves", pa.table({"leaf": numbers, "low": low, "high": high}))
@@ -214,34 +212,17 @@ class Draft:
             _RUN,
         )
 
-    def _pieces(self, run: Run, month: str | None, come: str) -> list[tuple[Key | None, Key | None]]:
-        """The ranges of keys whose rows are sorted together."""
-        pieces = round(run.rows / (_RUN * self._leaf_rows))
-        if pieces < 2:
-            return [(None, None)]
-        where, params = self._where(month, run.floor, run.until)
-        keys = f'select "{self._key}" as key from {come} where {where}'
-        if run.leaves:
-            keys += f' union all select "{self._key}" from ({self._rows_of(run.leaves)})'
-        sample = self._engine.table(
-            f"select key from ({keys}) using sample reservoir({_SAMPLE} rows) repeatable (1)", params
-        )
-        return cuts(sorted(sample["key"].to_pylist()), pieces)
-
-    def _write(
-        self, run: Run, month: str | None, piece: tuple[Key | None, Key | None], gone: str, come: str
-    ) -> Iterator[Leaf]:
-        """The leaves that come in the place of a run, as far as their keys lie in ``piece``."""
+    def _write(self, run: Run, month: str | None, gone: str, come: str) -> Iterator[Leaf]:
+        """The leaves that come in the place of a run."""
         names, order = columns(self._schema.names), columns(dict.fromkeys((self._key, *self._grain)))
         coming, params = self._where(month, run.floor, run.until)
-        within, more = self._where(None, *piece, prefix="piece_")
-        text = f"select {names} from {come} where {coming} and {within}"
+        text = f"select {names} from {come} where {coming}"
         if run.leaves:
             equal = self._equal("rows", "gone", self._grain)
             text += f""" union all
                 select {names} from ({self._rows_of(run.leaves)}) as rows
-                where {within} and not exists (select 1 from {gone} as gone where {equal})"""
-        count = self._engine.make("leaf_rows", f"{text} order by {order}", {**params, **more})
+                where not exists (select 1 from {gone} as gone where {equal})"""
+        count = self._engine.make("leaf_rows", f"{text} order by {order}", params)
         parts = 1 if count <= self._leaf_rows * 3 // 2 else -(-count // self._leaf_rows)
         for part in range(parts if count else 0):
             yield self._write_leaf(month, part * count // parts, (part + 1) * count // parts)
@@ -257,9 +238,7 @@ class Draft:
         self._engine.copy(f"select {columns(self._schema.names)} {rows}", file, ROW_GROUP)
         return Leaf(path, month, last - first, keys["low"], keys["high"], file.stat().st_size, file)
 
-    def _where(
-        self, month: str | None, floor: Key | None, until: Key | None, prefix: str = ""
-    ) -> tuple[str, Mapping[str, object]]:
+    def _where(self, month: str | None, floor: Key | None, until: Key | None) -> tuple[str, Mapping[str, object]]:
         """A condition on rows, with its parameters: of this month, with keys from ``floor`` on and before ``until``."""
         parts, params = ["true"], dict[str, object]()
         if month is not None:
@@ -269,8 +248,8 @@ class Draft:
             parts += [f'"{self._day}" >= $since', f'"{self._day}" < $end']
         for name, sign, bound in (("floor", ">=", floor), ("until", "<", until)):
             if bound is not None:
-                parts.append(f'"{self._key}" {sign} ${prefix}{name}')
-                params[prefix + name] = bound
+                parts.append(f'"{self._key}" {sign} ${name}')
+                params[name] = bound
         return " and ".join(parts), params
 
     @property

@@ -24,7 +24,9 @@ from urllib.parse import unquote, urlsplit
 import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
-from pyarrow.dataset import Dataset, FileSystemDataset
+from deltalake.fs import DeltaStorageHandler
+from pyarrow.dataset import Dataset, FileSystemDataset, dataset, partitioning
+from pyarrow.fs import PyFileSystem
 
 from ingest.lake import Lake
 from transforms.tables import SCHEMAS
@@ -132,12 +134,19 @@ class Engine:
         return [str(kind) for kind in self._connection.from_arrow(schema.empty_table()).types]
 
     def read(self, name: str, table: str, files: Sequence[str]) -> None:
-        """Makes local Parquet files of a lake table a relation of that name."""
+        """Makes Parquet files of a lake table a relation of that name; ``files`` as paths, or URLs where the lake is."""
         schema = SCHEMAS[table]
         if not files:
             self.bind(name, schema.empty_table())
-            return
-        self.view(f"base.{name}", f"from {parquet(files, 'month' in schema.names)}")
+        elif not self._lake.is_local:
+            uri = self._lake.uri(self._project, table)
+            store = PyFileSystem(DeltaStorageHandler(uri, dict(self._lake.storage)))
+            parts = partitioning(pa.schema([("month", pa.string())]), flavor="hive") if "month" in schema.names else None
+            paths = [file.removeprefix(f"{uri}/") for file in files]
+            rows = dataset(paths, schema, "parquet", filesystem=store, partitioning=parts)
+            self._register(name, rows, schema.names)
+        else:
+            self.view(f"base.{name}", f"from {parquet(files, 'month' in schema.names)}")
 
     def table(self, text: str, params: Mapping[str, object] | None = None) -> pa.Table:
         """The rows of one query, in no order but the query's own."""

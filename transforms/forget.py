@@ -30,6 +30,7 @@ from deltalake.fs import DeltaStorageHandler
 from ingest.event import actor_id, named_ids
 from ingest.lake import Lake
 from transforms import commits
+from transforms.draft import LEAF
 from transforms.engine import Engine
 from transforms.file_changes import change_rows
 from transforms.manifest import current, forget
@@ -230,7 +231,7 @@ def erase(lake: Lake, project: str, tables: Iterable[str], *, now: datetime) -> 
         for hours, full in ((0, False), (1, True)):  # then what a crash left; an hour spares what is being written
             kept = [floor, newest]
             gone += len(handle.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=full, keep_versions=kept))
-        if table in ORDER:
+        if table in ORDER or table in TABLES:
             gone += _remove_tidied(lake, project, table, floor)
         gone += _cut_log(lake, project, table, floor)
     return gone
@@ -238,11 +239,11 @@ def erase(lake: Lake, project: str, tables: Iterable[str], *, now: datetime) -> 
 
 def _remove_tidied(lake: Lake, project: str, table: str, floor: int) -> int:
     """Files that a vacuum does not know any more, since tidied tables forget removed files at a checkpoint; and what a tidy
-    left that was killed, however young: none runs now, who forgets has its lease."""
+    or a build left that was killed, however young: none runs now, who forgets has the lease."""
     standing = paths(lake, project, table, floor) | paths(lake, project, table, None)
     names = [f"{version:020d}.json" for version in commits.log(lake, project, table).commits]
     old = commits.removed_by(lake, project, table, names) - standing
-    old.update(commits.strays(lake, project, table, RUNS, standing))
+    old.update(commits.strays(lake, project, table, (*RUNS, LEAF), standing))
     return commits.remove_files(lake, project, table, old)
 
 

@@ -83,8 +83,11 @@ def stale(engine: Engine, gained: str, seen: str, view: View = DEFAULT_VIEW) -> 
     engine.make("reached", _CHANGED)
     near.widen(engine)
     engine.make("reached", _WITH_PEOPLE)
-    while engine.make("unknown", _UNKNOWN):
-        engine.make("wider", "from reached union from unknown")
+    lost = engine.make("lost", _LOST)
+    while lost:
+        engine.make("beyond", _BEYOND)
+        lost = engine.make("lost", _LOST_BEYOND)
+        engine.make("wider", "from reached union from lost")
         engine.make("reached", "from wider")
     engine.make("stale_actors", "from reached")
     near.widen(engine)
@@ -106,19 +109,24 @@ union
 select actor_id from base.actors
 where person_id in (select person_id from base.actors where actor_id in (select actor_id from reached))
 """
-# Neighbours, that nobody has either, of ids that nobody has.
-_UNKNOWN: Final = """
-with lost as (
-    select actor_id from reached
-    where actor_id not in (select actor_id from base.actors) and actor_id not in (select actor_id from settled)
-),
-neighbours as (
+# Ids that nobody has, and their neighbours that nobody has either.
+_LOST: Final = """
+select actor_id from reached
+where actor_id not in (select actor_id from base.actors where actor_id in (select actor_id from reached))
+    and actor_id not in (select actor_id from settled)
+"""
+_BEYOND: Final = """
+with neighbours as (
     select owner_actor_id as actor_id from pairs where actor_id in (select actor_id from lost)
     union
     select actor_id from pairs where owner_actor_id in (select actor_id from lost)
 )
-select actor_id from neighbours
-where actor_id not in (select actor_id from reached) and actor_id not in (select actor_id from base.actors)
+select actor_id from neighbours where actor_id not in (select actor_id from reached)
+"""
+_LOST_BEYOND: Final = """
+select actor_id from beyond
+where actor_id not in (select actor_id from base.actors where actor_id in (select actor_id from beyond))
+    and actor_id not in (select actor_id from settled)
 """
 _DECIDING: Final = """
 select actor_id from stale_actors

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -39,13 +38,12 @@ class Leaf:
 class Run:
     """Neighbouring leaves that are written anew, with the keys that come to them: from ``floor`` on, before ``until``.
 
-    None is no bound. ``rows`` is what there will be, by and large.
+    None is no bound.
     """
 
     leaves: tuple[Leaf, ...]
     floor: Key | None
     until: Key | None
-    rows: int
 
 
 def stored(handle: DeltaTable, key: str) -> list[Leaf] | None:
@@ -93,16 +91,9 @@ def runs(leaves: Sequence[Leaf], gone: Mapping[int, int], come: Mapping[int, int
             tuple(leaves[first : last + 1]),
             leaves[first].low if first else None,
             leaves[last + 1].low if last + 1 < len(leaves) else None,
-            sum(after[first : last + 1]),
         )
         for first, last in _stretches(sorted(wanted), most)
     ]
-
-
-def cuts(sample: Sequence[Key], pieces: int) -> list[tuple[Key | None, Key | None]]:
-    """Ranges of keys that hold as many of a sorted sample each: from the first on, before the second; None is no bound."""
-    bounds = sorted({sample[number * len(sample) // pieces] for number in range(1, pieces)} - {sample[0]})
-    return list(pairwise([None, *bounds, None]))
 
 
 def _stretches(numbers: Sequence[int], most: int) -> Iterator[tuple[int, int]]:

@@ -12,7 +12,7 @@ Constraints
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import pyarrow as pa
@@ -28,11 +28,18 @@ _WRITER: Final = "events"
 _BATCH: Final = 1_000_000  # links added at a time
 
 
-def gather(lake: Lake, project: str, events: int | None, limits: Limits = DEFAULT_LIMITS) -> int | None:
-    """Adds the links that one version of the events has and the ledger has not; returns the version that holds them all."""
+def gather(
+    lake: Lake, project: str, events: int | None, limits: Limits = DEFAULT_LIMITS, came: Sequence[str] | None = None
+) -> int | None:
+    """Adds the links that one version of the events has and the ledger has not; returns the version that holds them all.
+
+    ``came``: the only files of events that can have any; those before were gathered.
+    """
     while events is not None:
         version = lake.version(project, LEDGER)
-        with Engine(lake, project, {"events": events, LEDGER: version}, limits) as engine:
+        with Engine(lake, project, {LEDGER: version} | ({"events": events} if came is None else {}), limits) as engine:
+            if came is not None:
+                engine.read("events", "events", came)
             batch = _batches(lake, project)
             for number, rows in enumerate(engine.batches(load("models", "links_found").text, _BATCH), batch + 1):
                 if rows.num_rows and not lake.append(

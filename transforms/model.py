@@ -36,7 +36,7 @@ class Model:
     """A query with its parameters, and relations that must be bound before it runs.
 
     A query of kind 'relation' is not stored, only bound for the models after it. Without ``stale`` it is made whole whenever
-    anything it reads moved.
+    anything it reads moved; one of kind 'whole' with ``stale`` where that has a row.
     """
 
     query: Query

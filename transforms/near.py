@@ -45,10 +45,8 @@ union
 select actor_id from pairs where owner_actor_id in (select actor_id from opened)
 """
 _NEAR: Final = """
-select * from base.id_links where actor_id in (select actor_id from whole)
-union all
 select * from base.id_links
-where owner_actor_id in (select actor_id from whole) and actor_id not in (select actor_id from whole)
+where actor_id in (select actor_id from whole) or owner_actor_id in (select actor_id from whole)
 union all by name
 select * from fresh_links
 where actor_id in (select actor_id from whole) or owner_actor_id in (select actor_id from whole)
@@ -83,6 +81,11 @@ def widen(engine: Engine, steps: int = STEPS) -> None:
 
 
 def gather_near(engine: Engine, whole: str) -> None:
-    """Makes ``near_links``: the rows of the ledger, and of ``fresh_links``, that name one of the ids of a query."""
+    """Makes ``near_links``: the rows of the ledger, and of ``fresh_links``, that name one of the ids of a query.
+
+    Ends what ``prepare`` began: the rows of all links, and ``reached``, are let go.
+    """
     engine.make("whole", whole)
     engine.make("near_links", _NEAR)
+    for name in ("pairs", "settled", "opened", "wider", "whole", "reached"):
+        engine.drop(name)

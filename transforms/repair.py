@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
+from urllib.parse import unquote
 
 from sql.loader import Query
 from transforms.draft import Draft
@@ -19,8 +20,8 @@ from transforms.stale import Step
 from transforms.tables import TABLES
 
 _PARAMETER: Final = re.compile(r"\$([a-z_][a-z_0-9]*)")
-_MOVED: Final = """
-select events.*, true as came, actors.person_id, actors.person
+_PART: Final = """
+select events.*, actors.person_id, actors.person
 from {relation} events join base.actors on actors.actor_id = events.actor_id
 """
 # A lost event of an actor who has none left was that of whoever the actor was.
@@ -53,19 +54,30 @@ class Repair:
         self._relations = {model.query.name: model for model in models if model.query.kind == "relation"}
         self._bound: set[str] = set()  # relations that were made of all rows
         self._prepared: set[Prepare] = set()
-        self.hide_changes()
-
-    def hide_changes(self) -> None:
-        """From here on nothing changed in any table; and nobody's ids changed hands."""
-        for name, schema in TABLES.items():
+        for name, schema in TABLES.items():  # nothing changed yet
             for side in ("went", "came", "changed"):
-                self._engine.drop(f"{side}_{name}")
-                self._engine.bind(f"{side}_{name}", schema.empty_table())
+                engine.bind(f"{side}_{name}", schema.empty_table())
 
-    def bind_moved(self, relation: str | None = None) -> None:
-        """Makes ``moved`` of what moved since the build in force; or of the events of ``relation``, as if all came now."""
-        self._engine.view("moved", _NEWS if relation is None else _MOVED.format(relation=relation))
+    def bind_moved(self) -> None:
+        """Makes ``moved`` and ``rejoined``, once who is who is known."""
+        self._engine.view("moved", _NEWS)
         self._engine.make("rejoined", _REJOINED)
+
+    def bind_part(self, relation: str) -> None:
+        """Makes ``part_events`` of some events, with the persons they belong to."""
+        self._engine.view("part_events", _PART.format(relation=relation))
+
+    def change_all(self, model: Model, before: Mapping[str, int]) -> None:
+        """Tells that all rows of a table went and came, which was filled from nothing."""
+        name = model.query.name
+        if name in before:
+            files = self._engine.lake.files(self._engine.project, name, before[name])
+            self._engine.read(f"before_{name}", name, [unquote(file) for file in files])
+        else:
+            self._engine.bind(f"before_{name}", TABLES[name].empty_table())
+        self._engine.view(f"went_{name}", f"from base.before_{name}")
+        self._engine.view(f"came_{name}", f"from base.{name}")
+        self._engine.view(f"changed_{name}", f"from base.before_{name} union all from base.{name}")
 
     def make(self, model: Model, step: Step) -> None:
         """Brings one stored model up to date; its draft has the rows, and ``changed_<name>`` tells which differ.
@@ -76,10 +88,12 @@ class Repair:
             return
         name = model.query.name
         try:
-            if step == "whole" or model.stale is None:
+            if step == "repair" and model.stale is not None and not self._find_stale(model, model.stale):
+                return
+            if step == "whole" or model.stale is None or model.query.kind == "whole":
                 self._make_all(model)
                 self._drafts[name].repair(f"base.{name}", "made")
-            elif self._find_stale(model, model.stale):
+            else:
                 self._make_stale(model)
                 self._engine.view("old", _stale(model.query, f"base.{name}"))
                 # What is made of narrow relations can tell half the truth of those around.

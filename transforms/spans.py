@@ -32,9 +32,9 @@ _SILENCE: Final = "interval '30' minute"
 _SPANS: Final = f"""
 select person_id, min(since) as since, max(until) as until
 from (
-    select person_id, time as since, time as until from moved
+    select person_id, time as since, time as until from {{moved}}
     union all
-    select person_id, since, {_EVER} from rejoined
+    select person_id, since, {_EVER} from rejoined where $repair
 )
 group by person_id
 """
@@ -57,6 +57,7 @@ from (
     union all
     select person_id, cast(min(since) at time zone $zone as date), date '9999-12-30'
     from changed_memberships
+    where $repair
     group by person_id
 )
 group by person_id
@@ -103,15 +104,18 @@ def parts(lake: Lake, project: str, version: int | None) -> list[Part]:
     return [_part(lake, project, month, files) for month, files in sorted(months.items())]
 
 
-def prepare(engine: Engine, events: Sequence[Part], zone: str, *, at_once: bool) -> None:
-    """Makes the relations above from ``moved``. ``at_once``: keep the stale events, where few of a lake's are expected."""
-    engine.make("spans", _SPANS)
+def prepare(engine: Engine, events: Sequence[Part], zone: str, moved: str = "moved", *, repair: bool) -> None:
+    """Makes the relations above from what moved: in a repair since the last build, else what is filled in now.
+
+    Stale events are kept in a repair, where few of a lake's are expected; else they are looked up each time.
+    """
+    engine.make("spans", _SPANS.format(moved=moved), {"repair": repair})
     _close(engine)
-    engine.make("day_spans", _DAY_SPANS, {"zone": zone})
+    engine.make("day_spans", _DAY_SPANS, {"zone": zone, "repair": repair})
     engine.make("wanted", _WANTED, {"zone": zone})
     found = [_FOUND.format(columns=_COLUMNS, events=part.relation, zone=zone) for part in events if _touched(engine, part)]
     text = " union all ".join(found or [f"select wanted.person_id, {_COLUMNS} from base.events cross join wanted limit 0"])
-    if at_once:
+    if repair:
         engine.make("stale_events", text)
     else:
         engine.view("stale_events", text)

@@ -171,6 +171,7 @@ INVITES: Final = pa.schema(
         pa.field("invitee", pa.string()),  # people.person
         pa.field("invitee_registered_at", _TIME),
         pa.field("scope", pa.string()),  # 'same_account' or 'new_account'
+        pa.field("generation", pa.int32()),  # of the invitee: how many credited invitations led to them, one after the other
     ]
 )
 

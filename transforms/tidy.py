@@ -138,7 +138,7 @@ def paths(lake: Lake, project: str, table: str, version: int | None) -> set[str]
         handle = lake.open(project, table, version)
     except TableNotFoundError:  # a manifest that nobody can read any more holds nothing back
         return set()
-    return set() if handle is None else {file.path for file in files_of(handle)}
+    return set() if handle is None else set(pa.table(handle.get_add_actions(flatten=True))["path"].to_pylist())
 
 
 def vacuum(handle: DeltaTable, hours: int, versions: list[int], *, full: bool) -> int:

@@ -22,6 +22,7 @@ _PARAMETERS: Final = (
     Parameter("unit", "Who is counted; by default the funnel's own unit.", "choice", ("person", "account")),
     Parameter("by", "Also apart by channel.", "choice", ("channel",)),
     Parameter("trend", "Also each period as a funnel of its own.", "choice", ("day", "week", "month")),
+    Parameter("internal", "Stages leave internal traffic out; POST /api/funnel can include it.", "choice", ("exclude",)),
     Parameter("window", "Time from the first step to the last, such as 14d; by default the funnel's own."),
 )
 _VIEW: Final = (KNOWN_AT,)

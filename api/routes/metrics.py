@@ -17,6 +17,7 @@ _PARAMETERS: Final = (
     TO,
     Parameter("grain", "Length of a period of the series.", "choice", ("day", "week", "month")),
     Parameter("by", "Also apart by channel.", "choice", ("channel",)),
+    Parameter("internal", "include puts internal traffic back in, where events are read.", "choice", ("exclude", "include")),
     Parameter("compare", "Also the value of the range before.", "choice", ("previous",)),
 )
 

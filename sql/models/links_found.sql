@@ -3,7 +3,8 @@
 -- kind: relation
 -- reads: events, id_links
 -- An identify links its anonymous id; an alias links its previous id, which is that same anonymous id where the two are
--- equal, else a user id. Calls repeat themselves: of one pair's only those are kept that were the earliest when they came.
+-- equal, else a user id. Calls repeat themselves: of one pair's only those are kept that were the earliest when they came,
+-- among these events and the links that the ledger has.
 with claims as (
     select
         event_id,
@@ -19,13 +20,21 @@ with claims as (
     where user_id is not null
         and ((kind = 'identify' and anonymous_id is not null) or (kind = 'alias' and previous_id is not null))
 ),
+known as (
+    select event_id, time, received_at, id, owner, owner_actor_id, true as fresh
+    from claims
+    where id <> owner
+    union all
+    select entry, time, known_at, id, owner, owner_actor_id, false
+    from id_links
+    where kind = 'link' and owner_actor_id in (select owner_actor_id from claims)
+),
 compared as (
-    select event_id, time, received_at, id, owner, owner_actor_id,
+    select event_id, time, received_at, id, owner, owner_actor_id, fresh,
         min(time) over (
             partition by id, owner order by received_at, event_id rows between unbounded preceding and 1 preceding
         ) as earliest
-    from claims
-    where id <> owner
+    from known
 )
 select
     compared.event_id as entry,
@@ -38,4 +47,4 @@ from compared left join id_links
     on id_links.kind = 'link'
     and id_links.owner_actor_id = compared.owner_actor_id -- so that few texts of the ledger are read for few events
     and id_links.entry = compared.event_id
-where id_links.entry is null and (compared.earliest is null or compared.time <= compared.earliest)
+where compared.fresh and id_links.entry is null and (compared.earliest is null or compared.time <= compared.earliest)

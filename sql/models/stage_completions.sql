@@ -1,44 +1,13 @@
 -- one row per condition of a stage, holder (a person, or an account by its people's events) and stretch: first completed when
 -- grain: condition, holder, stretch
 -- kind: relation
--- reads: conditions, stage_matches, settled, stage_leavings
--- Bound by funnels/stages.py: conditions (each with its stage's rule repeated on it) and settled (rows of stages for the stages
--- that these come after). All lengths of time are inclusive. A stretch is the time between two leavings of the stage; what was
--- counted before a leaving counts no more after it. What counts the same as an earlier condition does (same_as) is counted
--- once. Each kind of condition has a way of its own, as the cheap ones are the
--- many: the first event, the n-th, the n-th within a window, so many people at once.
-with held as (
-    select
-        conditions.condition, stage_matches.event_id, stage_matches.time, stage_matches.person,
-        case when conditions.by_account then stage_matches.account_id else stage_matches.person end as holder
-    from stage_matches
-    join conditions on conditions.pattern = stage_matches.pattern and conditions.same_as = conditions.condition
-),
-counting as ( -- only from the entry into the stage that the rule comes after, and only as long as it says
-    select held.condition, held.holder, held.person, held.event_id, held.time
-    from held
-    join conditions on conditions.condition = held.condition
-    left join settled on settled.subject = conditions.subject and settled.stage = conditions.after_stage
-        and settled.spell = 1 and settled.subject_id = held.holder
-    where held.holder is not null and (conditions.after_stage is null or (
-        held.time >= settled.entered
-        and (conditions.within_length is null or held.time - settled.entered <= conditions.within_length)
-    ))
-),
-counted as (
-    select
-        counting.condition, counting.holder, counting.person, counting.event_id, counting.time,
-        coalesce(stage_leavings.stretch, 0) as stretch
-    from counting
-    join conditions on conditions.condition = counting.condition
-    left join stage_leavings on stage_leavings.subject = conditions.subject and stage_leavings.stage = conditions.stage
-        and stage_leavings.subject_id = counting.holder and not conditions.by_membership
-        and stage_leavings.since <= counting.time
-        and (stage_leavings.until is null or counting.time < stage_leavings.until)
-),
-singles as ( -- once: the first
+-- reads: conditions, stage_counts
+-- Bound by funnels/stages.py: conditions. All lengths of time are inclusive. What was counted before a leaving counts no more
+-- after it: each stretch is for itself. Each kind of condition has a way of its own, as the cheap ones are the many: the first
+-- event, the n-th, the n-th within a window, so many people at once.
+with singles as ( -- once: the first
     select counted.condition, counted.holder, counted.stretch, min(counted.time) as time
-    from counted
+    from stage_counts as counted
     join conditions on conditions.condition = counted.condition and conditions.people is null and conditions.times = 1
     group by counted.condition, counted.holder, counted.stretch
 ),
@@ -48,7 +17,7 @@ turns as (
         conditions.window_length, row_number() over (
             partition by counted.condition, counted.holder, counted.stretch order by counted.time, counted.event_id
         ) as turn
-    from counted
+    from stage_counts as counted
     join conditions on conditions.condition = counted.condition and conditions.people is null and conditions.times > 1
 ),
 repeated as ( -- n times: the n-th of n events in a row that fit the window
@@ -70,7 +39,7 @@ seen as (
             partition by counted.condition, counted.holder, counted.stretch, counted.person
             order by counted.time, counted.event_id
         ) as later
-    from counted
+    from stage_counts as counted
     join conditions on conditions.condition = counted.condition and conditions.people is not null
 ),
 changes as (
@@ -95,7 +64,7 @@ crowds as ( -- who leaves at this very instant is still present: arrivals first
 ),
 completed as (
     select counted.condition, counted.holder, counted.stretch, counted.event_id, counted.time
-    from counted
+    from stage_counts as counted
     join singles on singles.condition = counted.condition and singles.holder = counted.holder
         and singles.stretch = counted.stretch and singles.time = counted.time
     union all

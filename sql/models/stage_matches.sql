@@ -2,8 +2,8 @@
 -- grain: pattern, event_id
 -- kind: relation
 -- reads: matches, actors, memberships
--- Bound by funnels/stages.py: matches, the events that fit a pattern. account_id is the event's own, else its person's sole one
--- at that time, else empty.
+-- Bound by funnels/stages.py: matches, the events that fit a pattern. account_id is the event's own, else its person's sole
+-- one at that time, else empty.
 select
     matches.pattern, matches.event_id, matches.time, actors.person,
     coalesce(matches.account_id, memberships.account_id) as account_id

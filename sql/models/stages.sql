@@ -5,7 +5,7 @@
 -- Bound by funnels/stages.py: conditions; settled, which holds the rows of the stages found in earlier rounds; bystanders, of
 -- whom too little is known to make their rows (of a repair; nobody otherwise). A stage is entered at the needed-th thing that
 -- brings a subject nearer to it: 1 for any of its conditions, their number for all of them, n for n members of an account.
--- Leavings cut a subject's time into stretches; a stretch in which the stage is entered is a spell, left where the next stretch
+-- Leavings cut a subject's time into stretches; a stretch in which the stage is entered is a spell, left where the next one
 -- begins. What leans on a stage leans on its first spell.
 with met as (
     select conditions.condition, holder as subject_id, stretch, time, event_id

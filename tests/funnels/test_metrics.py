@@ -49,7 +49,7 @@ def test_every_metric_answers_in_one_shape_and_names_its_data(tmp_path: Path) ->
         found = metrics.answer(lake, "default", load(DEFAULTS), metric.name, {}, manifest, "UTC")
         assert list(found) == SHAPE
         assert (found["metric"], found["question"], found["direction"]) == (metric.name, metric.question, metric.direction)
-        assert found["data"] == {"manifest": 1, "complete_until": "2026-12-01T00:00:00Z"}
+        assert found["data"] == {"manifest": 1, "complete_until": "2026-12-01T00:00:00Z", "internal_left_out": 0}
         assert found["definition_version"] == load(DEFAULTS).version
 
 
@@ -75,7 +75,7 @@ def test_all_faults_of_a_question_are_told_at_once_with_what_is_allowed() -> Non
         ("grain", "hour", ("week", "day")),
         ("by", "country", ("channel",)),
         ("compare", "last", ("previous",)),
-        ("fron", "fron", ("from", "to", "grain", "by", "compare")),
+        ("fron", "fron", ("from", "to", "grain", "by", "compare", "internal")),
     ]
 
 

@@ -158,5 +158,5 @@ def test_an_unknown_funnel_and_every_wrong_parameter_are_told(tmp_path: Path) ->
         ("window", "1y", ("90s", "30m", "12h", "14d", "2w")),
         ("by", "plan", ("channel",)),
         ("trend", "weekly", ("day", "week", "month")),
-        ("form", "form", ("unit", "window", "from", "to", "by", "trend")),
+        ("form", "form", ("unit", "window", "from", "to", "by", "trend", "internal")),
     ]

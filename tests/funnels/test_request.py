@@ -45,6 +45,7 @@ def test_the_smallest_request_gets_every_default() -> None:
         "where": [],
         "trend": None,
         "as_of": "2026-03-01T00:00:00Z",
+        "internal": "exclude",
         "order": "sequential",
         "ties": "in_order",
         "reentry": "any",
@@ -91,6 +92,7 @@ def test_a_definition_asked_again_is_the_same_funnel() -> None:
             "where": random.choice([[], where]),
             "trend": random.choice([None, "day", "week", "month"]),
             "as_of": random.choice(["2026-01-15", "2026-01-15T10:30:00.25Z"]),
+            "internal": random.choice(["exclude", "include"]),
         }
         funnel = parse(body)
         assert funnel.as_of is not None

@@ -44,7 +44,7 @@ class Kept:
             f"union all select {columns} from {made} order by {', '.join(self._query.grain)}"
         )
         self.stale = self._engine.table("from stale")
-        return self.rows.num_rows
+        return len(self.stale)
 
 
 def whole(rows: Sequence[Row], definitions: Definitions) -> dict[str, pa.Table]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from funnels import metrics, plg
 from funnels.adhoc import funnel
 from funnels.definition import Definitions
+from funnels.errors import BadRequest
 from funnels.load import DEFAULTS, load
 from funnels.request import parse
 from funnels.written import DefinitionError
@@ -89,6 +91,46 @@ def test_people_by_domain_and_id_and_events_by_filter_are_left_out_and_counted(t
     series = star["series"]
     assert isinstance(series, list)
     assert max(point["value"] or 0 for point in series) == 2
+    assert left_out(star) == 10  # tasks of ken and robot
+
+
+def test_internal_traffic_can_be_put_back_where_events_are_read(tmp_path: Path) -> None:
+    definitions = definitions_of(tmp_path, traffic=RULES)
+    lake, manifest = built(tmp_path, world(), definitions)
+    params = {"from": "2026-01-01", "to": "2026-02-01"}
+
+    star = metrics.answer(lake, "default", definitions, "north-star", params | {"internal": "include"}, manifest, "UTC")
+    series = star["series"]
+    assert isinstance(series, list)
+    assert (max(point["value"] or 0 for point in series), left_out(star)) == (4, 0)
+
+    steps = [{"event": "Signed Up"}, {"event": "Task Completed"}]
+    body = {"steps": steps, "from": "2026-01-01", "to": "2026-02-01", "window": "14d", "internal": "include"}
+    internal = definitions.internal
+    found = funnel(lake, "default", parse(body), complete_until=LATER, manifest=manifest, internal=internal)
+    rows, told = found["steps"], found["definition"]
+    assert isinstance(rows, list)
+    assert isinstance(told, dict)
+    assert ([step["reached"] for step in rows], told["internal"], left_out(found)) == ([5, 5], "include", 0)
+
+
+def test_what_is_built_without_internal_traffic_refuses_to_include_it_and_says_who_can(tmp_path: Path) -> None:
+    definitions = definitions_of(tmp_path, traffic=RULES)
+    lake, manifest = built(tmp_path, world(), definitions)
+    params = {"internal": "include"}
+    with pytest.raises(BadRequest, match="ask POST /api/funnel") as metric:
+        metrics.answer(lake, "default", definitions, "viral-coefficient", params, manifest, "UTC")
+    with pytest.raises(BadRequest, match="found with internal traffic left out"):
+        plg.stage_funnel(lake, "default", definitions, "plg", params, manifest, "UTC")
+    assert metric.value.faults[0].allowed == ("exclude",)
+    plain = metrics.answer(lake, "default", definitions, "viral-coefficient", {"internal": "exclude"}, manifest, "UTC")
+    assert left_out(plain) == 2  # people: ken and robot
+
+
+def left_out(found: Mapping[str, object]) -> object:
+    told = found["data"]
+    assert isinstance(told, dict)
+    return told["internal_left_out"]
 
 
 def test_rules_change_the_version_of_the_definitions_and_empty_ones_do_not(tmp_path: Path) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Final, cast
 
+import pyarrow as pa
 import pytest
 
+from funnels.invites import generations
 from funnels.load import DEFAULTS, load
 from funnels.metrics import answer
 from funnels.virality import mean_interval
@@ -98,6 +101,56 @@ def test_joining_the_inviters_account_is_told_from_opening_a_new_one(tmp_path: P
     rows += [*signed_up("b", 2), accepted("b", 2, "in"), joined("b", "acme", at(2))]
     rows += [*signed_up("c", 3), accepted("c", 3, "out"), joined("c", "other", at(3)), joined("c", "acme", at(4))]
     assert [(row[0], row[4]) for row in invites(tmp_path, rows)] == [("in", "same_account"), ("out", "new_account")]
+
+
+def generations_of(folder: Path, rows: list[Row]) -> dict[object, object]:
+    lake, manifest = built(folder, rows)
+    found = stored(lake, manifest, "invites").to_pylist()
+    return {row["invitee"] or row["invite_id"]: row["generation"] for row in found}
+
+
+def came(inviter: str, invitee: str, sent: float, day: float) -> list[Row]:
+    invite = f"{inviter} to {invitee}"
+    return [invited(inviter, sent, invite), *signed_up(invitee, day), accepted(invitee, day, invite)]
+
+
+def test_a_credited_invitee_is_one_generation_after_the_inviter(tmp_path: Path) -> None:
+    rows = [*signed_up("a", 0), *came("a", "b", 1, 2), *came("b", "c", 3, 4), *came("b", "d", 3, 5), *came("d", "e", 6, 7)]
+    rows += [*signed_up("known", 0), invited("e", 8, "k"), accepted("known", 9, "k"), invited("e", 8, "open")]
+    assert generations_of(tmp_path, rows) == {
+        "user:b": 1,
+        "user:c": 2,
+        "user:d": 2,
+        "user:e": 3,
+        "user:known": 0,  # was there before: came by nobody
+        "open": None,  # nobody came yet
+    }
+
+
+def test_an_inviter_who_came_later_begins_the_chain_anew(tmp_path: Path) -> None:
+    """They invited each other before either registered: b came first, so b's chain begins, and a came by b."""
+    rows = [invited("a", 0, "to b"), invited("b", 1, "to a")]
+    rows += [*signed_up("b", 5), accepted("b", 5, "to b"), *signed_up("a", 6), accepted("a", 6, "to a")]
+    assert generations_of(tmp_path, rows) == {"user:b": 1, "user:a": 2}
+
+
+def test_two_who_came_at_one_instant_are_in_the_order_of_their_ids(tmp_path: Path) -> None:
+    rows = [invited("a", 0, "to b"), invited("b", 0, "to a")]
+    rows += [*signed_up("b", 5), accepted("b", 5, "to b"), *signed_up("a", 5), accepted("a", 5, "to a")]
+    assert generations_of(tmp_path, rows) == {"user:a": 1, "user:b": 2}
+
+
+def test_long_chains_and_random_trees_agree_with_walking_them_one_by_one() -> None:
+    seeded = random.Random(7)
+    parents: dict[str, str | None] = {f"c{n}": f"c{n - 1}" if n else None for n in range(5_000)}
+    parents |= {f"t{n}": f"t{seeded.randrange(-5, n)}" for n in range(3_000)}
+    names = seeded.sample(list(parents), len(parents))
+    found = generations(pa.chunked_array([names]), pa.chunked_array([[parents[name] for name in names]], pa.string()))
+    walked: dict[str | None, int] = {}
+    for name in parents:  # parents before their children
+        walked[name] = walked.get(parents[name], 0) + 1
+    assert dict(zip(found["person"].to_pylist(), found["generation"].to_pylist(), strict=True)) == walked
+    assert generations(pa.chunked_array([[]], pa.string()), pa.chunked_array([[]], pa.string())).num_rows == 0
 
 
 def test_k_is_the_mean_of_the_people_brought_by_those_old_enough(tmp_path: Path) -> None:

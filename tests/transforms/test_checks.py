@@ -14,7 +14,8 @@ from transforms import checks, days
 from transforms.core import CORE
 from transforms.engine import Engine
 from transforms.errors import CheckFailed
-from transforms.tables import INVITES, STAGES
+from transforms.ledger import LEDGER, fresh_links
+from transforms.tables import ID_LINKS, INVITES, STAGES
 
 EVENTS = [
     call("e1", at(0), kind="page", anonymous="x"),
@@ -63,6 +64,7 @@ BREAKS = {
     ),
     "event_ids_are_unique": ("events", "select * from events union all select * from events"),
     "events_carry_one_identity": ("events", "select * replace (null as user_id, null as anonymous_id) from events"),
+    "ids_of_links_do_not_collide": ("seen_ids", "select * replace (id || '!' as id) from seen_ids"),
     "invites_are_between_people": ("invites", "select * replace (inviter as invitee) from invites"),
     "invites_are_unique": ("invites", "select * from invites union all select * from invites"),
     "invites_credit_a_person_once": ("invites", "select * from invites union all select * from invites"),
@@ -96,6 +98,8 @@ def sound() -> Iterator[Engine]:
     """An engine with every table of a sound world."""
     with Engine(Lake("unused"), "default", {}) as engine:
         engine.bind("events", table(EVENTS))
+        engine.bind(LEDGER, ID_LINKS.empty_table())
+        engine.bind(LEDGER, fresh_links(engine))
         for name, rows in built(EVENTS, models=CORE + days.models()).items():
             engine.bind(name, rows)
         engine.bind("stages", pa.Table.from_pylist([STAGE], schema=STAGES))

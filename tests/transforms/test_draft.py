@@ -23,6 +23,7 @@ from tests.transforms.world import Row, at
 from transforms.draft import Draft
 from transforms.engine import Engine
 from transforms.errors import ModelFailed
+from transforms.forget import erase
 from transforms.manifest import Manifest, publish
 from transforms.sweep import sweep
 from transforms.tables import TABLES
@@ -99,7 +100,7 @@ def in_order(query: Query, rows: Sequence[Row]) -> list[Row]:
 
 
 def files(lake: Lake, table: str) -> list[Path]:
-    return sorted(Path(lake.root.removeprefix("file://"), "default", table).rglob("*.parquet"))
+    return sorted(Path(lake.root.removeprefix("file://"), "default", table).rglob("[!0]*.parquet"))
 
 
 @pytest.fixture(params=["", "file://"])
@@ -260,7 +261,7 @@ def test_a_leaf_that_shrinks_takes_its_small_neighbour_along(lake: Lake) -> None
     assert rows_in(lake, ACCOUNTS, 3) == [rows[3], *rows[7:]]
 
 
-def test_more_rows_than_are_sorted_together_are_cut_by_their_keys(lake: Lake) -> None:
+def test_many_leaves_follow_one_another_by_their_keys(lake: Lake) -> None:
     rows = [session(f"e{number}", number % 90, at(minutes=number)) for number in range(270)]
     commit(lake, SESSIONS, None, [], rows[:70])
     commit(lake, SESSIONS, 1, [], rows[70:])
@@ -339,6 +340,16 @@ def test_what_dies_before_its_commit_is_swept_after_a_week(lake: Lake, monkeypat
     assert rows_in(lake, ACCOUNTS, 1) == [account("a")]
 
 
+def test_what_dies_before_its_commit_is_erased_at_once_when_a_person_is_forgotten(lake: Lake) -> None:
+    commit(lake, ACCOUNTS, None, [], [account("a")])
+    publish(lake, "default", Manifest(1, {"accounts": 1}, at(), at(), "aaaa"))
+    with Engine(lake, "default", {}) as engine:
+        repair(engine, Draft(engine, ACCOUNTS, 1), ACCOUNTS, [account("a")], [account("b")])
+        erase(lake, "default", ["accounts"], now=at(1))
+    assert [file.name for file in files(lake, "accounts")] == [Path(file).name for file in lake.files("default", "accounts")]
+    assert rows_in(lake, ACCOUNTS, 1) == [account("a")]
+
+
 def test_a_build_begins_from_its_version_whatever_was_committed_after_it(lake: Lake) -> None:
     commit(lake, ACCOUNTS, None, [], [account("a"), account("b")])
     commit(lake, ACCOUNTS, 1, [account("a")], [account("x")])  # by a build that died before its manifest
@@ -363,6 +374,21 @@ def test_another_commit_meanwhile_is_no_hindrance(lake: Lake, monkeypatch: pytes
     monkeypatch.setattr("transforms.draft.DeltaTable.create_write_transaction", overtaken)
     assert commit(lake, ACCOUNTS, 1, [account("a")], [account("b")]) == 3
     assert rows_in(lake, ACCOUNTS, 3) == [account("b")]
+
+
+def test_who_dies_while_a_layout_changes_leaves_the_version_in_force_readable(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise OSError("the power went")
+
+    row = session("e1", 1, at())
+    old = lake.replace("default", "sessions", pa.Table.from_pylist([row], TABLES["sessions"]))
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="the power went"):
+        patched.setattr("transforms.draft.DeltaTable.create_write_transaction", die)
+        commit(lake, SESSIONS, old, [], [row])
+    assert rows_in(lake, SESSIONS, old) == [row]
+    assert rows_in(lake, SESSIONS, commit(lake, SESSIONS, old, [], [row])) == [row]
 
 
 @pytest.mark.parametrize("query", [SESSIONS, ACCOUNTS])

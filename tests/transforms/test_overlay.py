@@ -21,7 +21,7 @@ from transforms.domains import OFF, Domains
 from transforms.engine import DEFAULT_LIMITS, Engine
 from transforms.identity import DEFAULT_VIEW, View
 from transforms.layout import Rules
-from transforms.ledger import LEDGER, forget
+from transforms.ledger import LEDGER, forget, gather
 from transforms.overlay import Identity, Since, again, everyone, identity
 from transforms.tables import ACTORS, ID_LINKS, MEMBERSHIPS
 from transforms.tidy import tidy, vacuum
@@ -90,7 +90,11 @@ def test_working_out_the_touched_again_gives_what_working_out_everyone_gives(
     rows: list[Row], cut: int, runaway_links: int, by_email: bool, chance: random.Random
 ) -> None:
     chance.shuffle(rows)
-    groups = [row | {"kind": "group", "event": "$group", "account_id": chance.choice("ab")} for row in rows if row["kind"] == "track"]
+    groups = [
+        row | {"kind": "group", "event": "$group", "account_id": chance.choice("ab")}
+        for row in rows
+        if row["kind"] == "track"
+    ]
     mailed = [row | {"properties": f'{{"email": "a@{chance.choice("xyz")}.example"}}'} for row in rows if claim(row)]
     told = {row["event_id"]: row for row in (*groups, *(row for row in mailed if chance.random() < 0.5))}
     rows = [told.get(row["event_id"], row) for row in rows]
@@ -113,6 +117,77 @@ def test_working_out_the_touched_again_gives_what_working_out_everyone_gives(
         assert found is not None
         expected = everyone(lake, "default", (events, ledger), DEFAULT_LIMITS, domains, view)
         assert [fields(table) for table in laid_over(lake, found)] == [fields(table) for table in laid_over(lake, expected)]
+
+
+STEPS = ("append", "undo", "redo", "build", "forget the events", "tidy")
+
+
+@settings(max_examples=UPDATES, deadline=None, phases=(Phase.generate,))
+@given(
+    streams(), st.lists(st.sampled_from(STEPS), max_size=6), st.sampled_from([2, 1000]), st.randoms(use_true_random=False)
+)
+def test_after_any_history_the_change_since_the_build_gives_what_working_out_everyone_gives(
+    rows: list[Row], steps: list[str], runaway_links: int, chance: random.Random
+) -> None:
+    chance.shuffle(rows)
+    view, undone = View(runaway_links), list[Row]()
+    pairs = sorted({pair for row in rows if (pair := claim(row))})
+    with TemporaryDirectory() as folder:
+        lake = lake_of(Path(folder), [call("first", at(0), user="1")])
+        for number, step in enumerate(("append", "build", *steps, "append"), 2):
+            if step == "append":
+                few, rows = rows[: len(rows) // 2 + 1], rows[len(rows) // 2 + 1 :]
+                lake_of(Path(folder), few, batch=number)
+            elif step == "undo" and pairs:
+                undone.append(undo(f"u{number}", at(5), *chance.choice(pairs)))
+                append_row(lake, undone[-1], number)
+            elif step == "redo" and undone:
+                row = chance.choice(undone)
+                again_in = undo(f"u{number}", at(6), row["id"], row["owner"], of_undo=row["entry"])  # type: ignore[arg-type]
+                undone.append(again_in)
+                append_row(lake, again_in, number)
+            elif step == "tidy":
+                gathered(lake)
+            elif step in ("build", "forget the events"):
+                if step == "forget the events":  # the links that they told stay
+                    gather(lake, "default", lake.version("default", "events"))
+                    lake.delete("default", "events", "kind <> 'track'")
+                manifest = build(
+                    lake, "default", core(view)[:7], until=at(9), definition_version="aaaa", now=at(9, number)
+                ).manifest
+        since = Since(lake.version("default", "events") or 0, lake.version("default", LEDGER), manifest.tables)
+        found = again(lake, "default", since, DEFAULT_LIMITS, OFF, view)
+        assert found is not None
+        expected = everyone(lake, "default", (since.events, since.ledger), DEFAULT_LIMITS, OFF, view)
+        assert [fields(table) for table in laid_over(lake, found)] == [fields(table) for table in laid_over(lake, expected)]
+
+
+def test_whom_a_returning_device_belongs_to_is_found_through_ids_of_which_no_event_is_left(tmp_path: Path) -> None:
+    merges = [
+        call("e1", at(0), kind="identify", user="1", anonymous="x"),
+        *(call(f"e{n}", at(n), kind="alias", user=str(n), previous_id=str(n - 1)) for n in range(2, 8)),
+        call("e8", at(8), kind="identify", user="7", anonymous="a"),
+    ]
+    lake = lake_of(tmp_path, [*merges, call("other", at(9), user="other")])
+    gather(lake, "default", 1)
+    lake.delete("default", "events", "user_id <> 'other'")
+    tables = build(lake, "default", CORE, until=at(9), definition_version="aaaa", now=at(9)).manifest.tables
+    lake_of(tmp_path, [call("back", at(10), kind="page", anonymous="x")], batch=2)
+    found = touched(lake, tables)
+    assert found is not None
+    assert persons(lake, found) == {"anonymous:a", "user:other"}
+    assert laid_over(lake, found)[0].num_rows == 10
+
+
+def test_a_further_link_of_a_runaway_id_touches_none_of_its_others(tmp_path: Path) -> None:
+    rows = [call(f"e{n}", at(n / 100), kind="identify", user=f"{n}", anonymous="all") for n in range(5)]
+    lake, view = lake_of(tmp_path, rows), View(runaway_links=3)
+    tables = build(lake, "default", core(view), until=at(9), definition_version="aaaa", now=at(9)).manifest.tables
+    lake_of(tmp_path, [call("e9", at(1), kind="identify", user="9", anonymous="all")], batch=2)
+    found = again(lake, "default", Since(2, lake.version("default", LEDGER), tables), DEFAULT_LIMITS, OFF, view)
+    assert found is not None
+    assert found.gone["actors"].num_rows == 2
+    assert found.made["actors"]["id"].to_pylist() == ["user:9"]
 
 
 def test_after_a_tidy_the_touched_are_told_from_the_log_but_not_where_rows_went(tmp_path: Path) -> None:
@@ -156,5 +231,9 @@ def gathered(lake: Lake) -> None:
 
 
 def append_undo(lake: Lake, pair: Pair, number: int) -> bool:
-    rows = pa.Table.from_pylist([undo(f"u{number}", at(5), *pair)], ID_LINKS)
+    return append_row(lake, undo(f"u{number}", at(5), *pair), number)
+
+
+def append_row(lake: Lake, row: Row, number: int) -> bool:
+    rows = pa.Table.from_pylist([row], ID_LINKS)
     return lake.append("default", LEDGER, rows, writer="undos", batch=number, partition=None)

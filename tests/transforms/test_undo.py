@@ -111,6 +111,14 @@ def test_gathering_twice_adds_nothing_and_links_outlive_their_events(tmp_path: P
     ]
 
 
+def test_links_that_were_forgotten_while_their_events_stay_are_gathered_again(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path, SHARED)
+    gather(lake, "default", 1)
+    forget(lake, "default", ["user:1"])
+    with Engine(lake, "default", {LEDGER: gather(lake, "default", 1)}) as engine:
+        assert sorted(rows_of(engine.table(f"from {LEDGER}"), "entry")) == [("e1",), ("e2",)]
+
+
 def walked(rows: list[Row], ledger: list[Row], view: View) -> dict[object, object]:
     """The oracle: typed id -> public id of its person, by a plain walk with a union-find."""
     claims: dict[Pair, tuple[Any, Any]] = {}
