@@ -12,8 +12,8 @@ Each opens with plain comment lines, so that it pastes into the DuckDB shell as 
     -- kind: whole
     -- reads: events, actors
 
-``kind`` says how a stored table is kept, and by which of its columns it is repaired: ``whole``; ``by_subject person_id``: all
-rows of a key are made again together; ``by_day person_id started``: the rows of a key within a stretch of that column.
+``kind`` says how a stored table is kept, and by which of its columns it is repaired: ``whole``; ``by_subject person_id``:
+all rows of a key are made again together; ``by_day person_id started``: the rows of a key within a stretch of that column.
 ``relation``: bound for the models after it, never stored.
 
 Invariants

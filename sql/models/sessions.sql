@@ -36,17 +36,15 @@ spans as (
     group by person_id, source, bot, session
 ),
 moments as ( -- when the events came that tell of a session: its first, and its first page; several may have come at once
-    select person_id, source, bot, started, ended, events, pages, started as time from spans
+    select person_id, source, bot, started, started as time from spans
     union all
-    select person_id, source, bot, started, ended, events, pages, entered as time from spans where entered > started
+    select person_id, source, bot, started, entered as time from spans where entered > started
 ),
 told as (
     select
         moments.*, actors.person, events.event_id, events.time = moments.started as opens,
         lower(events.utm_medium) as medium, events.utm_source as campaign,
-        case
-            when events.kind in ('page', 'screen') then coalesce(events.page_path, events.page_url, events.event)
-        end as page,
+        case when events.kind in ('page', 'screen') then coalesce(events.page_path, events.page_url, events.event) end as page,
         regexp_extract(lower(events.page_referrer), '^https?://(?:www[.])?([^/:?#]+)', 1) as referrer,
         regexp_extract(lower(events.page_url), '^https?://(?:www[.])?([^/:?#]+)', 1) as host
     from events
@@ -74,10 +72,18 @@ arrived as (
             else 'referral'
         end as channel
     from told
+),
+named as (
+    select
+        person_id, source, bot, started, any_value(person) as person, min(event_id) filter (where opens) as session_id,
+        min_by(page, event_id) filter (where page is not null) as entry_page,
+        min_by(channel, event_id) filter (where opens) as channel
+    from arrived
+    group by person_id, source, bot, started
 )
 select
-    min(event_id) filter (where opens) as session_id, person_id, any_value(person) as person, source, bot, started, ended,
-    events, pages, min_by(page, event_id) filter (where page is not null) as entry_page,
-    min_by(channel, event_id) filter (where opens) as channel
-from arrived
-group by person_id, source, bot, started, ended, events, pages
+    named.session_id, spans.person_id, named.person, spans.source, spans.bot, spans.started, spans.ended, spans.events,
+    spans.pages, named.entry_page, named.channel
+from spans -- joined late: strings beside numbers cost the aggregate its memory
+join named on named.person_id = spans.person_id and named.source = spans.source and named.bot = spans.bot
+    and named.started = spans.started

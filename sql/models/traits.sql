@@ -13,12 +13,19 @@ with described as (
     from events
     where kind = 'group' and account_id is not null and properties <> '{}'
 ),
+calls as ( -- of a subject's calls with the same keys the latest tells all, and most calls have the same
+    select
+        subject, subject_id, max(struct_pack(time := time, event_id := event_id)) as moment,
+        max_by(properties, struct_pack(time := time, event_id := event_id)) as properties
+    from described
+    group by subject, subject_id, json_keys(properties)
+),
 pairs as (
-    select described.subject, described.subject_id, described.time, described.event_id, trait.key, trait.value
-    from described, json_each(described.properties) as trait
+    select calls.subject, calls.subject_id, calls.moment, trait.key, trait.value
+    from calls, json_each(calls.properties) as trait
 ),
 latest as (
-    select subject, subject_id, key, max_by(value, struct_pack(time := time, event_id := event_id)) as value
+    select subject, subject_id, key, max_by(value, moment) as value
     from pairs
     group by all
 )
