@@ -1,12 +1,12 @@
 """Turns a query from DuckDB's SQL into Spark's, so that both give the same rows; values become literals.
 
-sqlglot knows most of the differences. What it leaves different, or gets wrong for our purpose, is rewritten here; each rewrite
-says why. Measured on DuckDB 2.0 and Spark 4.1, whose session must stand at the zone UTC.
+sqlglot knows most of the differences. What it leaves different, or gets wrong for our purpose, is rewritten here, and each
+rewrite says why. Measured on DuckDB 2.0 and Spark 4.1, whose session must stand at the zone UTC.
 
 Constraints
 - Values are literals of the syntax tree, never text put into text: with Delta's extension Spark 4.1 knows no parameters.
-- Functions on JSON are called that Spark does not have and its session must (``transforms/spark_json.py``): engines write the
-  same JSON value differently, so a second engine has to copy DuckDB's way of it.
+- Functions on JSON are called that Spark does not have and its session must (``transforms/spark_json.py``): engines write
+  the same JSON value differently, so a second engine has to copy DuckDB's way of it.
 - What is left: ``lower`` knows 27 letters of Unicode 16 that DuckDB's does not; ``list`` leaves nulls out.
 """
 
@@ -51,11 +51,11 @@ def spark_text(text: str, params: Mapping[str, object] | None = None) -> str:
 
 
 @cache
-def _tree(text: str) -> exp.Expression:
+def _tree(text: str) -> exp.Expr:
     return sqlglot.parse_one(text, read="duckdb")
 
 
-def _rewritten(node: exp.Expression) -> exp.Expression:
+def _rewritten(node: exp.Expr) -> exp.Expr:
     match node:
         # get_json_object writes 12345678.9 as 1.23456789E7 and knows no path $."invite id"
         case exp.JSONExtractScalar():
@@ -99,11 +99,11 @@ def _rewritten(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def _call(name: str, *arguments: exp.Expression) -> exp.Expression:
+def _call(name: str, *arguments: exp.Expr) -> exp.Expr:
     return exp.Anonymous(this=name, expressions=list(arguments))
 
 
-def _path(path: exp.Expression | None) -> exp.Expression:
+def _path(path: exp.Expr | None) -> exp.Expr:
     if isinstance(path, exp.JSONPath):  # sqlglot took a written one apart
         return exp.Literal.string(path.sql(dialect="duckdb")[1:-1].replace("''", "'"))
     return path or exp.Literal.string("$")
@@ -116,8 +116,11 @@ def _open_items(function: exp.Lambda) -> None:
         if isinstance(node, exp.Identifier) and node.name == name:
             whole = node.parent if isinstance(node.parent, exp.Column) else node
             outer = whole.parent
-            part = {exp.JSONType: "kind", exp.JSONExtractScalar: "text"}.get(type(outer))
-            (outer if part else whole).replace(exp.column(part or "value", table=name))
+            if isinstance(outer, exp.JSONType | exp.JSONExtractScalar):
+                part = "kind" if isinstance(outer, exp.JSONType) else "text"
+                outer.replace(exp.column(part, table=name))
+            else:
+                whole.replace(exp.column("value", table=name))
 
 
 def _java(pattern: str) -> str:
@@ -131,7 +134,7 @@ def _java(pattern: str) -> str:
     return changed
 
 
-def _is_json_each(join: exp.Expression) -> bool:
+def _is_json_each(join: exp.Expr) -> bool:
     table = join.this
     return isinstance(table, exp.Table) and isinstance(table.this, exp.Anonymous) and table.this.name.lower() == "json_each"
 
@@ -147,7 +150,7 @@ def _with_lateral_views(select: exp.Select) -> exp.Select:
     return select
 
 
-def _literal(value: object) -> exp.Expression:
+def _literal(value: object) -> exp.Expr:
     match value:
         case None:
             return exp.Null()

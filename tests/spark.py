@@ -1,4 +1,4 @@
-"""One Spark for all tests that need one: small, without a network, with Delta's connector from what `make spark` put down."""
+"""One Spark for all tests that need one: small, without a network, with Delta's connector that `make spark` put down."""
 
 from __future__ import annotations
 

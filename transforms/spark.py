@@ -14,9 +14,10 @@ Constraints
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
@@ -86,7 +87,7 @@ class SparkEngine(Engine):
         self._bound.add(name)
 
     def read(self, name: str, table: str, files: Sequence[str], root: str | None = None) -> None:
-        """Makes Parquet files of a lake table a relation of that name; ``root`` is the table's folder, for its partitions."""
+        """Makes Parquet files of a lake table a relation; ``root`` is the table's folder, under which its partitions lie."""
         empty = self._session.createDataFrame(SCHEMAS[table].empty_table())
         reader = self._session.read.schema(empty.schema)
         rows = (reader.option("basePath", root) if root else reader).parquet(*files) if files else empty
@@ -166,7 +167,8 @@ def _register(session: SparkSession) -> None:
     from pyspark import cloudpickle
     from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
-    cloudpickle.register_pickle_by_value(spark_json)
+    send_whole: Callable[[ModuleType], None] = cloudpickle.register_pickle_by_value
+    send_whole(spark_json)
     text = StringType()
     pair = StructType([StructField(name, text) for name in ("key", "value")])
     item = StructType([StructField(name, text) for name in ("kind", "text", "value")])

@@ -22,19 +22,19 @@ from sql.loader import names
 from tests.e2e.test_planted_truth import END, into_the_lake
 from tests.funnels.world import definitions_of
 from tests.transforms.messy_world import ACCOUNTS, FUNNELS, STAGES, TRAFFIC, VIRALITY, messy
-from tests.transforms.test_checks import BREAKS, INVITE, LIMIT, STAGE
-from tests.transforms.test_checks import EVENTS as SOUND
-from tests.transforms.world import Row, at, built, lake_of, table, undo
+from tests.transforms.test_checks import BREAKS, LIMIT, sound_engine
+from tests.transforms.world import Row, at, call, lake_of, undo
 from transforms import days
 from transforms import spark as on_spark
-from transforms.core import CORE, core
+from transforms.core import core, who_is_who
 from transforms.domains import Domains
 from transforms.engine import Engine
+from transforms.errors import CheckFailed, ModelFailed
 from transforms.identity import View
 from transforms.ledger import LEDGER, gather
 from transforms.model import Model, make
 from transforms.spark import SparkEngine
-from transforms.tables import ID_LINKS, INVITES, STAGES as STAGES_SCHEMA, TABLES
+from transforms.tables import ID_LINKS, TABLES
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -68,7 +68,10 @@ def both(
     spark: SparkSession, lake: Lake, definitions: Definitions, made: Sequence[Model], undos: Sequence[Row] = ()
 ) -> Pairs:
     """Every relation of a build and the answers of every metric, by both engines."""
-    versions = {"events": lake.version("default", "events"), LEDGER: gather(lake, "default", lake.version("default", "events"))}
+    versions = {
+        "events": lake.version("default", "events"),
+        LEDGER: gather(lake, "default", lake.version("default", "events")),
+    }
     if undos:
         ledger = pa.Table.from_pylist(list(undos), ID_LINKS)
         lake.append("default", LEDGER, ledger, writer="undos", batch=1, partition=None)
@@ -105,19 +108,18 @@ def chance(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Pai
         folder, stages=STAGES, funnels=FUNNELS, virality=VIRALITY, traffic=TRAFFIC, accounts=ACCOUNTS
     )
     made = (*core(View(runaway_links=4), Domains(on=True), ZONE), *days.models(ZONE), *models(definitions))
-    undos = [undo(f"u{world}", at(30), f"anonymous:w{world}d0", f"user:w{world}u{n}") for world in range(WORLDS) for n in (0, 1)]
+    undos = [
+        undo(f"u{world}", at(30), f"anonymous:w{world}d0", f"user:w{world}u{n}") for world in range(WORLDS) for n in (0, 1)
+    ]
     return both(spark, lake_of(folder, rows), definitions, made, undos)
 
 
 @pytest.fixture(scope="module")
 def sound(spark: SparkSession) -> Iterator[tuple[Engine, SparkEngine]]:
     """Both engines with every table of a sound world."""
-    tables = {"events": table(SOUND), **built(SOUND, models=CORE + days.models())}
-    tables |= {"stages": pa.Table.from_pylist([STAGE], STAGES_SCHEMA), "invites": pa.Table.from_pylist([INVITE], INVITES)}
-    with Engine(Lake("unused"), "default", {}) as duck, SparkEngine(spark, Lake("unused"), "default", {}) as other:
-        for name, rows in tables.items():
-            duck.bind(name, rows)
-            other.bind(name, rows)
+    with sound_engine() as duck, SparkEngine(spark, duck.lake, duck.project, {}) as other:
+        for name in duck.relations:
+            other.bind(name, duck.table(f'from "{name}"'))
         yield duck, other
 
 
@@ -162,6 +164,23 @@ def test_what_is_handed_over_between_models_is_the_same(chance: Pairs) -> None:
     for name in ("user_roots", "undone_links", "internal_events", "stage_leavings", "settled"):
         assert_same(*chance[name])
         assert chance[name][0].num_rows > 2, name
+
+
+def test_a_run_gives_the_tables_as_they_are_stored_once_every_check_holds(spark: SparkSession, tmp_path: Path) -> None:
+    rows = [call("e1", at(0), anonymous="x"), call("e2", at(1), kind="identify", user="1", anonymous="x")]
+    lake = lake_of(tmp_path, rows)
+    tables = on_spark.run(spark, lake, "default", who_is_who(), 1, gather(lake, "default", 1))
+    assert sorted(tables) == sorted(model.query.name for model in who_is_who() if model.query.name in TABLES)
+    assert tables["actors"].schema == TABLES["actors"]
+    assert set(tables["actors"]["person"].to_pylist()) == {"anonymous:x"}
+    lake_of(tmp_path, [call("e1", at(2), user="2")], batch=2)  # in the month of the first
+    with pytest.raises(CheckFailed, match="event_ids_are_unique: 1 rows"):
+        on_spark.run(spark, lake, "default", (), 2, None)
+
+
+def test_a_model_that_spark_refuses_is_named(spark: SparkSession, tmp_path: Path) -> None:
+    with pytest.raises(ModelFailed, match=r"sql/models/links.sql could not be built: KeyError: 'known_at'"):
+        on_spark.run(spark, lake_of(tmp_path, []), "default", [Model(loader.load("models", "links"))], None, None)
 
 
 def assert_same(one: pa.Table, other: pa.Table) -> None:
