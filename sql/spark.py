@@ -73,7 +73,9 @@ def _rewritten(node: exp.Expr) -> exp.Expr:
         case exp.Anonymous() if node.name.lower() == "timezone":  # of a moment the local time, of a local time the moment
             zone, time = node.expressions
             if isinstance(time, exp.TryCast):
-                return _call("to_utc_timestamp", exp.TryCast(this=time.this, to=exp.DataType.build("timestamptz")), zone)
+                return _call(
+                    "to_utc_timestamp", exp.TryCast(this=time.this, to=exp.DataType.build("timestamptz"), safe=True), zone
+                )
             return _call("from_utc_timestamp", time, zone)
         case exp.TimeToUnix():  # Spark's unix_timestamp drops what is below a second
             return exp.Paren(this=exp.Div(this=_call("unix_micros", node.this), expression=exp.Literal.number("1e6")))

@@ -1,14 +1,19 @@
 """The build's models and checks on Spark: the same SQL files, the same rows.
 
-``run`` makes every table whole, from all events, and stores none. It needs pyspark (``pip install jcurve[spark]``) and Java 17, and no connector: which
-files hold a version of a table is read from its log, as the DuckDB engine does it. So the lake must be one that Spark's
-machines can read at the same path.
+``run`` makes every table whole, from all events, and stores none. It needs pyspark (``pip install jcurve[spark]``) and
+Java 17, and no connector: which files hold a version of a table is read from its log, as the DuckDB engine does it. So the
+lake must be one that Spark's machines can read at the same path.
+
+    from transforms import ledger, spark
+    events = lake.version(project, "events")
+    links = ledger.gather(lake, project, events)  # or the version that a manifest names
+    tables = spark.run(spark.local_session(), lake, project, models, events, links)  # models as in api/building.py
 
 Constraints
-- A model's rows go to Parquet in a scratch folder and are read again from there: what the models after it start from is rows,
-  not an ever longer plan, and nothing passes through the driver but what Python hands over (``Model.inputs``) and what ``run``
-  returns in the end.
+- A model's rows go to Parquet in a scratch folder and are read again from there, so that the models after it start from
+  rows and not from an ever longer plan. The driver gets what Python hands over (``Model.inputs``) and what ``run`` returns.
 - A session of our own on the given one's context: its zone is UTC, its views and settings touch nobody else's.
+- The links of new events are gathered by DuckDB (``ledger.py``); their model runs on Spark as well as any other.
 """
 
 from __future__ import annotations
@@ -65,7 +70,7 @@ def local_session(memory: str = "2g", cores: int = 2) -> SparkSession:
 class SparkEngine(Engine):
     """An ``Engine`` to whoever binds relations and asks: queries come in DuckDB's SQL and run on Spark.
 
-    A name has one relation: there are no ``base`` and ``narrow`` to tell apart, so it makes tables whole and repairs none. It
+    A name has one relation, there are no ``base`` and ``narrow`` to tell apart: it makes tables whole and repairs none. It
     reads local lakes, and does nothing with files (``bind_files``, ``batches``, ``copy``).
     """
 

@@ -1,8 +1,8 @@
 """JSON as DuckDB writes it, for an engine that writes it otherwise: functions that ``transforms/spark.py`` hands to Spark.
 
 They run in Spark's Python workers, which need not have this package: the module itself is sent, and imports nothing of ours.
-Numbers: whole ones of 64 bits as they are, other ones as the shortest decimals of their double (``1e3`` is ``1000.0``, with an
-exponent from 1e21 on and below 1e-6), those that no double holds as they stand. Objects keep their order.
+Numbers: whole ones of 64 bits as they are, other ones as the shortest decimals of their double (``1e3`` is ``1000.0``; from
+1e21 on and below 1e-6 with an exponent), those that no double holds as they stand. Objects keep their order.
 """
 
 from __future__ import annotations
