@@ -49,6 +49,10 @@ where sessions.started <= {greatest} + {silence} and sessions.ended >= {least} -
 group by spans.person_id, spans.since, spans.until
 having min(sessions.started) < spans.since or max(sessions.ended) > spans.until
 """
+_WIDER: Final = """
+select person_id, coalesce(grown.since, spans.since) as since, coalesce(grown.until, spans.until) as until
+from spans left join grown using (person_id)
+"""
 _DAY_SPANS: Final = """
 select person_id, min(since) as since, max(until) as until
 from (
@@ -131,9 +135,8 @@ def _close(engine: Engine) -> None:
         literals = {name: f"timestamptz '{edge.isoformat()}'" for name, edge in edges.items()}
         if not engine.make("grown", _GROWN.format(silence=_SILENCE, **literals)):
             return
-        engine.run(
-            "update spans set since = grown.since, until = grown.until from grown where grown.person_id = spans.person_id"
-        )
+        engine.make("wider", _WIDER)
+        engine.make("spans", "from wider")
         engine.make("growing", "from grown")
 
 
