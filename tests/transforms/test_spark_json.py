@@ -55,13 +55,17 @@ PATHS = [
 DOCUMENT = '{"a":[1,-2,3.5,"x",null,true,{"b":[]}],"b c":{"d":1e7},"n":null,"/~":5,"0":7,"k":18446744073709551615}'
 
 
+def said(text: str, values: list[str]) -> tuple[object, ...]:
+    """The one row that DuckDB answers."""
+    with duckdb.connect() as connection:
+        return connection.execute(text, values).fetchall()[0]
+
+
 @pytest.mark.parametrize("value", VALUES)
 def test_a_value_is_written_as_duckdb_writes_it(value: str) -> None:
     document = f'{{"k":{value}}}'
     asked = "select ?::json ->> '$.k', (select value::varchar from json_each(?::json))"
-    assert (json_text(document, "$.k"), *[held for _, held in json_pairs(document)]) == duckdb.execute(
-        asked, [document] * 2
-    ).fetchone()
+    assert (json_text(document, "$.k"), *[held for _, held in json_pairs(document)]) == said(asked, [document] * 2)
 
 
 def test_random_numbers_are_written_as_duckdb_writes_them() -> None:
@@ -69,14 +73,14 @@ def test_random_numbers_are_written_as_duckdb_writes_them() -> None:
     numbers = [repr(seeded.uniform(-1, 1) * 10.0 ** seeded.randint(-30, 30)) for _ in range(1000)]
     numbers += [f"{seeded.randint(-9999, 9999)}.{seeded.randint(0, 999)}E{seeded.randint(-25, 25)}" for _ in range(1000)]
     document = f"[{','.join(numbers)}]"
-    assert json_value(document, "$") == duckdb.execute("select json_extract(?, '$')::varchar", [document]).fetchone()[0]  # type: ignore[index]
+    assert json_value(document, "$") == said("select json_extract(?, '$')::varchar", [document])[0]
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_path_leads_where_it_leads_in_duckdb(path: str) -> None:
     asked = "select ?::json ->> ?, json_extract(?, ?)::varchar, json_type(?, ?)"
     found = (json_text(DOCUMENT, path), json_value(DOCUMENT, path), json_kind(DOCUMENT, path))
-    assert found == duckdb.execute(asked, [DOCUMENT, path] * 3).fetchone()
+    assert found == said(asked, [DOCUMENT, path] * 3)
 
 
 def test_what_is_no_path_is_refused() -> None:
@@ -92,4 +96,4 @@ def test_a_list_has_its_items_and_what_is_none_has_none() -> None:
 
 def test_a_text_is_quoted_as_duckdb_quotes_it() -> None:
     for text in ('/"\u00e9\u2028\u0001\u001f\u007f\n\\u001f', "", "\b\f\r\t'"):
-        assert (json_quoted(text),) == duckdb.execute("select to_json(?::varchar)::varchar", [text]).fetchone()
+        assert (json_quoted(text),) == said("select to_json(?::varchar)::varchar", [text])
