@@ -1,6 +1,7 @@
 """SQL: every table, question and check of the product as one readable file each, and the loader that hands them out.
 
-Owns the text and nothing else: no connection, no engine. ``transforms`` runs the models and checks, ``funnels`` the metrics.
+Owns the text (and, in ``spark.py``, how Spark says it) and nothing else: no connection, no engine. ``transforms`` runs the
+models and checks, ``funnels`` the metrics.
 
 On disk
     models/*.sql    tables: the rows of one lake table (or of one relation between two models)
@@ -19,8 +20,8 @@ all rows of a key are made again together; ``by_day person_id started``: the row
 Invariants
     ``reads`` is what the query reads: the loader parses the query and refuses a file whose head says otherwise.
     Values come only as ``$name`` parameters; nothing is ever formatted into the text.
-    The text stays in the subset that DuckDB and Spark share (a test transpiles it); a file that cannot says
-    ``-- dialect: duckdb`` with its reason, and is kept so small that a second engine replaces it with one function.
+    The text stays in the subset that DuckDB and Spark share: ``spark.py`` turns it into Spark's, and tests run every file on
+    both (a function that no file called before is compared there first).
 
 Imports nothing of ours; may be imported by ``transforms``, ``funnels`` and ``api``.
 

@@ -16,7 +16,7 @@ Folder = Literal["models", "metrics", "checks"]
 
 _HERE: Final = Path(__file__).parent
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
-_FIELD: Final = re.compile(r"-- (grain|kind|reads|dialect): *(.*)")
+_FIELD: Final = re.compile(r"-- (grain|kind|reads): *(.*)")
 
 KINDS: Final[Mapping[str, int]] = {  # of a model: how many key columns follow it
     "whole": 0,  # made anew as it is
@@ -44,7 +44,6 @@ class Query:
     kind: str  # how it is kept and repaired, one of KINDS; 'relation' is bound, never stored
     reads: tuple[str, ...]
     text: str
-    dialect: str = "portable"
     subject: str | None = None  # the key by which it is repaired; of 'by_day' the subject's column
     moment: str | None = None  # of 'by_day' the column of the time or day
 
@@ -93,7 +92,6 @@ def parse(file: str, name: str, text: str) -> Query:
         kind=kind,
         reads=reads,
         text=text,
-        dialect=fields.get("dialect", "portable"),
         subject=subject,
         moment=moment,
     )

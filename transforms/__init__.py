@@ -27,6 +27,9 @@ sorted runs and swap them for what they were made of (``rewrite.py``), remove fi
 (``commits.py``). It changes files and never rows, and ``commits.same_rows`` tells: a build after it finds nothing new, and
 questions go on reading the built tables.
 
+The models and checks run on Spark, too (``spark.py``; ``spark_json.py`` is JSON as DuckDB writes it): every table whole, the
+same rows, handed back and not stored.
+
 Invariants
     A fault anywhere (a model, a check, the store) leaves the last good tables in force; nothing half built is ever read.
     Building twice changes nothing: no table gets a new version where its rows are the same.

@@ -2,8 +2,8 @@
 -- grain: subject, subject_id
 -- kind: relation
 -- reads: events, actors
--- dialect: duckdb
--- Taking JSON objects apart by key and putting them together again is where engines differ most, so it is done here alone.
+-- Taking JSON objects apart by key and putting them together again is where engines differ most, so it is done here alone
+-- (Spark gets functions of its own for it: transforms/spark_json.py).
 with described as (
     select 'person' as subject, actors.person as subject_id, events.time, events.event_id, events.properties
     from events join actors on actors.actor_id = events.actor_id

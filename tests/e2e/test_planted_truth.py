@@ -36,7 +36,7 @@ def test_every_planted_number_comes_out_of_the_lake(seed: int, tmp_path: Path) -
     company = plan(size, END)
     delivery = deliver(company)
     lake = Lake(str(tmp_path / "lake"))
-    _ingest(tmp_path, lake, delivery)
+    into_the_lake(tmp_path, lake, delivery)
     definitions = load(DEFAULTS)
     models = (*CORE, *stages.models(definitions))
     built = build(lake, "default", models, until=NOW, definition_version=definitions.version, now=NOW).manifest
@@ -65,7 +65,7 @@ def _answer(path: str, parameters: Mapping[str, str], folder: Path, lake: Lake, 
             return {"outcomes": ids.counts(folder / "index", "default")}
 
 
-def _ingest(folder: Path, lake: Lake, delivery: Delivery) -> None:
+def into_the_lake(folder: Path, lake: Lake, delivery: Delivery) -> None:
     """Every batch through a log whose clock stands at NOW, then into the lake."""
     clock = itertools.count(int(NOW.timestamp()) * 1_000_000)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
@@ -12,13 +13,10 @@ import pytest
 from ingest.event import EVENTS, actor_id
 from ingest.lake import Lake
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 README = Path(__file__).parents[2] / "README.md"
-MAVEN = Path.home() / ".m2" / "repository"
-JARS = [
-    "io/delta/delta-spark_4.1_2.13/4.2.0/delta-spark_4.1_2.13-4.2.0.jar",
-    "io/delta/delta-storage/4.2.0/delta-storage-4.2.0.jar",
-    "org/antlr/antlr4-runtime/4.13.1/antlr4-runtime-4.13.1.jar",
-]
 
 
 def event(event_id: str, time: datetime) -> dict[str, object]:
@@ -67,25 +65,10 @@ def test_the_readmes_lines_read_the_lake(engine: str, table: str, capsys: pytest
 
 
 @pytest.mark.filterwarnings("default")
-def test_the_readmes_lines_for_spark_read_the_lake(table: str, capsys: pytest.CaptureFixture[str]) -> None:
-    pyspark_sql = pytest.importorskip("pyspark.sql", reason="pyspark is missing: make spark")
-    missing = [jar for jar in JARS if not (MAVEN / jar).exists()]
-    if missing:
-        pytest.skip("Spark's Delta connector is missing: make spark")
-    spark = (
-        pyspark_sql.SparkSession.builder.master("local[1]")
-        .config("spark.ui.enabled", "false")
-        .config("spark.driver.host", "127.0.0.1")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.jars", ",".join(str(MAVEN / jar) for jar in JARS))
-        .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
-        .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
-        .getOrCreate()
-    )
-    try:
-        exec(readme_lines("Spark", table), {"spark": spark})
-    finally:
-        spark.stop()
+def test_the_readmes_lines_for_spark_read_the_lake(
+    spark: SparkSession, table: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exec(readme_lines("Spark", table), {"spark": spark})
     printed = capsys.readouterr().out
     assert "Signed Up" in printed
     assert re.search(r"\b2\b", printed), printed

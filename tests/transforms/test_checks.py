@@ -1,6 +1,7 @@
 """Each check holds for a sound world and finds the one fault it is there for."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -98,8 +99,8 @@ BREAKS = {
 }
 
 
-@pytest.fixture
-def sound() -> Iterator[Engine]:
+@contextmanager
+def sound_engine() -> Iterator[Engine]:
     """An engine with every table of a sound world."""
     with Engine(Lake("unused"), "default", {}) as engine:
         engine.bind("events", table(EVENTS))
@@ -109,6 +110,12 @@ def sound() -> Iterator[Engine]:
             engine.bind(name, rows)
         engine.bind("stages", pa.Table.from_pylist([STAGE], schema=STAGES))
         engine.bind("invites", pa.Table.from_pylist([INVITE], schema=INVITES))
+        yield engine
+
+
+@pytest.fixture
+def sound() -> Iterator[Engine]:
+    with sound_engine() as engine:
         yield engine
 
 
