@@ -86,7 +86,7 @@ def build(
             for table, files in moved.items():
                 news.bind(engine, lake, project, table, f"moved_{table}", files or news.Moved())
             _run(engine, Repair(engine, models, drafts), steps, events, before)
-            _check(engine, lake, project, now)
+            _check(engine, steps, events, now)
             if previous is not None:
                 draft_of = Manifest(number, {}, until, now, definition_version)
                 anew = {name for name, step in steps.items() if step == "whole"}
@@ -202,9 +202,14 @@ def _zone(models: Sequence[Model]) -> str:
     return next((str(model.params["zone"]) for model in models if "zone" in model.params), "UTC")
 
 
-def _check(engine: Engine, lake: Lake, project: str, now: datetime) -> None:
+def _check(engine: Engine, steps: Mapping[str, Step], events: int | None, now: datetime) -> None:
+    """Of a repair what it moved is checked, of tables made whole everything."""
+    lake, project = engine.lake, engine.project
     try:
-        checks.run(engine)
+        if "whole" in steps.values():
+            checks.run(engine, months=[part.relation for part in spans.parts(lake, project, events)])
+        else:
+            checks.run_repaired(engine)
     except CheckFailed as failed:
         checks.remember(lake, project, now, failed.violations)
         raise
