@@ -185,15 +185,15 @@ def _run_days(
     zone = _zone(models)
     every = spans.parts(engine.lake, engine.project, events)
     if repaired := [model for model in models if steps[model.query.name] == "repair"]:
-        spans.prepare(engine, every, zone, repair=True)
+        spans.prepare(engine, every, zone)
         for model in repaired:
             repair.make(model, "repair")
     if anew := [model for model in models if steps[model.query.name] == "whole"]:
         for part in every:
             repair.bind_part(part.relation)
-            spans.prepare(engine, every, zone, "part_events", repair=False)
+            spans.prepare_part(engine, every, part, zone)
             for model in anew:
-                repair.make(model, "repair")
+                repair.fill(model)
         for model in anew:
             repair.change_all(model, before)
 

@@ -48,12 +48,6 @@ where event in ('$group', '$identify') and (kind = 'group' or (kind = 'identify'
     and actor_id in (select actor_id from narrow.actors)
 """
 
-_IN_SPANS: Final = """
-select stale_events.* exclude (person_id)
-from stale_events join spans on spans.person_id = stale_events.person_id
-where stale_events.time between spans.since and spans.until
-"""
-
 _PEOPLE: Final = """
 select person_id from changed_sessions
 union
@@ -138,7 +132,7 @@ def who_is_who(view: identity.View = identity.DEFAULT_VIEW, domains: Domains = O
 
 ABOUT_THEM: Final[tuple[Model, ...]] = (
     Model(load("models", "traits")),
-    Model(load("models", "sessions"), stale="from spans", narrow={**_BY_PERSON, "events": _IN_SPANS}),
+    Model(load("models", "sessions"), stale="from spans", narrow={"events": "from span_events"}),
     Model(load("models", "first_touches"), params={"sign_up": SIGN_UP}),
     Model(
         load("models", "people"),
@@ -158,7 +152,7 @@ def core(view: identity.View = identity.DEFAULT_VIEW, domains: Domains = OFF, zo
         load("models", "activity"),
         params={"zone": zone},
         stale="from day_spans",
-        narrow={**_BY_PERSON, "events": "select * exclude (person_id) from stale_events"},
+        narrow={"events": "from stale_events"},
     )
     accounts = Model(load("models", "accounts"), stale=_ACCOUNTS, narrow=_OF_ACCOUNTS)
     return (*who_is_who(view, domains), *ABOUT_THEM, activity, accounts)
