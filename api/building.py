@@ -12,7 +12,7 @@ from funnels.load import load
 from ingest.lake import Lake
 from ingest.progress import complete_until
 from transforms import days
-from transforms.build import BuildResult, build
+from transforms.build import BuildResult, build, check_tables
 from transforms.checks import copies
 from transforms.core import core
 from transforms.engine import Limits
@@ -41,7 +41,7 @@ def builder(settings: Settings, lake: Lake) -> Callable[[str, datetime], BuildRe
             until=until,
             definition_version=definitions.version,
             now=now,
-            limits=Limits(f"{settings.build_memory >> 20}MiB"),
+            limits=_limits(settings),
         )
 
     return run
@@ -49,8 +49,11 @@ def builder(settings: Settings, lake: Lake) -> Callable[[str, datetime], BuildRe
 
 def tidier(settings: Settings, lake: Lake) -> Job:
     """Tidy with the settings of this deployment."""
-    limits = Limits(f"{settings.build_memory >> 20}MiB")
-    return tidy_job(lake, settings.tidy, Rules(file_bytes=settings.tidy_file), limits)
+    return tidy_job(lake, settings.tidy, Rules(file_bytes=settings.tidy_file), _limits(settings))
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(f"{settings.build_memory >> 20}MiB")
 
 
 def _project(settings: Settings, name: str, now: datetime) -> Project:
@@ -68,4 +71,7 @@ def upkeep(settings: Settings, lake: Lake, kept_days: Callable[[str], int | None
     def look_for_copies(project: str, now: datetime) -> None:
         copies(lake, project, timedelta(days=settings.dedup_days))
 
-    return [expire_old], [look_for_copies]
+    def check_everything(project: str, now: datetime) -> None:
+        check_tables(lake, project, _limits(settings))
+
+    return [expire_old], [look_for_copies, check_everything]

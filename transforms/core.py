@@ -37,6 +37,15 @@ select actor_id, user_id, anonymous_id, time from base.events
 where actor_id in (select actor_id from base.moved_events where not came)
 """
 
+# An id that a link named which was taken out of the ledger may be in no table any more.
+_RUNAWAYS: Final = """
+select id from stale_ids
+union
+select id from base.moved_id_links
+union
+select owner from base.moved_id_links
+"""
+
 _GROUPED: Final = """
 select person_id from rejoined
 union
@@ -97,7 +106,7 @@ def link_states(view: identity.View = identity.DEFAULT_VIEW) -> tuple[Model, ...
         Model(
             load("models", "runaway_ids"),
             {"runaway_links": view.runaway_links},
-            stale="select id from stale_ids",
+            stale=_RUNAWAYS,
             narrow=identity.NARROW["links"],
             prepare=StaleIds(view),
         ),
@@ -108,9 +117,7 @@ def link_states(view: identity.View = identity.DEFAULT_VIEW) -> tuple[Model, ...
 def who_is_who(view: identity.View = identity.DEFAULT_VIEW, domains: Domains = OFF) -> tuple[Model, ...]:
     """From the ledger to ``actors`` and ``memberships``, as a view of identity has it and e-mail domains form accounts."""
     return (
-        Model(
-            load("models", "seen_ids"), stale="select distinct actor_id from base.moved_events", narrow={"events": _SEEN}
-        ),
+        Model(load("models", "seen_ids"), stale="select distinct actor_id from base.moved_events", narrow={"events": _SEEN}),
         *link_states(view),
         Model(load("models", "id_roots"), inputs=identity.user_roots),
         Model(
