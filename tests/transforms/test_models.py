@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from sql.loader import load
 from tests.transforms.world import Row, at, built, call, rows_of
+from transforms.tables import TABLES
 
 
 def group(event_id: str, minutes: float, user: str, account: str, **traits: object) -> Row:
@@ -92,6 +94,52 @@ def test_traits_keep_the_latest_value_of_each_key_by_event_time() -> None:
     assert json.loads(str(found[1])) == expected
 
 
+def test_a_call_with_other_keys_leaves_the_rest_and_one_with_the_same_keys_replaces_all() -> None:
+    rows = [
+        call("e1", at(1), kind="identify", user="1", traits={"plan": "free", "seats": 1}),
+        call("e2", at(2), kind="identify", user="1", traits={"plan": "pro"}),
+        call("e3", at(3), kind="identify", user="1", traits={"seats": 3, "plan": None}),
+        call("e4", at(3), kind="identify", user="1", traits={"seats": 4}),
+        call("e0", at(4), kind="identify", user="1"),
+    ]
+    (found,) = rows_of(built(rows)["people"], "traits")
+    assert json.loads(str(found[0])) == {"plan": None, "seats": 4}
+
+
+def test_an_id_is_seen_when_its_first_event_came_and_not_where_it_is_only_named() -> None:
+    rows = [
+        call("e2", at(2), user="1"),
+        call("e1", at(1), user="1"),
+        call("e3", at(3), kind="identify", user="1", anonymous="x"),
+    ]
+    assert rows_of(built(rows)["seen_ids"], "id", "first_seen") == [("user:1", at(1))]
+
+
+def test_activity_counts_per_person_account_and_day_what_is_nobody_s_too() -> None:
+    rows = [
+        call("e1", at(minutes=5), kind="page", user="1"),  # before any membership
+        group("e2", 10, "1", "a"),
+        call("e3", at(minutes=20), user="1"),  # a's
+        call("e4", at(minutes=30), kind="screen", user="1", bot=True),  # a's
+        call("e5", at(minutes=40), user="1", account_id="b"),  # says so itself
+        call("e6", at(1), user="1"),
+    ]
+    counts = ("events", "tracks", "pages", "bots", "first_seen", "last_seen")
+    found = rows_of(built(rows)["activity"], "account_id", "day", *counts)
+    assert found == [
+        ("a", at().date(), 3, 1, 1, 1, at(minutes=10), at(minutes=30)),
+        ("a", at(1).date(), 1, 1, 0, 0, at(1), at(1)),
+        ("b", at().date(), 1, 1, 0, 0, at(minutes=40), at(minutes=40)),
+        (None, at().date(), 1, 0, 1, 0, at(minutes=5), at(minutes=5)),
+    ]
+
+
+def test_every_table_has_the_columns_it_is_repaired_by() -> None:
+    stored = [query for name in TABLES if (query := load("models", name))]
+    keys = {query.name: {key for key in (query.subject, query.moment) if key} for query in stored}
+    assert {name: lacking for name in TABLES if (lacking := keys[name] - set(TABLES[name].names))} == {}
+
+
 @pytest.mark.parametrize(
     ("traits", "name"),
     [({"name": "Ada L"}, "Ada L"), ({"firstName": "Ada", "lastName": "L"}, "Ada L"), ({"lastName": "L"}, "L"), ({}, None)],
@@ -151,6 +199,7 @@ def test_an_invite_on_the_sign_up_names_the_channel_of_who_came_directly() -> No
 def test_the_channel_is_that_of_the_first_event_and_of_two_at_once_the_smaller_id() -> None:
     assert channel(visit("e1", 5, utm_medium="email"), visit("e2", 1, utm_medium="cpc")) == "paid search"
     assert channel(visit("e2", 1, utm_medium="email"), visit("e1", 1, utm_medium="cpc")) == "paid search"
+    assert channel(visit("e2", 1, utm_medium="email"), visit("e1", 1)) == "direct"
 
 
 def test_the_channel_of_a_person_is_that_of_the_visit_before_the_identify() -> None:
