@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -101,10 +102,8 @@ class World:
         if not self.links:
             return
         deed = self.random.choice([undo, undo, redo])
-        try:
+        with suppress(NothingToUndo, UnknownLink):
             deed(self.lake, "default", self.random.choice(self.links), Hand("me", "why", END))
-        except (NothingToUndo, UnknownLink):
-            pass
 
     def grow_old(self) -> None:
         expire(self.lake, "default", at(days=self.random.uniform(-30, self.day / 2)))
@@ -220,7 +219,7 @@ def test_a_build_that_dies_at_any_commit_leaves_the_last_tables_and_the_next_mak
     before = tables(world.lake, first)
     world.come_late()
     world.come()
-    commits = 0
+    last = commits = 0
 
     def count(draft: Draft, commit: Callable[[Draft], int | None] = Draft.commit) -> int | None:
         nonlocal commits
@@ -230,8 +229,8 @@ def test_a_build_that_dies_at_any_commit_leaves_the_last_tables_and_the_next_mak
         return commit(draft)
 
     monkeypatch.setattr(Draft, "commit", count)
-    for last in (1, 2, 5, 8, 12):
-        commits = 0
+    for nth in (1, 2, 5, 8, 12):
+        last, commits = nth, 0
         with pytest.raises(Killed):
             world.build()
         assert current(world.lake, "default") == first.manifest
