@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Final, Literal
 
 from funnels.filters import Filter
-from transforms.domains import Domains
+from transforms.domains import LEFT_BY, Domains
 
 Subject = Literal["person", "account"]
 SUBJECTS: Final[tuple[Subject, ...]] = ("person", "account")
@@ -124,15 +124,16 @@ class Virality:
 
 @dataclass(frozen=True)
 class Accounts:
-    """Projects in which e-mail domains form accounts ("*": all), and corrections to the list of free ones."""
+    """Projects in which e-mail domains form accounts ("*": all), corrections to the list of free ones; what ends memberships."""
 
     email_domains: tuple[str, ...] = ()
     free_domains: tuple[str, ...] = ()
     company_domains: tuple[str, ...] = ()
+    left_by: str = LEFT_BY  # an event's name
 
     def domains(self, project: str) -> Domains:
         on = project in self.email_domains or "*" in self.email_domains
-        return Domains(on, frozenset(self.free_domains), frozenset(self.company_domains))
+        return Domains(on, frozenset(self.free_domains), frozenset(self.company_domains), self.left_by)
 
 
 @dataclass(frozen=True)

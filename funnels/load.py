@@ -104,7 +104,7 @@ def _resolve(tables: dict[str, dict[str, Entry]], faults: list[Fault]) -> Defini
         {name: resolve.funnel(name, entry, stages) for name, entry in tables["funnels"].items()},
         resolve.north_star(tables["north_star"][""], events),
         resolve.virality(tables["virality"][""], events, stages),
-        resolve.accounts(tables["accounts"][""]),
+        resolve.accounts(tables["accounts"][""], events),
         traffic.resolve(tables["internal"][""]),
     )
     return None if faults else definitions

@@ -9,6 +9,7 @@ from typing import Final
 from funnels.definition import SUBJECTS, Accounts, Event, NorthStar, Period, Stage, StageFunnel, Subject, Virality
 from funnels.resolve_stages import selections
 from funnels.written import Entry
+from transforms.domains import LEFT_BY
 
 _PERIODS: Final[tuple[Period, ...]] = ("day", "week", "month")
 _NO_TIME: Final = timedelta()
@@ -80,11 +81,12 @@ def virality(entry: Entry, events: Collection[str], stages: Mapping[str, Stage])
     return resolved
 
 
-def accounts(entry: Entry) -> Accounts:
+def accounts(entry: Entry, events: Collection[str]) -> Accounts:
     resolved = Accounts(
         entry.names("email_domains"),
         tuple(name.lower() for name in entry.names("free_domains")),
         tuple(name.lower() for name in entry.names("company_domains")),
+        entry.choice("left_by", events, LEFT_BY, "event"),
     )
     entry.finish()
     return resolved

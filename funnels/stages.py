@@ -64,7 +64,7 @@ def _models(definitions: Definitions) -> tuple[Model, ...]:
     patterns = _patterns(definitions.stages.values())
     (matches, values), (near, _) = (_stage_matches(definitions, patterns, before) for before in ("", stage_repair.EVENTS))
     leaving = partial(_leaving, definitions.stages, patterns)
-    reads = ("events", "actors", "memberships", traffic.TABLE)
+    reads = ("events", "actors", "sole_memberships", traffic.TABLE)
     return (
         Model(replace(load("models", "stage_matches"), text=matches, reads=reads), params=values),
         Model(load("models", "stage_leavings"), inputs=leaving),
@@ -88,8 +88,6 @@ def _stage_matches(definitions: Definitions, patterns: Patterns, before: str) ->
     left_out = traffic.condition_sql(definitions.internal, parameters) if patterns else "false"
     matches = f"matches as ({matches_sql(list(patterns), left_out, parameters)})"
     text = load("models", "stage_matches").text
-    if before:
-        text = text.replace("left join memberships", "left join base.memberships")
     return f"with {f'{before},' if before else ''}\n{matches}\n{text}", parameters.values
 
 

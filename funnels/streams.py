@@ -25,9 +25,10 @@ from funnels.traits_then import joins, uses
 from transforms.engine import Engine
 
 _ACTORS: Final = "left join actors on actors.actor_id = events.actor_id"
-_MEMBERSHIPS: Final = """left join memberships on memberships.person_id = actors.person_id and memberships.ordinal = 1
-    and memberships.since <= events.time and (memberships.next_since is null or events.time < memberships.next_since)"""
-_ACCOUNT: Final = "coalesce(events.account_id, memberships.account_id)"
+_MEMBERSHIPS: Final = """left join sole_memberships on sole_memberships.person_id = actors.person_id
+    and sole_memberships.since <= events.time
+    and (sole_memberships.until is null or events.time < sole_memberships.until)"""
+_ACCOUNT: Final = "coalesce(events.account_id, sole_memberships.account_id)"
 _PERSON_NOW: Final = f"left join people as {PERSON_NOW} on {PERSON_NOW}.person_id = actors.person_id"
 _ACCOUNT_NOW: Final = f"left join accounts as {ACCOUNT_NOW} on {ACCOUNT_NOW}.account_id = {_ACCOUNT}"
 
@@ -43,7 +44,7 @@ class Found:
 
 
 def read_streams(engine: Engine, funnel: Funnel, as_of: datetime, internal: Internal) -> Found:
-    """The streams of a funnel. The engine holds ``events``, ``actors``, ``memberships``, ``people`` and ``accounts``.
+    """The streams of a funnel. The engine holds ``events``, ``actors``, ``sole_memberships``, ``people`` and ``accounts``.
 
     Bots are left out unless a filter asks about ``bot``, internal traffic unless the funnel includes it.
     """

@@ -102,14 +102,14 @@ def _narrowed(engine: Engine, narrow: Mapping[str, str]) -> Iterator[None]:
 _TOUCHED: Final[Mapping[str, str]] = {
     "touched_people": " union ".join(
         f"select person_id from changed_{table}"
-        for table in ("actors", "memberships", "people", "sessions", "activity", "person_days")
+        for table in ("actors", "memberships", "sole_memberships", "people", "sessions", "activity", "person_days")
     ),
     "touched_accounts": " union ".join(f"select account_id from changed_{table}" for table in ("accounts", "account_days")),
 }
 _BY_PERSON: Final[Mapping[str, str]] = {
     **{
         table: f"select * from base.{table} semi join touched_people using (person_id)"
-        for table in ("actors", "memberships", "people", "sessions", "activity", "person_days")
+        for table in ("actors", "memberships", "sole_memberships", "people", "sessions", "activity", "person_days")
     },
     "seen_ids": "select * from base.seen_ids where actor_id in "
     "(select actor_id from base.actors semi join touched_people using (person_id))",

@@ -49,11 +49,12 @@ select owner from base.moved_id_links
 _GROUPED: Final = """
 select person_id from rejoined
 union
-select person_id from moved where kind = 'group' or (kind = 'identify' and $by_email)
+select person_id from moved where kind = 'group' or (kind = 'identify' and $by_email) or (kind = 'track' and event = $left_by)
 """
 _GROUPS: Final = """
-select actor_id, kind, event_id, time, account_id, properties from base.events
-where event in ('$group', '$identify') and (kind = 'group' or (kind = 'identify' and $by_email))
+select actor_id, kind, event, event_id, time, account_id, properties from base.events
+where event in ('$group', '$identify', $left_by)
+    and (kind = 'group' or (kind = 'identify' and $by_email) or (kind = 'track' and event = $left_by))
     and actor_id in (select actor_id from narrow.actors)
 """
 
@@ -115,7 +116,7 @@ def link_states(view: identity.View = identity.DEFAULT_VIEW) -> tuple[Model, ...
 
 
 def who_is_who(view: identity.View = identity.DEFAULT_VIEW, domains: Domains = OFF) -> tuple[Model, ...]:
-    """From the ledger to ``actors`` and ``memberships``, as a view of identity has it and e-mail domains form accounts."""
+    """From the ledger to ``actors`` and memberships, as a view of identity has it; ``domains``: who belongs to accounts."""
     return (
         Model(load("models", "seen_ids"), stale="select distinct actor_id from base.moved_events", narrow={"events": _SEEN}),
         *link_states(view),
@@ -133,6 +134,9 @@ def who_is_who(view: identity.View = identity.DEFAULT_VIEW, domains: Domains = O
             inputs=domains.relations,
             stale=_GROUPED,
             narrow={**_BY_PERSON, "events": _GROUPS},
+        ),
+        Model(
+            load("models", "sole_memberships"), stale="select distinct person_id from changed_memberships", narrow=_BY_PERSON
         ),
     )
 

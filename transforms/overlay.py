@@ -1,7 +1,7 @@
 """Who is who at the newest events and the newest ledger, for questions asked on raw events.
 
 A merge or its undo shows in them before the next build, as a small change laid over the built tables: of the few ids that
-changed since (``identity.stale``) ``actors`` and ``memberships`` are worked out again by the models of the build, all others
+changed since (``identity.stale``) ``actors`` and memberships are worked out again by the models of the build, all others
 stay as they are.
 
 Constraints
@@ -35,10 +35,10 @@ from transforms.identity import DEFAULT_VIEW, NARROW, RUNAWAYS, View, stale
 from transforms.ledger import LEDGER, fresh_links
 from transforms.manifest import Manifest
 from transforms.model import Model
-from transforms.tables import ACTORS, ID_LINKS, MEMBERSHIPS
+from transforms.tables import ACTORS, ID_LINKS, MEMBERSHIPS, SOLE_MEMBERSHIPS
 from transforms.undo import EVER
 
-_SCHEMAS: Final = {"actors": ACTORS, "memberships": MEMBERSHIPS}
+_SCHEMAS: Final = {"actors": ACTORS, "memberships": MEMBERSHIPS, "sole_memberships": SOLE_MEMBERSHIPS}
 _TABLES: Final = tuple(_SCHEMAS)
 _NEEDED: Final = (*_TABLES, "runaway_ids", "seen_ids")
 _LIMIT: Final = 1_000_000  # ids; where more changed, working out everyone costs no more
@@ -49,7 +49,9 @@ select
     actor_id,
     case when user_id is not null then 'user:' || user_id else 'anonymous:' || anonymous_id end as id,
     min(time) as first_seen,
-    bool_or(kind = 'group' or ($by_email and kind = 'identify')) as grouped -- may belong to an account by it
+    bool_or( -- may belong to an account by it, or to one no more
+        kind = 'group' or ($by_email and kind = 'identify') or (kind = 'track' and event = $left_by)
+    ) as grouped
 from events
 group by all
 """
@@ -80,16 +82,20 @@ union
 select actors.person_id from actors join acting on acting.actor_id = actors.actor_id where acting.grouped
 """
 _GROUPS: Final = """
-select kind, account_id, time, event_id, actor_id, properties
+select kind, event, account_id, time, event_id, actor_id, properties
 from base.events
-where event in ('$group', '$identify') and (kind = 'group' or ($by_email and kind = 'identify'))
+where event in ('$group', '$identify', $left_by)
+    and (kind = 'group' or ($by_email and kind = 'identify') or (kind = 'track' and event = $left_by))
     and actor_id in (select actor_id from regrouped_actors)
 """
 _LAID_OVER: Final[Mapping[str, str]] = {
     "actors": "select * from base.actors where actor_id not in (select actor_id from gone_actors)"
     " union all by name select * from made_actors",
-    "memberships": "select * from base.memberships where person_id not in (select person_id from gone_memberships)"
-    " union all by name select * from made_memberships",
+    **{
+        name: f"select * from base.{name} where person_id not in (select person_id from gone_{name})"
+        f" union all by name select * from made_{name}"
+        for name in ("memberships", "sole_memberships")
+    },
 }
 
 
@@ -97,7 +103,7 @@ _LAID_OVER: Final[Mapping[str, str]] = {
 class Identity:
     """Who is who: what is to be laid over the tables of a build.
 
-    ``built``: the versions of ``actors`` and ``memberships`` that the asking engine is to open, none where everyone was
+    ``built``: the versions of ``actors`` and both tables of memberships that the asking engine is to open, none where everyone was
     worked out. ``gone``: the keys of the built rows that count no more (``actor_id``, ``person_id``); ``made``: rows beside.
     """
 
@@ -106,7 +112,7 @@ class Identity:
     gone: Mapping[str, pa.Table] = field(default_factory=dict)
 
     def bind(self, engine: Engine) -> None:
-        """Makes ``actors`` and ``memberships`` what they are now, in an engine that was opened with ``built``."""
+        """Makes ``actors`` and memberships what they are now, in an engine that was opened with ``built``."""
         if not self.built:
             for name, rows in self.made.items():
                 engine.bind(name, rows)
@@ -220,6 +226,9 @@ def _remade(engine: Engine, view: View, domains: Domains) -> Identity:
     engine.make("narrow.events", _GROUPS, domains.params)
     engine.view("narrow.actors", "from regrouped_actors")
     work_out(engine, models["memberships"], "made_memberships")
+    engine.view("gone_sole_memberships", "from gone_memberships")
+    engine.view("narrow.memberships", "from made_memberships")
+    work_out(engine, models["sole_memberships"], "made_sole_memberships")
     made = {name: engine.table(f"from made_{name}").select(schema.names).cast(schema) for name, schema in _SCHEMAS.items()}
     gone = {name: engine.table(f"from gone_{name}") for name in _TABLES}
     return Identity({name: engine.versions[name] or 0 for name in _TABLES}, made, gone)

@@ -61,7 +61,7 @@ from (
     from spans
     union all
     select person_id, cast(min(since) at time zone $zone as date), date '9999-12-30'
-    from changed_memberships
+    from changed_sole_memberships
     where $repair
     group by person_id
 )
@@ -117,7 +117,7 @@ def parts(lake: Lake, project: str, version: int | None) -> list[Part]:
 
 
 def prepare(engine: Engine, events: Sequence[Part], zone: str) -> None:
-    """Makes the relations above for a repair, from ``moved``, ``rejoined`` and ``changed_memberships``."""
+    """Makes the relations above for a repair, from ``moved``, ``rejoined`` and ``changed_sole_memberships``."""
     _find(engine, "moved", zone, repair=True)
     _look_up(engine, events, zone)
     engine.view("stale_events", "select * exclude (person_id) from day_events")

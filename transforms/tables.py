@@ -16,6 +16,7 @@ from ingest.event import EVENTS, REJECTED
 TableName = Literal[
     "actors",
     "memberships",
+    "sole_memberships",
     "people",
     "accounts",
     "stages",
@@ -70,10 +71,20 @@ MEMBERSHIPS: Final = pa.schema(
         _must("person_id", pa.int64()),
         _must("person", pa.string()),
         _must("account_id", pa.string()),
-        _must("since", _TIME),  # the person's first group call for the account, or first call with an address of its domain
+        _must("since", _TIME),  # the spell's first group call for the account, or first call with an address of its domain
+        pa.field("until", _TIME),  # when the person left; empty while it lasts
         _must("linked_by", pa.string()),  # that call's event_id
         _must("ordinal", pa.int32()),  # 1 = the person's first account
-        pa.field("next_since", _TIME),  # since of the person's next account
+    ]
+)
+
+SOLE_MEMBERSHIPS: Final = pa.schema(
+    [
+        _must("person_id", pa.int64()),
+        _must("person", pa.string()),
+        _must("account_id", pa.string()),
+        _must("since", _TIME),
+        pa.field("until", _TIME),  # the first moment that counts no more
     ]
 )
 
@@ -219,7 +230,7 @@ TABLES: Final[dict[str, pa.Schema]] = dict(
     zip(
         get_args(TableName),
         (
-            *(ACTORS, MEMBERSHIPS, PEOPLE, ACCOUNTS, STAGES, INVITES, SESSIONS, PERSON_DAYS, ACCOUNT_DAYS),
+            *(ACTORS, MEMBERSHIPS, SOLE_MEMBERSHIPS, PEOPLE, ACCOUNTS, STAGES, INVITES, SESSIONS, PERSON_DAYS, ACCOUNT_DAYS),
             *(RUNAWAY_IDS, INTERNAL_ACTORS, SEEN_IDS, ACTIVITY),
         ),
         strict=True,

@@ -1,15 +1,15 @@
 -- an account whose days have another number of events in sum than belong to it
 -- grain: account_id
 -- kind: check
--- reads: events, actors, memberships, account_days
+-- reads: events, actors, sole_memberships, account_days
 with owned as (
-    select coalesce(events.account_id, memberships.account_id) as account_id, count(*) as events
+    select coalesce(events.account_id, sole_memberships.account_id) as account_id, count(*) as events
     from events
     join actors on actors.actor_id = events.actor_id
-    left join memberships on memberships.person_id = actors.person_id and memberships.ordinal = 1
-        and memberships.since <= events.time
-        and (memberships.next_since is null or events.time < memberships.next_since)
-    group by coalesce(events.account_id, memberships.account_id)
+    left join sole_memberships on sole_memberships.person_id = actors.person_id
+        and sole_memberships.since <= events.time
+        and (sole_memberships.until is null or events.time < sole_memberships.until)
+    group by coalesce(events.account_id, sole_memberships.account_id)
 ),
 days as (
     select account_id, sum(events) as events

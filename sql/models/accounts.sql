@@ -2,7 +2,8 @@
 -- grain: account_id
 -- kind: by_subject account_id
 -- reads: activity, memberships, people, traits
--- What belongs to an account is told by sql/models/activity.sql.
+-- What belongs to an account is told by sql/models/activity.sql. Members are those who have not left; the first member, whose
+-- channel is the account's, may have.
 with seen as (
     select account_id, first_seen, last_seen from activity where account_id is not null
     union all
@@ -18,7 +19,7 @@ members as (
         account_id,
         person_id,
         row_number() over (partition by account_id order by since, linked_by) as turn,
-        count(*) over (partition by account_id) as members
+        count(case when until is null then 1 end) over (partition by account_id) as members
     from memberships
 )
 select

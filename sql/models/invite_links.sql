@@ -1,21 +1,21 @@
 -- one row per invitation and person who came by it, or one without invitee while nobody has; who is credited for whom
 -- grain: invite_id, invitee
 -- kind: relation
--- reads: events, actors, people, memberships, stages, internal_events
+-- reads: events, actors, people, memberships, sole_memberships, stages, internal_events
 -- internal_events: the invitations that are left out (funnels/traffic.py).
 -- scope is set on the one invitation that is credited for a new person: somebody else, who entered the stage $stage no earlier
 -- than the invitation was sent; of several the first accepted, and by e-mail only for whoever accepted none.
 -- An invitation sent without an id is known by its event's id; one sent twice by its first sending.
 with told as (
     select
-        events.event_id, events.event, events.time, actors.person, coalesce(events.account_id, memberships.account_id) as account_id,
+        events.event_id, events.event, events.time, actors.person, coalesce(events.account_id, sole_memberships.account_id) as account_id,
         events.properties ->> case when events.event = $sent then $sent_id else $accepted_id end as invite_id,
         lower(trim(events.properties ->> $email)) as email, events.properties ->> $layer as layer
     from events
     join actors on actors.actor_id = events.actor_id
-    left join memberships on memberships.person_id = actors.person_id and memberships.ordinal = 1
-        and memberships.since <= events.time
-        and (memberships.next_since is null or events.time < memberships.next_since)
+    left join sole_memberships on sole_memberships.person_id = actors.person_id
+        and sole_memberships.since <= events.time
+        and (sole_memberships.until is null or events.time < sole_memberships.until)
     where events.event in ($sent, $accepted) and not events.bot
         and not exists (select 1 from internal_events where internal_events.event_id = events.event_id)
 ),

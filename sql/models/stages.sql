@@ -11,14 +11,14 @@ with met as (
     select conditions.condition, holder as subject_id, stretch, time, event_id
     from stage_completions join conditions on conditions.same_as = stage_completions.condition
     where not conditions.by_membership
-    union all -- what a person's account completed holds for the person from the membership on
+    union all -- what a person's account completed before the person left it holds for the person from the membership on
     select
         conditions.condition, memberships.person, 0, greatest(time, since),
         case when since > time then linked_by else event_id end
     from stage_completions
     join conditions on conditions.same_as = stage_completions.condition
     join memberships on memberships.account_id = stage_completions.holder
-    where conditions.by_membership
+    where conditions.by_membership and (memberships.until is null or stage_completions.time < memberships.until)
 ),
 numbered as (
     select
@@ -26,21 +26,31 @@ numbered as (
         row_number() over (partition by condition, subject_id, stretch order by time, event_id) as turn
     from met
 ),
+arrivals as ( -- members that entered a stage as persons before they left, each by their first spell in which they had
+    select
+        account_id, stage, time, event_id,
+        row_number() over (partition by account_id, stage, person order by time, event_id) as turn
+    from (
+        select
+            memberships.account_id, memberships.person, settled.stage, greatest(settled.entered, memberships.since) as time,
+            case when memberships.since > settled.entered then memberships.linked_by else settled.event_id end as event_id
+        from settled
+        join memberships on memberships.person = settled.subject_id
+            and (memberships.until is null or settled.entered < memberships.until)
+        where settled.subject = 'person' and settled.spell = 1
+            and settled.stage in (select stage from conditions where by_members)
+    ) as spells
+),
 steps as (
     select
         conditions.subject, numbered.subject_id, conditions.stage, conditions.needed, numbered.stretch, numbered.time,
         numbered.event_id
     from numbered join conditions on conditions.condition = numbered.condition
     where turn = 1
-    union all -- members that have entered the stage as persons
-    select
-        conditions.subject, memberships.account_id, conditions.stage, conditions.needed, 0,
-        greatest(settled.entered, memberships.since),
-        case when memberships.since > settled.entered then memberships.linked_by else settled.event_id end
-    from settled
-    join memberships on memberships.person = settled.subject_id
-    join conditions on conditions.by_members and conditions.stage = settled.stage
-    where settled.subject = 'person' and settled.spell = 1
+    union all
+    select conditions.subject, arrivals.account_id, conditions.stage, conditions.needed, 0, arrivals.time, arrivals.event_id
+    from arrivals join conditions on conditions.by_members and conditions.stage = arrivals.stage
+    where arrivals.turn = 1
 ),
 ordered as (
     select

@@ -27,10 +27,31 @@ class Did:
 
 
 @dataclass(frozen=True)
+class Spell:
+    """A person's time in an account: since when by which event, and the first moment after it."""
+
+    since: Met
+    until: datetime
+
+
+def spells_in_an_account(joined: Sequence[Met], left: Sequence[datetime]) -> list[Spell]:
+    """One call after another; of those at one instant the leaving comes first."""
+    found: list[Spell] = []
+    since: Met | None = None
+    for time, event_id in sorted([*joined, *((time, "") for time in left)]):
+        if not event_id:
+            found += [] if since is None else [Spell(since, time)]
+            since = None
+        elif since is None:
+            since = (time, event_id)
+    return found if since is None else [*found, Spell(since, AFTER)]
+
+
+@dataclass(frozen=True)
 class Walk:
     stages: Mapping[str, Stage]
     events: Sequence[Did]
-    members: Mapping[tuple[str, str], Met]  # (person, account) -> since, by which event
+    members: Mapping[tuple[str, str], Sequence[Spell]]  # by person and account
 
     def entered(self, subject: Subject, who: str, stage: str) -> Met | None:
         return next((entered for entered, _ in self.spells(subject, who, stage)), None)
@@ -57,10 +78,10 @@ class Walk:
 
     def _by_members(self, account: str, stage: str, count: int) -> Met | None:
         reached = []
-        for (person, joined), since in self.members.items():
+        for (person, joined), spells in self.members.items():
             entered = self.entered("person", person, stage)
             if joined == account and entered is not None:
-                reached.append(since if since[0] > entered[0] else entered)
+                reached += _shared(entered, spells)[:1]
         return sorted(reached)[count - 1] if len(reached) >= count else None
 
     def _met(
@@ -83,10 +104,10 @@ class Walk:
 
     def _handed_over(self, person: str, rule: Rule, condition: Condition) -> list[Met]:
         found = []
-        for (member, account), since in self.members.items():
+        for (member, account), spells in self.members.items():
             met = self._met("account", account, rule, condition) if member == person else None
             if met is not None:
-                found.append(since if since[0] > met[0] else met)
+                found += _shared(met, spells)
         return found
 
     def _of(self, subject: Subject, who: str) -> list[Did]:
@@ -111,3 +132,8 @@ class Walk:
             if size >= (condition.people or condition.times):
                 found.append((last.time, last.event_id))
         return found
+
+
+def _shared(met: Met, spells: Sequence[Spell]) -> list[Met]:
+    """When each spell that was not over by then has both what was met and the membership."""
+    return [max(met, spell.since, key=lambda one: one[0]) for spell in spells if met[0] < spell.until]

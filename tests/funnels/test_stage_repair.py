@@ -19,6 +19,7 @@ from tests.funnels.test_stage_walk import FUNNELS, STAGES, history
 from tests.funnels.world import definitions_of, did, joined
 from tests.transforms.world import Row, at, call, table
 from transforms.core import core
+from transforms.domains import LEFT_BY
 from transforms.draft import Draft
 from transforms.engine import Engine
 from transforms.model import Model, make
@@ -90,6 +91,7 @@ def changed(seeded: random.Random, world: int, rows: Sequence[Row]) -> tuple[lis
         [did(person, seeded.choice(("Signed Up", "Signed In", "Task Completed", "Project Created")), time, f"w{world}late")],
         [did(person, "Task Completed", time, f"w{world}named", account_id=f"w{world}a{seeded.randrange(3)}")],
         [joined(person, f"w{world}a{seeded.randrange(3)}", time) | {"event_id": f"w{world}joins"}],
+        [did(person, LEFT_BY, time, f"w{world}leaves", account_id=seeded.choice((None, f"w{world}a0", f"w{world}a1")))],
         [call(f"w{world}device is {person}", time, kind="identify", user=person, anonymous=device)],
         [call(f"w{world}alias", time, kind="alias", user=person, previous_id=other)],
         [call(f"w{world}internal", time, kind="identify", user=person, traits={"email": f"{person}@ours.io"})],

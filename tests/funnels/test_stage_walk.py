@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from funnels.definition import SUBJECTS
-from tests.funnels.stage_walk import Did, Met, Walk
+from tests.funnels.stage_walk import Did, Met, Spell, Walk, spells_in_an_account
 from tests.funnels.world import built, definitions_of, did, joined, stored
 from tests.transforms.world import Row, at
+from transforms.domains import LEFT_BY
 
 WORLDS: Final = 250
 EVENTS: Final = ("Signed Up", "Signed In", "Project Created", "Task Completed")
@@ -53,16 +54,30 @@ left_by = [{ event = "Signed In" }]
 FUNNELS: Final = "[funnels.all]\nsteps = ['registered', 'begun', 'busy', 'team']\nwindow = '9d'\n"
 
 
-def history(random: random.Random, world: int) -> tuple[list[Row], list[Did], dict[tuple[str, str], Met]]:
+Members = dict[tuple[str, str], list[Spell]]
+
+
+def history(random: random.Random, world: int) -> tuple[list[Row], list[Did], Members]:
     """Events at a coarse grid of times, so that instants coincide and windows are met exactly."""
     people, accounts = [f"w{world}p{n}" for n in range(4)], [f"w{world}a{n}" for n in range(2)]
-    members: dict[tuple[str, str], Met] = {}
+    members: Members = {}
     rows: list[Row] = []
     for person in people:
+        calls: dict[str, list[Met]] = {}
         for account in random.sample(accounts, random.choice((0, 1, 1, 1, 2))):
-            since = at(random.randrange(8))
-            members[f"user:{person}", account] = (since, f"{person} joined {account}")
-            rows.append(joined(person, account, since))
+            for number in range(random.choice((1, 1, 1, 2))):
+                since, event_id = at(random.randrange(8)), f"{person} joined {account} {number}"
+                calls.setdefault(account, []).append((since, event_id))
+                rows.append(joined(person, account, since) | {"event_id": event_id})
+        left: dict[str, list[datetime]] = {}
+        for number in range(random.choice((0, 0, 0, 1, 2)) if calls else 0):
+            time, named = at(random.randrange(9)), random.choice((None, *accounts))
+            rows.append(did(person, LEFT_BY, time, f"{person} left {number}", account_id=named))
+            known = [account for account, times in calls.items() if min(times)[0] < time]
+            for account in [named] if named else known if len(known) == 1 else []:
+                left.setdefault(account, []).append(time)
+        for account, times in calls.items():
+            members[f"user:{person}", account] = spells_in_an_account(times, left.get(account, []))
     seen = []
     for number in range(random.randrange(50)):
         person, event, time = random.choice(people), random.choice(EVENTS), at(random.randrange(9))
@@ -73,9 +88,13 @@ def history(random: random.Random, world: int) -> tuple[list[Row], list[Did], di
     return rows, seen, members
 
 
-def sole(members: dict[tuple[str, str], Met], person: str, time: datetime) -> str | None:
+def sole(members: Members, person: str, time: datetime) -> str | None:
     """The only account a person is a member of at a time."""
-    joined = [account for (member, account), since in members.items() if member == person and since[0] <= time]
+    joined = [
+        account
+        for (member, account), spells in members.items()
+        if member == person and any(spell.since[0] <= time < spell.until for spell in spells)
+    ]
     return joined[0] if len(joined) == 1 else None
 
 

@@ -20,7 +20,18 @@ from transforms.undo import Hand, redo, undo
 
 HISTORIES = int(os.environ.get("JCURVE_TEST_UNDO_HISTORIES", "6"))
 DEFINITIONS = load(DEFAULTS)
-TABLES = ("actors", "memberships", "sessions", "people", "accounts", "stages", "invites", "person_days", "runaway_ids")
+TABLES = (
+    "actors",
+    "memberships",
+    "sole_memberships",
+    "sessions",
+    "people",
+    "accounts",
+    "stages",
+    "invites",
+    "person_days",
+    "runaway_ids",
+)
 QUESTION = parse(
     {
         "steps": [{"event": "Signed Up"}, {"event": "Project Created"}, {"event": "Task Completed"}],

@@ -75,7 +75,10 @@ where = [{ property = "properties.test", op = "eq", value = true }]
 """
 ACCOUNTS: Final = "[accounts]\nemail_domains = ['*']\n"
 
-_EVENTS: Final = ("Signed Up", "Signed In", "Project Created", "Task Completed", "Invite Sent", "Invite Accepted")
+_EVENTS: Final = (
+    *("Signed Up", "Signed In", "Project Created", "Task Completed", "Invite Sent", "Invite Accepted"),
+    "Account Removed User",
+)
 _VALUES: Final[tuple[object, ...]] = (
     *(
         "Ada",

@@ -24,7 +24,7 @@ EVENTS: list[Row] = [
     call("e4", at(40), user="2"),
 ]
 BUILT = dict.fromkeys(  # first versions
-    ("seen_ids", "actors", "memberships", "sessions", "people", "activity", "accounts", "runaway_ids"), 1
+    ("seen_ids", "actors", "memberships", "sole_memberships", "sessions", "people", "activity", "accounts", "runaway_ids"), 1
 )
 BROKEN = Model(
     parse("models/people.sql", "people", "-- x\n-- grain: person\n-- kind: whole\n-- reads: actors\nselect no from actors")

@@ -85,6 +85,7 @@ BREAKS = {
     "sessions_are_unique": ("sessions", "select * from sessions union all select * from sessions"),
     "sessions_cover_every_event_once": ("sessions", "select * replace (events + 1 as events) from sessions"),
     "sessions_do_not_touch": ("sessions", "select * replace (started + interval 1 day as ended) from sessions"),
+    "sole_memberships_stand_alone": ("sole_memberships", "select * replace (null as until) from sole_memberships"),
     "stages_are_entered_by_events": ("stages", "select * replace ('nothing' as event_id) from stages"),
     "stages_are_left_after_they_are_entered": (
         "stages",

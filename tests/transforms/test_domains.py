@@ -11,7 +11,7 @@ from ingest.lake import Lake
 from tests.transforms.world import Row, at, built, call, lake_of, rows_of
 from transforms import overlay
 from transforms.core import core
-from transforms.domains import Domains
+from transforms.domains import LEFT_BY, Domains
 
 ON = Domains(on=True)
 
@@ -53,6 +53,13 @@ def test_the_list_of_free_domains_can_be_corrected() -> None:
 def test_a_group_call_speaks_before_the_address_whichever_comes_first() -> None:
     group = call("g", at(5), kind="group", user="1", account_id="workspace-7")
     assert members([known("1", 1, "a@acme.example"), group]) == [("user:1", "workspace-7", at(5), "g", 1)]
+
+
+def test_an_address_joins_once_whoever_left_its_account_stays_out() -> None:
+    left = call("left", at(2), event=LEFT_BY, user="1", account_id="acme.example")
+    rows = [left, *(known("1", days, "a@acme.example") for days in (1, 3))]
+    found = built(rows, models=core(domains=ON))["memberships"]
+    assert rows_of(found, "account_id", "since", "until") == [("acme.example", at(1), at(2))]
 
 
 def test_who_changes_companies_is_in_both_and_later_events_are_nobody_s() -> None:

@@ -24,6 +24,7 @@ from tests.transforms.world import Row, at, call, lake_of
 from transforms import days
 from transforms.build import BuildResult, build
 from transforms.core import core
+from transforms.domains import LEFT_BY
 from transforms.draft import Draft
 from transforms.engine import Engine
 from transforms.errors import NothingToUndo, UnknownLink
@@ -49,6 +50,8 @@ EVENTS = (
     "Invite Sent",
     "Invite Accepted",
     "Opened",
+    LEFT_BY,
+    LEFT_BY,
 )
 ZONES = ("UTC", "Europe/Berlin", "America/Los_Angeles", "Asia/Kathmandu")
 
@@ -58,11 +61,12 @@ class Settings:
     zone: str = "UTC"
     by_email: bool = False
     internal: bool = False
+    left_by: str = LEFT_BY
     runaway: int = 3
 
     @property
     def definitions(self) -> Definitions:
-        accounts = Accounts(email_domains=("*",) if self.by_email else (), free_domains=("free.example",))
+        accounts = Accounts(("*",) if self.by_email else (), ("free.example",), left_by=self.left_by)
         internal = Internal(domains=("y.example",), ids=("user:1",)) if self.internal else Internal()
         return replace(DEFINITIONS, accounts=accounts, internal=internal)
 
@@ -117,7 +121,13 @@ class World:
         tidy(self.lake, "default", END, rules=Rules(gather=2, fan_in=2, quiet=timedelta(0)))
 
     def set_anew(self) -> None:
-        choices = {"zone": ZONES, "by_email": (True, False), "internal": (True, False), "runaway": (1, 2, 3)}
+        choices = {
+            "zone": ZONES,
+            "by_email": (True, False),
+            "internal": (True, False),
+            "runaway": (1, 2, 3),
+            "left_by": (LEFT_BY, "Opened"),
+        }
         name = self.random.choice(list(choices))
         setattr(self.settings, name, self.random.choice(choices[name]))
 
@@ -180,6 +190,8 @@ class World:
             }
             columns["account_id"] = choose([None, None, None, "one", "four"])
         event = choose(EVENTS) if kind == "track" else None
+        if event == LEFT_BY:
+            columns["account_id"] = choose([None, "one", "two", "three", "x.example"])
         return call(f"e{number:04d}", time, kind=kind, event=event, user=user, anonymous=device, traits=traits) | columns
 
 

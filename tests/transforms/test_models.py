@@ -6,6 +6,8 @@ import pytest
 
 from sql.loader import load
 from tests.transforms.world import Row, at, built, call, rows_of
+from transforms.core import core
+from transforms.domains import LEFT_BY, Domains
 from transforms.tables import TABLES
 
 
@@ -34,6 +36,7 @@ def test_no_events_make_empty_tables() -> None:
             "id_roots",
             "actors",
             "memberships",
+            "sole_memberships",
             "traits",
             "sessions",
             "first_touches",
@@ -49,11 +52,61 @@ def test_memberships_are_numbered_in_the_order_of_event_time() -> None:
     found = built(
         [group("e3", 30, "1", "b"), group("e1", 10, "1", "a"), group("e2", 20, "1", "a"), group("e4", 40, "2", "a")]
     )
-    assert sorted(rows_of(found["memberships"], "person", "account_id", "since", "linked_by", "ordinal", "next_since")) == [
-        ("user:1", "a", at(minutes=10), "e1", 1, at(minutes=30)),
+    assert sorted(rows_of(found["memberships"], "person", "account_id", "since", "linked_by", "ordinal", "until")) == [
+        ("user:1", "a", at(minutes=10), "e1", 1, None),
         ("user:1", "b", at(minutes=30), "e3", 2, None),
         ("user:2", "a", at(minutes=40), "e4", 1, None),
     ]
+    assert sorted(rows_of(found["sole_memberships"], "person", "account_id", "since", "until")) == [
+        ("user:1", "a", at(minutes=10), at(minutes=30)),
+        ("user:2", "a", at(minutes=40), None),
+    ]
+
+
+def left(event_id: str, minute: float, account: str | None = None) -> Row:
+    return call(event_id, at(minutes=minute), event=LEFT_BY, user="1", account_id=account)
+
+
+def test_a_person_leaves_an_account_and_joins_it_again_by_a_group_call() -> None:
+    found = built(
+        [
+            left("e0", 5, "a"),  # before any membership
+            *(group("e1", 10, "1", "a"), group("e2", 20, "1", "a"), left("e3", 30, "a"), left("e4", 40, "a")),
+            *(group("e5", 50, "1", "b"), group("e6", 60, "1", "a"), left("e7", 70), left("e8", 80, "b")),
+            *(group("e9", 90, "2", "a"), left("e91", 90, "a"), group("e92", 90, "1", "a")),  # at once: left, and joined
+        ]
+    )
+    assert sorted(rows_of(found["memberships"], "person", "account_id", "since", "until", "linked_by", "ordinal")) == [
+        ("user:1", "a", at(minutes=10), at(minutes=30), "e1", 1),
+        ("user:1", "a", at(minutes=60), at(minutes=90), "e6", 3),
+        ("user:1", "a", at(minutes=90), None, "e92", 4),
+        ("user:1", "b", at(minutes=50), at(minutes=80), "e5", 2),
+        ("user:2", "a", at(minutes=90), None, "e9", 1),
+    ]
+    assert sorted(rows_of(found["sole_memberships"], "person", "account_id", "since", "until")) == [
+        ("user:1", "a", at(minutes=10), at(minutes=30)),
+        ("user:1", "a", at(minutes=80), at(minutes=90)),
+        ("user:1", "a", at(minutes=90), None),
+        ("user:1", "b", at(minutes=50), at(minutes=60)),
+        ("user:2", "a", at(minutes=90), None),
+    ]
+    assert rows_of(found["accounts"], "account_id", "members") == [("a", 2), ("b", 0)]
+    assert sorted(rows_of(found["people"], "person", "account_id")) == [("user:1", "a"), ("user:2", "a")]
+
+
+def test_a_leaving_that_names_no_account_is_of_the_only_one_ever_joined() -> None:
+    rows = [group("e1", 10, "1", "a"), left("e2", 20), call("e3", at(minutes=30), user="1")]
+    assert rows_of(built(rows)["memberships"], "account_id", "until") == [("a", at(minutes=20))]
+    assert rows_of(built(rows)["accounts"], "account_id", "members", "last_seen") == [("a", 0, at(minutes=10))]
+    several = [group("e1", 10, "1", "a"), group("e2", 15, "1", "b"), left("e3", 20)]
+    assert sorted(rows_of(built(several)["memberships"], "account_id", "until")) == [("a", None), ("b", None)]
+
+
+def test_only_a_track_call_of_that_name_ends_a_membership() -> None:
+    rows = [group("e1", 10, "1", "a"), left("e2", 20, "a"), left("e3", 30, "a") | {"event": "Removed"}]
+    assert rows_of(built([rows[0], rows[1] | {"kind": "page"}])["memberships"], "until") == [(None,)]
+    own = core(domains=Domains(left_by="Removed"))
+    assert rows_of(built(rows, models=own)["memberships"], "until") == [(at(minutes=30),)]
 
 
 def test_a_merge_joins_memberships_under_one_person() -> None:

@@ -17,13 +17,13 @@ from tests.transforms.test_undo import Pair, claim
 from tests.transforms.world import Row, at, call, lake_of, rows_of, undo
 from transforms.build import build
 from transforms.core import CORE, core
-from transforms.domains import OFF, Domains
+from transforms.domains import LEFT_BY, OFF, Domains
 from transforms.engine import DEFAULT_LIMITS, Engine
 from transforms.identity import DEFAULT_VIEW, View
 from transforms.layout import Rules
 from transforms.ledger import LEDGER, forget, gather
 from transforms.overlay import Identity, Since, again, everyone, identity
-from transforms.tables import ACTORS, ID_LINKS, MEMBERSHIPS
+from transforms.tables import ACTORS, ID_LINKS, MEMBERSHIPS, SOLE_MEMBERSHIPS
 from transforms.tidy import tidy, vacuum
 
 UPDATES = int(os.environ.get("JCURVE_TEST_UNDO_HISTORIES", "15"))
@@ -36,12 +36,12 @@ def people(lake: Lake, version: int | None, built: bool = True) -> set[object]:
     return persons(lake, identity(lake, "default", version, result.manifest if result else None))
 
 
-def laid_over(lake: Lake, known: Identity) -> tuple[pa.Table, pa.Table]:
-    """The rows of ``actors`` and ``memberships`` that a question sees."""
+def laid_over(lake: Lake, known: Identity) -> tuple[pa.Table, ...]:
+    """The rows of ``actors``, ``memberships`` and ``sole_memberships`` that a question sees."""
     with Engine(lake, "default", known.built) as engine:
         known.bind(engine)
-        actors, memberships = engine.table("from actors"), engine.table("from memberships")
-        return actors.select(ACTORS.names), memberships.select(MEMBERSHIPS.names)
+        schemas = {"actors": ACTORS, "memberships": MEMBERSHIPS, "sole_memberships": SOLE_MEMBERSHIPS}
+        return tuple(engine.table(f"from {name}").select(schema.names) for name, schema in schemas.items())
 
 
 def persons(lake: Lake, known: Identity) -> set[object]:
@@ -50,8 +50,7 @@ def persons(lake: Lake, known: Identity) -> set[object]:
 
 def test_without_events_nobody_is_anybody(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path))
-    actors, memberships = laid_over(lake, identity(lake, "default", None, None))
-    assert (actors.num_rows, memberships.num_rows) == (0, 0)
+    assert [table.num_rows for table in laid_over(lake, identity(lake, "default", None, None))] == [0, 0, 0]
 
 
 def test_the_build_s_tables_are_taken_where_it_read_these_very_events(tmp_path: Path) -> None:
@@ -91,7 +90,13 @@ def test_working_out_the_touched_again_gives_what_working_out_everyone_gives(
 ) -> None:
     chance.shuffle(rows)
     groups = [
-        row | {"kind": "group", "event": "$group", "account_id": chance.choice("ab")}
+        row
+        | chance.choice(
+            [
+                {"kind": "group", "event": "$group", "account_id": chance.choice("ab")},
+                {"event": LEFT_BY, "account_id": chance.choice(["a", "b", "x.example", None])},
+            ]
+        )
         for row in rows
         if row["kind"] == "track"
     ]
@@ -153,7 +158,7 @@ def test_after_any_history_the_change_since_the_build_gives_what_working_out_eve
                     gather(lake, "default", lake.version("default", "events"))
                     lake.delete("default", "events", "kind <> 'track'")
                 manifest = build(
-                    lake, "default", core(view)[:7], until=at(9), definition_version="aaaa", now=at(9, number)
+                    lake, "default", core(view)[:8], until=at(9), definition_version="aaaa", now=at(9, number)
                 ).manifest
         since = Since(lake.version("default", "events") or 0, lake.version("default", LEDGER), manifest.tables)
         found = again(lake, "default", since, DEFAULT_LIMITS, OFF, view)

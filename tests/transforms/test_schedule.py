@@ -95,7 +95,17 @@ def test_the_job_table_runs_hourly_and_nightly(world: World) -> None:
 def test_a_run_is_recorded_with_its_versions_and_rows(world: World) -> None:
     world.tick(10)
     second, first = runs(world.path, "default", 10)
-    core = ("seen_ids", "actors", "memberships", "sessions", "people", "activity", "accounts", "runaway_ids")
+    core = (
+        "seen_ids",
+        "actors",
+        "memberships",
+        "sole_memberships",
+        "sessions",
+        "people",
+        "activity",
+        "accounts",
+        "runaway_ids",
+    )
     tables = dict.fromkeys(("events", *core), 1)
     assert (first.job, first.started, first.status, first.rows, first.error) == (
         "nightly build",
