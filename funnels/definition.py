@@ -124,7 +124,7 @@ class Virality:
 
 @dataclass(frozen=True)
 class Accounts:
-    """Projects in which e-mail domains form accounts ("*": all), corrections to the list of free ones; what ends memberships."""
+    """Projects in which e-mail domains form accounts ("*": all), corrections to the list of free ones; how people leave."""
 
     email_domains: tuple[str, ...] = ()
     free_domains: tuple[str, ...] = ()

@@ -49,7 +49,8 @@ select owner from base.moved_id_links
 _GROUPED: Final = """
 select person_id from rejoined
 union
-select person_id from moved where kind = 'group' or (kind = 'identify' and $by_email) or (kind = 'track' and event = $left_by)
+select person_id from moved
+where kind = 'group' or (kind = 'identify' and $by_email) or (kind = 'track' and event = $left_by)
 """
 _GROUPS: Final = """
 select actor_id, kind, event, event_id, time, account_id, properties from base.events

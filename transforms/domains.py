@@ -25,7 +25,7 @@ LEFT_BY: Final = "Account Removed User"
 
 @dataclass(frozen=True)
 class Domains:
-    """Whether a project's e-mail domains form accounts, its own corrections to the list of free ones; what ends memberships."""
+    """Whether a project's e-mail domains form accounts, its own corrections to the list of free ones; how people leave."""
 
     on: bool = False
     free: frozenset[str] = frozenset()

@@ -103,8 +103,9 @@ _LAID_OVER: Final[Mapping[str, str]] = {
 class Identity:
     """Who is who: what is to be laid over the tables of a build.
 
-    ``built``: the versions of ``actors`` and both tables of memberships that the asking engine is to open, none where everyone was
-    worked out. ``gone``: the keys of the built rows that count no more (``actor_id``, ``person_id``); ``made``: rows beside.
+    ``built``: the versions of ``actors`` and both tables of memberships that the asking engine is to open, none where
+    everyone was worked out. ``gone``: the keys of the built rows that count no more (``actor_id``, ``person_id``); ``made``:
+    rows beside.
     """
 
     built: Mapping[str, int]

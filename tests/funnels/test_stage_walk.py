@@ -15,7 +15,7 @@ from tests.funnels.world import built, definitions_of, did, joined, stored
 from tests.transforms.world import Row, at
 from transforms.domains import LEFT_BY
 
-WORLDS: Final = 250
+WORLDS: Final = 320
 EVENTS: Final = ("Signed Up", "Signed In", "Project Created", "Task Completed")
 STAGES: Final = """
 [stages.registered]

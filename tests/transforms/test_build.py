@@ -50,7 +50,7 @@ def test_a_build_writes_its_tables_and_a_manifest_that_names_them(tmp_path: Path
     assert result.manifest.tables == {"events": 1, "id_links": 1, **BUILT}
     assert (result.manifest.number, result.rows, result.changed, dict(result.before)) == (
         1,
-        3 + 1 + 4 + 2 + 1 + 3 + 4,
+        3 + 1 + 1 + 4 + 2 + 1 + 3 + 4,
         True,
         {},
     )
