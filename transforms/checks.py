@@ -42,8 +42,8 @@ def run(engine: Engine, params: Mapping[str, object] | None = None, *, months: S
     queries = [query for query in _known(engine) if query.parameters <= given.keys()]
     violations = []
     for query in queries:
-        for month in months if query.name in _OF_A_MONTH and months else ("base.events",):
-            with _narrowed(engine, {"events": f"from {month}"} if query.name in _OF_A_MONTH else {}):
+        for month in months if query.name in _OF_A_MONTH and months else (None,):
+            with _narrowed(engine, {"events": f"from {month}"} if month else {}):
                 found = violation(engine, query, given)
             if found:
                 violations.append(found)

@@ -285,5 +285,14 @@ def test_a_project_named_in_the_definitions_makes_accounts_of_e_mail_domains(tmp
     assert load(tmp_path).version != load(DEFAULTS).version
     assert faults(tmp_path, accounts="[accounts]\nemail_domains = true\nfree = []\n") == [
         "accounts.toml:2: 'email_domains' of accounts is True: write a list of texts, at least one",
-        "accounts.toml:3: unknown key 'free' in accounts; known: company_domains, email_domains, free_domains",
+        "accounts.toml:3: unknown key 'free' in accounts; known: company_domains, email_domains, free_domains, left_by",
+    ]
+
+
+def test_a_project_may_name_the_event_by_which_people_leave_accounts(tmp_path: Path) -> None:
+    events = "[events.\"Seat Freed\"]\ndescription = 'x'\n"
+    own = definitions_of(tmp_path, events=events, accounts="[accounts]\nleft_by = 'Seat Freed'\n")
+    assert own.accounts.domains("default") == Domains(left_by="Seat Freed")
+    assert faults(tmp_path, accounts="[accounts]\nleft_by = 'Seat Fred'\n") == [
+        "accounts.toml:2: unknown event 'Seat Fred' in accounts; did you mean 'Seat Freed'?",
     ]

@@ -17,6 +17,7 @@ from ingest.lake import Lake
 from tests.funnels.world import LATER, built, did, joined
 from tests.oracle import Event, Question, judge
 from tests.transforms.world import Row, call, lake_of
+from transforms.domains import LEFT_BY
 
 DAY = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday
 HOUR = timedelta(hours=1)
@@ -72,6 +73,23 @@ def test_an_account_has_its_members_events_from_the_moment_they_joined(tmp_path:
     found = ask(tmp_path, rows, unit="account")
     assert reached(found) == [1, 1]
     assert data(found, "events_without_unit") == 2  # ann's sign-up before she joined, and eve's payment
+
+
+def test_an_account_has_its_members_events_until_they_left(tmp_path: Path) -> None:
+    rows = [
+        joined("ann", "acme", DAY),
+        did("ann", "Signed Up", DAY),
+        did("ann", LEFT_BY, DAY + HOUR),
+        did("ann", "Paid", DAY + 2 * HOUR),
+        joined("bob", "acme", DAY),
+        joined("bob", "beta", DAY),
+        did("bob", LEFT_BY, DAY + HOUR, account_id="beta"),
+        did("bob", "Paid", DAY + HOUR),
+    ]
+    found = ask(tmp_path / "left", rows[:4], unit="account")
+    assert (reached(found), data(found, "events_without_unit")) == ([1, 0], 1)
+    found = ask(tmp_path / "in one again", rows, unit="account")
+    assert (reached(found), data(found, "events_without_unit")) == ([1, 1], 1)
 
 
 def test_of_two_accounts_of_a_person_neither_has_what_the_event_does_not_name(tmp_path: Path) -> None:

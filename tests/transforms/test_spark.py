@@ -39,7 +39,7 @@ from transforms.tables import ID_LINKS, TABLES
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-WORLDS: Final = 40
+WORLDS: Final = 60
 ZONE: Final = "Europe/Berlin"
 METRICS: Final[Mapping[str, Sequence[Mapping[str, object]]]] = {
     "north_star": [
