@@ -12,7 +12,7 @@ from funnels.load import load
 from ingest.lake import Lake
 from ingest.progress import complete_until
 from transforms import days
-from transforms.build import BuildResult, build
+from transforms.build import BuildResult, build, check_tables
 from transforms.checks import copies
 from transforms.core import core
 from transforms.engine import Limits
@@ -71,4 +71,7 @@ def upkeep(settings: Settings, lake: Lake, kept_days: Callable[[str], int | None
     def look_for_copies(project: str, now: datetime) -> None:
         copies(lake, project, timedelta(days=settings.dedup_days), _limits(settings))
 
-    return [expire_old], [look_for_copies]
+    def check_everything(project: str, now: datetime) -> None:
+        check_tables(lake, project, _limits(settings))
+
+    return [expire_old], [look_for_copies, check_everything]

@@ -1,7 +1,7 @@
 """Which numbers of the past moved, and why: the table ``changes``, appended to by each build that moves any.
 
-A number is a sum or a count per day, as a dashboard shows it; the past are the days before the one in which the last build's
-completeness mark lay. A repair tells which rows went and came, so only the days of these are counted again, as they were and
+A number is a sum or a count per day, as a dashboard shows it; the past are the days before the one in which the last
+build's completeness mark lay. A repair tells which rows went and came, so only the days of these are counted again, as they were and
 as they are. A table that was made anew is compared with its last version.
 
 Reasons are told as what can have moved a day: how many events came late for it or were taken out of it, how many people of it
@@ -17,8 +17,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
-
-import pyarrow as pa
 
 from ingest.lake import Lake
 from sql.loader import load
@@ -105,12 +103,14 @@ def note(
 ) -> int:
     """Appends the numbers that a build, run and not yet published, moves; returns how many. ``anew``: tables made anew."""
     end = engine.table("select cast($t at time zone $zone as date) as day", {"t": previous.complete_until, "zone": zone})
-    params = {"zone": zone, "end": end["day"][0].as_py()}
+    params = {"end": end["day"][0].as_py()}
     parts = []
     for number in NUMBERS:
         if number.table in tables and (text := _counted(engine, number, anew, previous)):
             parts.append(text)
-    if not parts or not engine.make("moved_numbers", " union all ".join(f"({text})" for text in parts), params):
+    text = " union all ".join(f"({part})" for part in parts)
+    params |= {"zone": zone} if "$zone" in text else {}
+    if not parts or not engine.make("moved_numbers", text, params):
         return 0
     defined = {"definition_before": previous.definition_version, "definition_after": manifest.definition_version}
     told = {"zone": zone, "manifest": manifest.number, "built_at": manifest.built_at, **defined}
@@ -118,7 +118,7 @@ def note(
     handle = engine.lake.open(engine.project, TABLE)
     batch = 0 if handle is None else handle.transaction_version(TABLE) or 0
     engine.lake.append(engine.project, TABLE, rows, writer=TABLE, batch=batch + 1, partition=None)
-    return rows.num_rows
+    return int(rows.num_rows)
 
 
 def since(lake: Lake, project: str, moment: datetime, limits: Limits = DEFAULT_LIMITS) -> list[dict[str, Any]]:
@@ -156,4 +156,3 @@ def _counted(engine: Engine, number: Number, anew: Collection[str], previous: Ma
             return None
         texts |= {"touched": f"changed_{table}", "before": _BEFORE.format(**texts)}
     return _COUNTED.format(**texts, anew=table in anew)
-

@@ -37,6 +37,15 @@ select actor_id, user_id, anonymous_id, time from base.events
 where actor_id in (select actor_id from base.moved_events where not came)
 """
 
+# An id that a link named which was taken out of the ledger may be in no table any more.
+_RUNAWAYS: Final = """
+select id from stale_ids
+union
+select id from base.moved_id_links
+union
+select owner from base.moved_id_links
+"""
+
 _GROUPED: Final = """
 select person_id from rejoined
 union
@@ -46,12 +55,6 @@ _GROUPS: Final = """
 select actor_id, kind, event_id, time, account_id, properties from base.events
 where event in ('$group', '$identify') and (kind = 'group' or (kind = 'identify' and $by_email))
     and actor_id in (select actor_id from narrow.actors)
-"""
-
-_IN_SPANS: Final = """
-select stale_events.* exclude (person_id)
-from stale_events join spans on spans.person_id = stale_events.person_id
-where stale_events.time between spans.since and spans.until
 """
 
 _PEOPLE: Final = """
@@ -103,7 +106,7 @@ def link_states(view: identity.View = identity.DEFAULT_VIEW) -> tuple[Model, ...
         Model(
             load("models", "runaway_ids"),
             {"runaway_links": view.runaway_links},
-            stale="select id from stale_ids",
+            stale=_RUNAWAYS,
             narrow=identity.NARROW["links"],
             prepare=StaleIds(view),
         ),
@@ -114,9 +117,7 @@ def link_states(view: identity.View = identity.DEFAULT_VIEW) -> tuple[Model, ...
 def who_is_who(view: identity.View = identity.DEFAULT_VIEW, domains: Domains = OFF) -> tuple[Model, ...]:
     """From the ledger to ``actors`` and ``memberships``, as a view of identity has it and e-mail domains form accounts."""
     return (
-        Model(
-            load("models", "seen_ids"), stale="select distinct actor_id from base.moved_events", narrow={"events": _SEEN}
-        ),
+        Model(load("models", "seen_ids"), stale="select distinct actor_id from base.moved_events", narrow={"events": _SEEN}),
         *link_states(view),
         Model(load("models", "id_roots"), inputs=identity.user_roots),
         Model(
@@ -138,7 +139,7 @@ def who_is_who(view: identity.View = identity.DEFAULT_VIEW, domains: Domains = O
 
 ABOUT_THEM: Final[tuple[Model, ...]] = (
     Model(load("models", "traits")),
-    Model(load("models", "sessions"), stale="from spans", narrow={**_BY_PERSON, "events": _IN_SPANS}),
+    Model(load("models", "sessions"), stale="from spans", narrow={"events": "from span_events"}),
     Model(load("models", "first_touches"), params={"sign_up": SIGN_UP}),
     Model(
         load("models", "people"),
@@ -158,7 +159,7 @@ def core(view: identity.View = identity.DEFAULT_VIEW, domains: Domains = OFF, zo
         load("models", "activity"),
         params={"zone": zone},
         stale="from day_spans",
-        narrow={**_BY_PERSON, "events": "select * exclude (person_id) from stale_events"},
+        narrow={"events": "from stale_events"},
     )
     accounts = Model(load("models", "accounts"), stale=_ACCOUNTS, narrow=_OF_ACCOUNTS)
     return (*who_is_who(view, domains), *ABOUT_THEM, activity, accounts)

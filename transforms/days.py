@@ -12,17 +12,22 @@ from sql.loader import load
 from transforms.model import Model
 
 _ON_DAYS: Final = "select {table}.* from base.{table} semi join day_spans on day_spans.person_id = {table}.person_id"
+_DAYS: Final = "between $least and $greatest"  # of all that is stale: other files need not be read
 _PERSON_DAYS: Final = {
-    "activity": f"{_ON_DAYS.format(table='activity')} and activity.day between day_spans.since and day_spans.until",
+    "activity": f"{_ON_DAYS.format(table='activity')} and activity.day between day_spans.since and day_spans.until "
+    f"where activity.day {_DAYS}",
     "sessions": f"{_ON_DAYS.format(table='sessions')} "
-    "and cast(sessions.started at time zone $zone as date) between day_spans.since and day_spans.until",
+    "and cast(sessions.started at time zone $zone as date) between day_spans.since and day_spans.until "
+    "where sessions.started between cast($least as timestamptz) - interval '2' day "
+    "and cast($greatest as timestamptz) + interval '2' day",
 }
 _ACCOUNTS: Final = """
 select distinct account_id, day as since, day as until from changed_activity where account_id is not null
 """
 _ACCOUNT_DAYS: Final = {
     "activity": "select activity.* from base.activity semi join stale "
-    "on stale.account_id = activity.account_id and stale.since = activity.day",
+    "on stale.account_id = activity.account_id and stale.since = activity.day "
+    f"where activity.day {_DAYS}",
 }
 
 

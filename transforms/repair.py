@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Final
 from urllib.parse import unquote
 
@@ -86,7 +87,7 @@ class Repair:
         """
         if step == "keep":
             return
-        name = model.query.name
+        name, key = model.query.name, _key(model.query)
         try:
             if step == "repair" and model.stale is not None and not self._find_stale(model, model.stale):
                 return
@@ -95,9 +96,9 @@ class Repair:
                 self._drafts[name].repair(f"base.{name}", "made")
             else:
                 self._make_stale(model)
-                self._engine.view("old", _stale(model.query, f"base.{name}"))
-                # What is made of narrow relations can tell half the truth of those around.
-                self._engine.view("new", _stale(model.query, "made"))
+                self._engine.view("old", self._stored(model.query))
+                # What is made of narrow relations can tell half the truth of subjects around.
+                self._engine.view("new", "from made" if model.query.moment else f"from made semi join stale using ({key})")
                 self._drafts[name].repair("old", "new")
         except ModelFailed:
             raise
@@ -105,6 +106,42 @@ class Repair:
             raise ModelFailed(name, error) from error
         finally:
             self._drop(model)
+
+    def fill(self, model: Model) -> None:
+        """Brings a part of a model by day into its draft, as ``make`` does, but looks for no equal rows: few were there."""
+        name = model.query.name
+        try:
+            if model.stale is None:
+                raise ValueError("a model by day says which of its days are stale")
+            self._find_stale(model, model.stale)
+            self._make_stale(model)
+            self._engine.view("old", self._stored(model.query))
+            self._drafts[name].replace("old", "made")
+            self._engine.view(f"changed_{name}", f"from went_{name} union all from came_{name}")
+        except ModelFailed:
+            raise
+        except Exception as error:
+            raise ModelFailed(name, error) from error
+        finally:
+            self._drop(model)
+
+    def _stored(self, query: Query) -> str:
+        """The stored rows of the stale keys."""
+        table, key = f"base.{query.name}", _key(query)
+        if query.moment is None:
+            return f"select * from {table} semi join stale using ({key})"
+        edges = self._edges()
+        if edges["least"] is None:
+            return f"select * from {table} limit 0"
+        least, greatest = (_literal(edges[name]) for name in ("least", "greatest"))
+        return (
+            f'select * from {table} rows where rows."{query.moment}" between {least} and {greatest} and exists (select 1 '
+            f'from stale where stale.{key} = rows.{key} and rows."{query.moment}" between stale.since and stale.until)'
+        )
+
+    def _edges(self) -> dict[str, date | None]:
+        """The least and the greatest time or day of all that is stale."""
+        return dict(self._engine.table("select min(since) as least, max(until) as greatest from stale").to_pylist()[0])
 
     def _find_stale(self, model: Model, text: str) -> int:
         if model.prepare is not None and model.prepare not in self._prepared:
@@ -124,7 +161,10 @@ class Repair:
         reads = {name for one in (model, *needed) for name in one.query.reads}
         for name, text in model.narrow.items():
             if name in reads:
-                self._engine.make(f"narrow.{name}", text, self._params(model, text))
+                if text.startswith("from "):
+                    self._engine.view(f"narrow.{name}", text)
+                else:
+                    self._engine.make(f"narrow.{name}", text, self._params(model, text))
         for relation in needed:
             if relation.query.name not in model.narrow:
                 self._make(relation, f"narrow.{relation.query.name}")
@@ -155,15 +195,15 @@ class Repair:
     def _params(self, model: Model, text: str) -> dict[str, object]:
         """Of the parameters of a model and its relations those that a text names."""
         params = {key: value for one in (*self._needed(model), model) for key, value in one.params.items()}
+        if "$least" in text:
+            params |= self._edges()
         return {name: params[name] for name in _PARAMETER.findall(text) if name in params}
 
 
-def _stale(query: Query, table: str) -> str:
-    """The rows of the stale keys in a table."""
-    key = query.subject or query.grain[0]
-    if query.moment is None:
-        return f'select * from {table} semi join stale using ("{key}")'
-    return (
-        f'select * from {table} rows where exists (select 1 from stale where stale."{key}" = rows."{key}" '
-        f'and rows."{query.moment}" between stale.since and stale.until)'
-    )
+def _key(query: Query) -> str:
+    return f'"{query.subject or query.grain[0]}"'
+
+
+def _literal(moment: date | None) -> str:
+    assert moment is not None
+    return f"{'timestamptz' if isinstance(moment, datetime) else 'date'} '{moment.isoformat()}'"

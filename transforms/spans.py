@@ -2,7 +2,8 @@
 
     spans         person_id, since, until: a stretch of time outside of which no session of theirs can differ
     day_spans     person_id, since, until: the days of the zone that hold the span, and those a membership decides anew
-    stale_events  the events of these persons on these days: columns that sessions and days read, and person_id
+    stale_events  the events of these persons on these days: columns that sessions and days read
+    span_events   those of them within the spans
 
 A span begins as the hull of a person's events that moved. It grows by every stored session that is no more than a session's
 silence away from it, whatever its source, until none is: what is outside stays apart from what is inside.
@@ -77,10 +78,17 @@ from day_spans join base.actors on actors.person_id = day_spans.person_id
 _FOUND: Final = """
 select wanted.person_id, {columns}
 from {events} events join wanted on wanted.actor_id = events.actor_id
-where events.time between wanted.since and wanted.until and (
+where events.time between {least} and {greatest} and events.time between wanted.since and wanted.until and (
     events.time between wanted.since + interval '8' hour and wanted.until - interval '8' hour
     or cast(events.time at time zone '{zone}' as date) between wanted.first_day and wanted.last_day
 )
+"""
+
+
+_IN_SPANS: Final = """
+select day_events.* exclude (person_id)
+from day_events join spans on spans.person_id = day_events.person_id
+where day_events.time between spans.since and spans.until
 """
 
 
@@ -108,21 +116,44 @@ def parts(lake: Lake, project: str, version: int | None) -> list[Part]:
     return [_part(lake, project, month, files) for month, files in sorted(months.items())]
 
 
-def prepare(engine: Engine, events: Sequence[Part], zone: str, moved: str = "moved", *, repair: bool) -> None:
-    """Makes the relations above from what moved: in a repair since the last build, else what is filled in now.
+def prepare(engine: Engine, events: Sequence[Part], zone: str) -> None:
+    """Makes the relations above for a repair, from ``moved``, ``rejoined`` and ``changed_memberships``."""
+    _find(engine, "moved", zone, repair=True)
+    _look_up(engine, events, zone)
+    engine.view("stale_events", "select * exclude (person_id) from day_events")
+    engine.view("span_events", _IN_SPANS)
 
-    Stale events are kept in a repair, where few of a lake's are expected; else they are looked up each time.
+
+def prepare_part(engine: Engine, events: Sequence[Part], part: Part, zone: str) -> None:
+    """Makes the relations above for tables that are filled from nothing, of ``part_events``, the events of ``part``.
+
+    All of these are stale. They are read where they lie, as often as somebody asks; only those of other parts, which sessions
+    and days of the zone reach over to, are kept.
     """
+    _find(engine, "part_events", zone, repair=False)
+    _look_up(engine, [other for other in events if other is not part], zone)
+    own = f"select {_COLUMNS} from {part.relation} events"
+    engine.view("stale_events", f"{own} union all select * exclude (person_id) from day_events")
+    engine.view("span_events", f"{own} union all {_IN_SPANS}")
+
+
+def _find(engine: Engine, moved: str, zone: str, *, repair: bool) -> None:
     engine.make("spans", _SPANS.format(moved=moved), {"repair": repair})
     _close(engine)
     engine.make("day_spans", _DAY_SPANS, {"zone": zone, "repair": repair})
     engine.make("wanted", _WANTED, {"zone": zone})
-    found = [_FOUND.format(columns=_COLUMNS, events=part.relation, zone=zone) for part in events if _touched(engine, part)]
-    text = " union all ".join(found or [f"select wanted.person_id, {_COLUMNS} from base.events cross join wanted limit 0"])
-    if repair:
-        engine.make("stale_events", text)
-    else:
-        engine.view("stale_events", text)
+
+
+def _look_up(engine: Engine, events: Sequence[Part], zone: str) -> None:
+    """Makes ``day_events``: those of the days of the stale persons, with the person."""
+    edges = engine.table("select min(since) as least, max(until) as greatest from wanted").to_pylist()[0]
+    found = []
+    if edges["least"] is not None:
+        bounds = {name: f"timestamptz '{edge.isoformat()}'" for name, edge in edges.items()}
+        form = {"columns": _COLUMNS, "zone": zone, **bounds}
+        found = [_FOUND.format(events=part.relation, **form) for part in events if _touched(engine, part)]
+    nothing = f"select wanted.person_id, {_COLUMNS} from base.events cross join wanted limit 0"
+    engine.make("day_events", " union all ".join(found) or nothing)
 
 
 def _close(engine: Engine) -> None:

@@ -39,11 +39,13 @@ registered as (
 ),
 addressed as ( -- whoever had the address and registered first after the sending
     select
-        sent.invite_id, registered.person as invitee,
-        row_number() over (partition by sent.invite_id order by registered.entered, registered.person) as turn
+        sent.invite_id, registered.person as invitee, registered.entered >= sent.sent_at as after_sending,
+        row_number() over ( -- no join by time: an engine may take it first, for every pair of them
+            partition by sent.invite_id, registered.entered >= sent.sent_at order by registered.entered, registered.person
+        ) as turn
     from sent
     join people on lower(trim(people.email)) = sent.invitee_email
-    join registered on registered.person = people.person and registered.entered >= sent.sent_at
+    join registered on registered.person = people.person
     where sent.turn = 1
 ),
 linked as (
@@ -52,7 +54,8 @@ linked as (
         coalesce(accepted.invitee, addressed.invitee) as invitee
     from sent
     left join accepted on accepted.invite_id = sent.invite_id
-    left join addressed on addressed.invite_id = sent.invite_id and addressed.turn = 1 and accepted.invitee is null
+    left join addressed on addressed.invite_id = sent.invite_id and addressed.turn = 1 and addressed.after_sending
+        and accepted.invitee is null
     where sent.turn = 1
 ),
 credited as (

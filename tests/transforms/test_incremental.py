@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,12 +23,14 @@ from tests.transforms.world import Row, at, call, lake_of
 from transforms import days
 from transforms.build import BuildResult, build
 from transforms.core import core
+from transforms.draft import Draft
 from transforms.engine import Engine
 from transforms.errors import NothingToUndo, UnknownLink
 from transforms.forget import ids_of, take_out
 from transforms.identity import View
 from transforms.layout import Rules
 from transforms.ledger import LEDGER
+from transforms.manifest import current
 from transforms.model import Model
 from transforms.retention import expire
 from transforms.tidy import tidy
@@ -37,7 +40,15 @@ HISTORIES = int(os.environ.get("JCURVE_TEST_HISTORIES", "3"))
 FIRST = int(os.environ.get("JCURVE_TEST_FIRST_HISTORY", "0"))
 DEFINITIONS = load(DEFAULTS)
 END = at(days=200)
-EVENTS = ("Signed Up", "Project Created", "Task Completed", "Subscription Started", "Invite Sent", "Invite Accepted", "Opened")
+EVENTS = (
+    "Signed Up",
+    "Project Created",
+    "Task Completed",
+    "Subscription Started",
+    "Invite Sent",
+    "Invite Accepted",
+    "Opened",
+)
 ZONES = ("UTC", "Europe/Berlin", "America/Los_Angeles", "Asia/Kathmandu")
 
 
@@ -142,7 +153,9 @@ class World:
         self.number += 1
         choose = self.random.choice
         kind = choose(["track"] * 5 + ["page", "page", "identify", "identify", "alias", "group"])
-        user = str(self.random.randint(1, 6)) if kind in ("identify", "alias", "group") or self.random.random() < 0.5 else None
+        user = (
+            str(self.random.randint(1, 6)) if kind in ("identify", "alias", "group") or self.random.random() < 0.5 else None
+        )
         device = choose("abcdefgh") if user is None or kind == "identify" else None
         number = self.number
         columns: Row = {"source": choose(["web", "app"]), "bot": self.random.random() < 0.1}
@@ -154,11 +167,18 @@ class World:
         elif kind == "group":
             columns["account_id"], traits = choose(["one", "two", "three"]), {"name": choose("xyz"), "parent": choose("pq")}
         elif kind == "page":
-            more = {"page_url": "https://a.example/", "page_path": choose(["/", "/x"]), "page_referrer": "https://google.com/"}
+            more = {
+                "page_url": "https://a.example/",
+                "page_path": choose(["/", "/x"]),
+                "page_referrer": "https://google.com/",
+            }
             columns |= {name: value for name, value in more.items() if choose([True, False])}
             columns["utm_medium"] = choose([None, None, "cpc", "email"])
         else:
-            traits = {"invite_id": f"i{self.random.randint(1, 5)}", "invitee_email": f"{self.random.randint(1, 6)}@x.example"}
+            traits = {
+                "invite_id": f"i{self.random.randint(1, 5)}",
+                "invitee_email": f"{self.random.randint(1, 6)}@x.example",
+            }
             columns["account_id"] = choose([None, None, None, "one", "four"])
         event = choose(EVENTS) if kind == "track" else None
         return call(f"e{number:04d}", time, kind=kind, event=event, user=user, anonymous=device, traits=traits) | columns
@@ -186,3 +206,64 @@ def test_whatever_happens_between_builds_they_end_where_a_build_from_scratch_doe
         assert not again.changed
 
 
+class Killed(BaseException):
+    """What a build dies of."""
+
+
+def test_a_build_that_dies_at_any_commit_leaves_the_last_tables_and_the_next_makes_it_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, 1)
+    for _ in range(4):
+        world.come()
+    first = world.build()
+    before = tables(world.lake, first)
+    world.come_late()
+    world.come()
+    commits = 0
+
+    def count(draft: Draft, commit: Callable[[Draft], int | None] = Draft.commit) -> int | None:
+        nonlocal commits
+        commits += 1
+        if commits == last:
+            raise Killed
+        return commit(draft)
+
+    monkeypatch.setattr(Draft, "commit", count)
+    for last in (1, 2, 5, 8, 12):
+        commits = 0
+        with pytest.raises(Killed):
+            world.build()
+        assert current(world.lake, "default") == first.manifest
+        assert same(tables(world.lake, first), before)
+    last = 0
+    assert same(tables(world.lake, world.build()), tables(*world.from_scratch("scratch")))
+
+
+def test_a_reader_of_the_last_manifest_sees_one_build_while_the_next_one_commits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, 2)
+    for _ in range(4):
+        world.come()
+    first = world.build()
+    before = tables(world.lake, first)
+    world.come_late()
+    seen = 0
+
+    def read(draft: Draft, commit: Callable[[Draft], int | None] = Draft.commit) -> int | None:
+        nonlocal seen
+        version = commit(draft)
+        manifest = current(world.lake, "default")
+        assert manifest == first.manifest and same(tables(world.lake, replace(first, manifest=manifest)), before)
+        seen += 1
+        return version
+
+    monkeypatch.setattr(Draft, "commit", read)
+    after = world.build()
+    assert seen == len(before)
+    assert not same(tables(world.lake, after), before)
+
+
+def same(one: dict[str, pa.Table], other: dict[str, pa.Table]) -> bool:
+    return one.keys() == other.keys() and all(one[name].equals(other[name]) for name in one)
