@@ -2,7 +2,7 @@
 
 Owns the tables of ``tables.py`` (who fills each: ``sql/models``), the manifest, and the record of runs.
 
-    lake/<project>/<table>/              a Delta table per model, replaced as a whole when its rows changed
+    lake/<project>/<table>/              a Delta table per model, of which the rows that differ are replaced
         leaf-<id>.parquet                of a table that is repaired (draft.py): 250,000 rows or so in the order of its key;
         month=2026-03/leaf-<id>.parquet  of one kept by day in a folder per UTC month, which is no column of it
     lake/<project>/id_links/             the ledger of identity: links found in events, undos; appended to only
@@ -10,15 +10,21 @@ Owns the tables of ``tables.py`` (who fills each: ``sql/models``), the manifest,
                                          which versions belong together; answers read the tables at one manifest
     lake/<project>/events, rejected      files as the flush left them, and sorted runs: month=2026-01/run-<id>-<part>.parquet
                                          and settled-<id>-<part>.parquet, a whole closed month
+    lake/<project>/changes/              numbers of past days that builds moved, and why; appended to only
     lake/<project>/_checks/current       what the checks of the last build said
     work.sqlite                          runs (what, when, from and to which versions, rows, seconds, error) and leases
     scratch/                             what engines spill, while their process lives (``scratch.py``)
 
-The way of a build (``build.py``): gather the new events' links (``ledger.py``), open events and ledger at one pair of
-versions (``engine.py``, DuckDB), work out who is who (``identity.py``; what is undone: ``undo.py``), run the models in
-order, run every check (``checks.py``), store what changed, publish (``manifest.py``). ``schedule.py`` says when, ``runs.py``
-remembers, ``retention.py`` takes out what is too old, ``sweep.py`` removes files; ``overlay.py`` gives who is who between
-builds (a change laid over the built tables), ``links.py`` the links of a few ids; ``near.py`` finds what decides them.
+The way of a build (``build.py``): what moved since the one in force (``news.py``), the new events' links into the ledger
+(``ledger.py``), the plan (``stale.py``, pure: keep, repair or whole), then model by model (``core.py``, ``days.py``, and what
+comes from above; ``model.py`` says how one is written): the stale keys, what these need, the very text of a full build over
+that, and the rows into the table's draft (``repair.py``, ``draft.py``, ``engine.py``: DuckDB). Who is who comes first
+(``identity.py``; what is undone: ``undo.py``), then whose days are made again and from which events (``spans.py``). Checks
+(``checks.py``), a commit per table, the past numbers that moved (``changes.py``), and the manifest (``manifest.py``).
+
+``schedule.py`` says when, ``runs.py`` remembers, ``retention.py`` takes out what is too old, ``sweep.py`` removes files;
+``overlay.py`` gives who is who between builds (a change laid over the built tables), ``links.py`` the links of a few ids;
+``near.py`` finds what decides them.
 
 Forgetting a person (``forget.py``, ``file_changes.py``) takes rows out of files that are there, and ``traces.py`` proves it.
 
@@ -33,6 +39,10 @@ same rows, handed back and not stored.
 Invariants
     A fault anywhere (a model, a check, the store) leaves the last good tables in force; nothing half built is ever read.
     Building twice changes nothing: no table gets a new version where its rows are the same.
+    A repair ends in the rows of a build from scratch, whatever came, went, merged or was defined anew, and however the
+    history is cut into builds (tests/transforms/test_incremental.py).
+    Nothing is published that a check refused. A repair runs them over what it moved, a table made whole and the nightly run
+    over everything; those that must look at all events are for the nightly run alone.
     Rows depend on the set of events and undos alone, never on the order they came in: each first and latest is by (time,
     event_id).
     A tidy removes exactly the files it read: an event appended meanwhile stays, however late it came.
@@ -74,8 +84,18 @@ Decisions
     twice.
     What a person did in an account on a day is kept (``activity``). Context: days, accounts and spans each read all events.
     Choice: one table that they add up from. Price: it has as many rows as ``person_days``.
-    Tables are replaced as a whole. Context: their models read all events. Choice: compare and skip, else replace. Price: a
-    build costs what is old as well as what is new (1 M events: 0.8 s).
+    One text for all and for few. Context: a second SQL for repairs would drift from the first. Choice: a repair hides what
+    a model reads behind the rows that its stale keys need, under the same names; what to hide is data on the model. Price:
+    whoever writes a model says which keys are stale and what they need, and the test over random histories holds them to it.
+    A full build is repairs from nothing. Context: a year of events fits no memory. Choice: tables by day are filled a month
+    at a time as if that month had just come, all others at once, spilling (9.9 M events beside a load of 9: 50 processor
+    seconds, 1.3 GB). Price: a month with very many events takes the memory of its sessions.
+    Sessions are repaired within the closure of what moved. Context: a late event joins sessions, a lost one parts them.
+    Choice: per person one stretch of time, grown by every stored session that is near it (``spans.py``). Price: a person
+    whose ids change hands is made again from the first day on which those ids were seen.
+    What moved is what files say, row by row. Context: retention and forgetting rewrite files, tidy moves rows between them.
+    Choice: rows that came less rows that went, by name and content (``news.py``). Price: where the log or the files are gone,
+    everything is made anew.
     A table under repair is a set of leaves (``draft.py``). Context: one late event changes a few rows of millions. Choice:
     files of 250,000 rows by key, written anew where rows go or come; the others stay. Price: rows that lie all over a table
     write it all (10 M narrow rows of a quarter: one row 0.2 s, 100,000 rows all over a month 2.5 s, beside a load of 8).

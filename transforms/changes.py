@@ -1,11 +1,11 @@
 """Which numbers of the past moved, and why: the table ``changes``, appended to by each build that moves any.
 
 A number is a sum or a count per day, as a dashboard shows it; the past are the days before the one in which the last
-build's completeness mark lay. A repair tells which rows went and came, so only the days of these are counted again, as they were and
-as they are. A table that was made anew is compared with its last version.
+build's completeness mark lay. A repair tells which rows went and came, so only the days of these are counted again, as they
+were and as they are. A table that was filled anew is compared with its last version.
 
-Reasons are told as what can have moved a day: how many events came late for it or were taken out of it, how many people of it
-had their ids joined or parted, and whether definitions, or the way the table is made (the zone, an upgrade), changed.
+Reasons are told as what can have moved a day: how many events came late for it or were taken out of it, how many people of
+it had their ids joined or parted, and whether definitions, or the way the table is made (the zone, an upgrade), changed.
 
 The rows are written before the manifest. A build that dies in between leaves rows under a number that the next build takes
 again: of one number those written last count.

@@ -119,7 +119,8 @@ _BY_ACCOUNT: Final[Mapping[str, str]] = {
 }
 _OF_A_MONTH: Final = ("event_ids_are_unique", "events_carry_one_identity", "actors_cover_events")
 _COPIES: Final = """
-select * from base.events semi join (select event_id, month from base.moved_events where came) as came using (event_id, month)
+select * from base.events
+semi join (select event_id, month from base.moved_events where came) as came using (event_id, month)
 """
 _AT_NIGHT: Final = ("account_days_add_up", "seen_ids_cover_events", "stages_are_entered_by_events")  # look at all events
 

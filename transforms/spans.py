@@ -127,8 +127,8 @@ def prepare(engine: Engine, events: Sequence[Part], zone: str) -> None:
 def prepare_part(engine: Engine, events: Sequence[Part], part: Part, zone: str) -> None:
     """Makes the relations above for tables that are filled from nothing, of ``part_events``, the events of ``part``.
 
-    All of these are stale. They are read where they lie, as often as somebody asks; only those of other parts, which sessions
-    and days of the zone reach over to, are kept.
+    All of these are stale. They are read where they lie, as often as somebody asks; only those of other parts, which
+    sessions and days of the zone reach over to, are kept.
     """
     _find(engine, "part_events", zone, repair=False)
     _look_up(engine, [other for other in events if other is not part], zone)
