@@ -3,8 +3,8 @@
 Owns
 - definitions: ``definitions/*.toml`` (the defaults) -> ``written`` (tables with lines, faults) -> ``load``, ``resolve``,
   ``resolve_stages`` -> ``definition`` (resolved, with a version);
-- models for the build, handed over by ``api``: ``stages`` and ``invites`` (``sql/models``), over the events that
-  ``selections`` finds;
+- models for the build, handed over by ``api``: ``stages`` (repaired as ``stage_repair`` says) and ``invites``, with their
+  generations (``sql/models``), over the events that ``selections`` finds;
 - funnels: ``request``, ``filters`` -> ``streams`` (events) or ``stage_streams`` (the table ``stages``) -> ``match``
   (``kernel``) -> ``result``; doors are ``adhoc`` and ``plg``;
 - metrics: ``metrics`` (the catalogue, one answer shape), one file per question (``virality``, ``north_star``) over
@@ -23,8 +23,15 @@ May import ``sql``, ``ingest.event``, ``ingest.lake`` and ``transforms``. Import
 
 Decisions
 - Rounds for stages. Context: a stage may lean on another one (``after``, ``members``), SQL windows cannot recurse portably.
-  Choice: the same two SQL files run once per round, the rows of earlier rounds bound as ``settled``. Price: each round reads
-  the small relation of matching events again (three rounds for the defaults).
+  Choice: the same three SQL files run once per round, the rows of earlier rounds bound as ``settled``. Price: each round
+  reads the relation of matching events again (three rounds for the defaults).
+- What is repaired follows cause and time. Context: whoever is active today would have all stages made again. Choice: a
+  subject is stale only where a stage that reads the moved event is open at its time; who entered before cannot have entered
+  differently. Price: a stage that can be left is open for ever.
+- Invitations are made whole. Context: who is credited, and each generation, depends on everyone's. Choice: only where an
+  invitation, an address, a membership, an id or a registration moved. Price: nearly every day they are.
+- Internal traffic comes back only where events are read. Context: stages and invitations are built without it. Choice: their
+  answers refuse ``internal=include`` and say so. Price: no second build that has both.
 - A leaving cuts time. Context: leaving and entering again, each with counts and windows of its own, is a walk that SQL
   windows cannot make. Choice: every moment of ``left_by`` starts a new stretch, in or out of the stage, and nothing is
   counted across it (at one instant leaving comes first). Price: a leaving before the entry, too, sets the counts to zero.

@@ -61,20 +61,25 @@ def matches_sql(
     """A row per pattern and event that fits at least one of the pattern's selections, in no order; columns of ``MATCHES``.
 
     ``internal``: the condition of ``funnels.traffic`` that is left out. Only events with ``start <= time < end``; None is
-    without limit. The names are asked for first: files are sorted by event, so others are skipped.
+    without limit. Each pattern reads the events of its own names: files are sorted by event, so what is skipped is most.
     """
     if not patterns:
         return "select cast(null as integer) as pattern, event_id, time, actor_id, account_id from events where false"
-    named = {selection.event for pattern in patterns for selection in pattern}
-    wanted = "true" if ANY_EVENT in named else f"event in ({', '.join(parameters.add(name) for name in sorted(named))})"
-    for limit, sign in ((start, ">="), (end, "<")):
-        wanted += "" if limit is None else f" and time {sign} {parameters.add(limit)}"
+    limits = "".join(
+        f" and time {sign} {parameters.add(limit)}" for limit, sign in ((start, ">="), (end, "<")) if limit is not None
+    )
+    kept = f"not bot and not {internal}{limits}"
     parts = [
-        f"select {number} as pattern, event_id, time, actor_id, account_id from chosen where {_any_of(pattern, parameters)}"
+        f"select {number} as pattern, event_id, time, actor_id, account_id from events "
+        f"where {_named(pattern, parameters)} and {kept} and ({_any_of(pattern, parameters)})"
         for number, pattern in enumerate(patterns)
     ]
-    chosen = f"select * from events where not bot and not {internal} and {wanted}"
-    return f"with chosen as ({chosen}) {' union all '.join(parts)}"
+    return " union all ".join(parts)
+
+
+def _named(pattern: Sequence[Selection], parameters: Parameters) -> str:
+    names = sorted({selection.event for selection in pattern})
+    return "true" if ANY_EVENT in names else f"event in ({', '.join(map(parameters.add, names))})"
 
 
 def _any_of(pattern: Sequence[Selection], parameters: Parameters) -> str:
@@ -83,4 +88,4 @@ def _any_of(pattern: Sequence[Selection], parameters: Parameters) -> str:
 
 def _one(selection: Selection, parameters: Parameters) -> str:
     name = "true" if selection.event == ANY_EVENT else f"event = {parameters.add(selection.event)}"
-    return f"{name} and {compile_filters(selection.where, parameters, events='chosen')}"
+    return f"{name} and {compile_filters(selection.where, parameters)}"
