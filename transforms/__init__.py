@@ -16,9 +16,9 @@ Owns the tables of ``tables.py`` (who fills each: ``sql/models``), the manifest,
     scratch/                             what engines spill, while their process lives (``scratch.py``)
 
 The way of a build (``build.py``): what moved since the one in force (``news.py``), the new events' links into the ledger
-(``ledger.py``), the plan (``stale.py``, pure: keep, repair or whole), then model by model (``core.py``, ``days.py``, and what
-comes from above; ``model.py`` says how one is written): the stale keys, what these need, the very text of a full build over
-that, and the rows into the table's draft (``repair.py``, ``draft.py``, ``engine.py``: DuckDB). Who is who comes first
+(``ledger.py``), the plan (``stale.py``, pure: keep, repair or whole), then model by model (``core.py``, ``days.py``, and
+what comes from above; ``model.py`` says how one is written): the stale keys, what these need, the very text of a full build
+over that, and the rows into the table's draft (``repair.py``, ``draft.py``, ``engine.py``: DuckDB). Who is who comes first
 (``identity.py``; what is undone: ``undo.py``), then whose days are made again and from which events (``spans.py``). Checks
 (``checks.py``), a commit per table, the past numbers that moved (``changes.py``), and the manifest (``manifest.py``).
 
@@ -94,8 +94,8 @@ Decisions
     Choice: per person one stretch of time, grown by every stored session that is near it (``spans.py``). Price: a person
     whose ids change hands is made again from the first day on which those ids were seen.
     What moved is what files say, row by row. Context: retention and forgetting rewrite files, tidy moves rows between them.
-    Choice: rows that came less rows that went, by name and content (``news.py``). Price: where the log or the files are gone,
-    everything is made anew.
+    Choice: rows that came less rows that went, by name and content (``news.py``). Price: where the log or the files are
+    gone, everything is made anew.
     A table under repair is a set of leaves (``draft.py``). Context: one late event changes a few rows of millions. Choice:
     files of 250,000 rows by key, written anew where rows go or come; the others stay. Price: rows that lie all over a table
     write it all (10 M narrow rows of a quarter: one row 0.2 s, 100,000 rows all over a month 2.5 s, beside a load of 8).

@@ -40,7 +40,6 @@ from transforms.repair import Repair
 from transforms.stale import Known, News, Step, made_of, plan
 from transforms.tables import ID_LINKS, TABLES
 
-
 _MANY: Final = 1_000_000  # events: what fewer move is always repaired
 
 
