@@ -36,6 +36,7 @@ from ingest.progress import complete_until
 from ingest.tombstones import Tombstones
 from transforms import scratch
 from transforms.build import BuildResult
+from transforms.engine import Limits
 from transforms.errors import Busy
 from transforms.forget import Ids, erase, ids_of, take_out
 from transforms.runs import lease, withdraw
@@ -79,7 +80,7 @@ class Request:
 
 def ask(settings: Settings, lake: Lake, project: str, given: str, why: str, by: str, now: datetime) -> Request:
     """Note a request; raises ``Unknown``, or ``ValueError`` where the reason would keep the id."""
-    found = ids_of(lake, project, given)
+    found = ids_of(lake, project, given, Limits(scratch=settings.folder.scratch))
     if found is None:
         if given.partition(":")[0] not in ("user", "anonymous"):
             raise Unknown(f"Nobody has the id '{given}'. To keep it out all the same, send it typed: user:{given}")
@@ -172,7 +173,8 @@ def _bury(settings: Settings, lake: Lake, request: Request, clock: Clock) -> Req
 def _remove(settings: Settings, lake: Lake, build: Build, clock: Clock, request: Request) -> Request:
     ids = request.person
     for typed in request.ids:  # what was linked to the person between the question and the burial
-        ids = Ids(ids.typed | (found.typed if (found := ids_of(lake, request.project, typed)) else frozenset()))
+        found = ids_of(lake, request.project, typed, Limits(scratch=settings.folder.scratch))
+        ids = Ids(ids.typed | (found.typed if found else frozenset()))
     if ids.typed != request.person.typed:
         Tombstones(settings.folder.tombstones).bury(request.project, ids.typed)
     taken = asdict(take_out(lake, request.project, ids, lake.tables(request.project)))

@@ -50,8 +50,7 @@ class Query:
     @property
     def parameters(self) -> frozenset[str]:
         """The ``$name`` parameters the query takes, without the dollar."""
-        tree = sqlglot.parse_one(self.text, read="duckdb")
-        return frozenset(placeholder.name for placeholder in tree.find_all(exp.Placeholder))
+        return _parameters(self.text)
 
 
 def names(folder: Folder) -> list[str]:
@@ -102,6 +101,12 @@ def relations(text: str) -> set[str]:
     tree = sqlglot.parse_one(text, read="duckdb")
     own = {cte.alias for cte in tree.find_all(exp.CTE)}
     return {table.name for table in tree.find_all(exp.Table) if table.name} - own
+
+
+@cache
+def _parameters(text: str) -> frozenset[str]:
+    tree = sqlglot.parse_one(text, read="duckdb")
+    return frozenset(placeholder.name for placeholder in tree.find_all(exp.Placeholder))
 
 
 def _columns(text: str) -> list[str]:

@@ -16,9 +16,9 @@ Owns the tables of ``tables.py`` (who fills each: ``sql/models``), the manifest,
     scratch/                             what engines spill, while their process lives (``scratch.py``)
 
 The way of a build (``build.py``): what moved since the one in force (``news.py``), the new events' links into the ledger
-(``ledger.py``), the plan (``stale.py``, pure: keep, repair or whole), then model by model (``core.py``, ``days.py``, what
-comes from above; ``model.py`` says how one is written): the stale keys, what these need, the very text of a full build over
-that, and the rows into the table's draft (``repair.py``, ``draft.py``, ``engine.py``: DuckDB). Who is who comes first
+(``ledger.py``), the plan (``stale.py``, pure: keep, repair or whole), then model by model (``core.py``, ``days.py``, and
+what comes from above; ``model.py`` says how one is written): the stale keys, what these need, the very text of a full build
+over that, and the rows into the table's draft (``repair.py``, ``draft.py``, ``engine.py``: DuckDB). Who is who comes first
 (``identity.py``; what is undone: ``undo.py``), then whose days are made again and from which events (``spans.py``). Checks
 (``checks.py``), a commit per table, the past numbers that moved (``changes.py``), and the manifest (``manifest.py``).
 

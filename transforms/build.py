@@ -25,6 +25,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from ingest.lake import Lake
 from transforms import changes, checks, news, spans
@@ -38,6 +39,8 @@ from transforms.model import Model
 from transforms.repair import Repair
 from transforms.stale import Known, News, Step, made_of, plan
 from transforms.tables import ID_LINKS, TABLES
+
+_MANY: Final = 1_000_000  # events: what fewer move is always repaired
 
 
 @dataclass(frozen=True)
@@ -77,14 +80,12 @@ def build(
     moved[LEDGER] = news.moved(lake, project, LEDGER, before.get(LEDGER), ledger)
     read = {"events": events, LEDGER: ledger}
     known = _known(models, definition_version)
-    told = News(frozenset(name for name, files in moved.items() if files), None not in moved.values())
-    steps = plan(known, previous.made_of if previous else {}, before, told)
     with ExitStack() as stack:
         engine = stack.enter_context(Engine(lake, project, read, limits))
+        told = _news(engine, moved)
+        steps = plan(known, previous.made_of if previous else {}, before, told)
         drafts = _drafts(stack, engine, steps, before, {model.query.name: model for model in models}, leaf_rows)
         if any(step != "keep" for step in steps.values()):
-            for table, files in moved.items():
-                news.bind(engine, lake, project, table, f"moved_{table}", files or news.Moved())
             _run(engine, Repair(engine, models, drafts), steps, events, before)
             _check(engine, steps, events, now)
             if previous is not None:
@@ -120,6 +121,18 @@ def check_tables(lake: Lake, project: str, limits: Limits = DEFAULT_LIMITS) -> i
 def as_built(lake: Lake, project: str, table: str, built: Mapping[str, int], version: int | None) -> int | None:
     """The version that a build read, where ``version`` has the same rows: tidied or swept since, and nothing else."""
     return built[table] if table in built and same_rows(lake, project, table, built[table], version) else version
+
+
+def _news(engine: Engine, moved: Mapping[str, news.Moved | None]) -> News:
+    """Makes ``moved_events`` and ``moved_id_links``. Where a good part of all events moved, to make all anew costs less."""
+    for table, files in moved.items():
+        news.bind(engine, engine.lake, engine.project, table, f"moved_{table}", files or news.Moved())
+    many = False
+    if moved["events"]:
+        counts = "select (select count(*) from base.moved_events) as moved, (select count(*) from base.events) as total"
+        count = engine.table(counts).to_pylist()[0]
+        many = count["moved"] > _MANY and count["moved"] * 4 > count["total"]
+    return News(frozenset(name for name, files in moved.items() if files), None not in moved.values() and not many)
 
 
 def _gather(lake: Lake, project: str, events: int | None, moved: news.Moved | None, limits: Limits) -> int | None:

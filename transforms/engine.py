@@ -24,7 +24,7 @@ import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.fs import DeltaStorageHandler
-from pyarrow.dataset import Dataset, FileSystemDataset, dataset, partitioning
+from pyarrow.dataset import Dataset, dataset, partitioning
 from pyarrow.fs import PyFileSystem
 
 from ingest.lake import Lake
@@ -141,11 +141,8 @@ class Engine:
             self.bind(name, schema.empty_table())
         elif not self._lake.is_local:
             uri = self._lake.uri(self._project, table)
-            store = PyFileSystem(DeltaStorageHandler(uri, dict(self._lake.storage)))
-            parts = partitioning(pa.schema([("month", pa.string())]), flavor="hive") if "month" in schema.names else None
             paths = [file.removeprefix(f"{uri}/") for file in files]
-            rows = dataset(paths, schema, "parquet", filesystem=store, partitioning=parts)
-            self._register(name, rows, schema.names)
+            self._register(name, self._dataset(uri, paths, schema), schema.names)
         else:
             self.view(f"base.{name}", f"from {parquet(files, 'month' in schema.names)}")
 
@@ -164,10 +161,9 @@ class Engine:
             found = parquet([str(root / path) for path in paths], months=False, by_name=True)
             self.view(f"base.{name}", f"from {found}")
         else:
-            whole = handle.to_pyarrow_dataset()
-            chosen = [fragment for fragment in whole.get_fragments() if fragment.path.lstrip("/") in paths]
-            rows = FileSystemDataset(chosen, whole.schema, whole.format, whole.filesystem)
-            self._register(name, rows, whole.schema.names)
+            fields = pa.schema(handle.schema().to_arrow())
+            schema = pa.schema([field for field in fields if field.name not in handle.metadata().partition_columns])
+            self._register(name, self._dataset(handle.table_uri, list(paths), schema), schema.names)
 
     def close(self) -> None:
         self._connection.close()
@@ -188,8 +184,16 @@ class Engine:
         elif self._lake.is_local:
             self.read(name, name, [unquote(file) for file in files])  # Delta writes blanks as in a URL, in paths too
         else:
-            rows = handle.to_pyarrow_dataset()
-            self._register(name, rows, [column for column in rows.schema.names if column in schema.names])
+            known = pa.schema([field for field in pa.schema(handle.schema().to_arrow()) if field.name in schema.names])
+            paths = [unquote(path) for path in pa.table(handle.get_add_actions())["path"].to_pylist()]
+            self._register(name, self._dataset(handle.table_uri, paths, known), known.names)
+
+    def _dataset(self, uri: str, paths: Sequence[str], schema: pa.Schema) -> Dataset:
+        """Files of a table behind a URL. Delta's own dataset of them loses every row of a file whose log tells the least and
+        the greatest of some columns only, as soon as a query has a condition (tried on deltalake 1.6)."""
+        store = PyFileSystem(DeltaStorageHandler(uri, dict(self._lake.storage)))
+        parts = partitioning(pa.schema([("month", pa.string())]), flavor="hive") if "month" in schema.names else None
+        return dataset(list(paths), schema, "parquet", filesystem=store, partitioning=parts)
 
     def _register(self, name: str, rows: pa.Table | Dataset, names: Sequence[str]) -> None:
         self._connection.register(f"_arrow_{name}", rows)

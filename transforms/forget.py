@@ -31,7 +31,7 @@ from ingest.event import actor_id, named_ids
 from ingest.lake import Lake
 from transforms import commits
 from transforms.draft import LEAF
-from transforms.engine import Engine
+from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.file_changes import change_rows
 from transforms.manifest import current, forget
 from transforms.overlay import identity
@@ -102,10 +102,10 @@ class Taken:
     changed: int = 0
 
 
-def ids_of(lake: Lake, project: str, given: str) -> Ids | None:
+def ids_of(lake: Lake, project: str, given: str, limits: Limits = DEFAULT_LIMITS) -> Ids | None:
     """All ids of the person that ``given`` names, typed or plain (a user's before a device's); None: nobody is known."""
-    known = identity(lake, project, lake.version(project, "events"), current(lake, project))
-    with Engine(lake, project, known.built) as engine:
+    known = identity(lake, project, lake.version(project, "events"), current(lake, project), limits)
+    with Engine(lake, project, known.built, limits) as engine:
         known.bind(engine)
         found = engine.table(_SAME_PERSON, {"given": given})["id"].to_pylist()
     return Ids(frozenset(found)) if found else None

@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 from urllib.parse import unquote
 
@@ -269,10 +268,9 @@ def _new(
 
 
 def _mapped(engine: Engine, name: str, schema: pa.Schema) -> pa.Table:
-    """The rows of a relation, in a file that is gone from its folder and mapped as long as they are."""
-    with TemporaryDirectory(prefix="jcurve-") as folder:
-        file = f"{folder}/{name}.arrow"
-        with pa.OSFile(file, "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-            for batch in engine.batches(f"select {', '.join(schema.names)} from {name}", _ROWS):
-                writer.write_batch(batch.cast(schema))
-        return pa.ipc.open_file(pa.memory_map(file)).read_all()
+    """The rows of a relation, in a file that goes with the engine's folder and is mapped as long as they are."""
+    file = str(engine.scratch / f"{name}.arrow")
+    with pa.OSFile(file, "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        for batch in engine.batches(f"select {', '.join(schema.names)} from {name}", _ROWS):
+            writer.write_batch(batch.cast(schema))
+    return pa.ipc.open_file(pa.memory_map(file)).read_all()

@@ -56,8 +56,9 @@ class Repair:
         self._bound: set[str] = set()  # relations that were made of all rows
         self._prepared: set[Prepare] = set()
         for name, schema in TABLES.items():  # nothing changed yet
-            for side in ("went", "came", "changed"):
-                engine.bind(f"{side}_{name}", schema.empty_table())
+            engine.bind(f"changed_{name}", schema.empty_table())
+            for side in ("went", "came"):
+                engine.view(f"base.{side}_{name}", f"from base.changed_{name}")
 
     def bind_moved(self) -> None:
         """Makes ``moved`` and ``rejoined``, once who is who is known."""

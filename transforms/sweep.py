@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ingest.lake import Lake
+from transforms.changes import TABLE as CHANGES
 from transforms.ledger import LEDGER
 from transforms.manifest import forget, published
 from transforms.tables import TABLES
 from transforms.tidy import ORDER, keep_house, vacuum
 
 KEPT: Final = timedelta(days=7)
-_APPENDED_TO: Final = (*ORDER, LEDGER)
+_APPENDED_TO: Final = (*ORDER, LEDGER, CHANGES)
 
 
 def sweep(lake: Lake, project: str, *, now: datetime) -> int:

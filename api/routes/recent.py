@@ -15,7 +15,7 @@ from starlette.responses import Response
 from api.parameters import Parameter
 from api.serving import Answer, Asked, Serving, documented
 from ingest.lake import Lake
-from transforms.engine import Engine
+from transforms.engine import Engine, Limits
 
 _EVENT: Final = (
     "event_id", "received_at", "time", "kind", "event", "user_id", "anonymous_id", "account_id", "source", "library"
@@ -39,22 +39,25 @@ def router(serving: Serving) -> APIRouter:
         return await serving.answer(request, (REJECTED_LIMIT,), recent_rejected, quick=True, columns=_REJECTED)
 
     def recent_events(asked: Asked) -> Answer:
-        return {"items": newest(serving.lake, asked.project.name, "events", _EVENT, asked.parameters["limit"]).to_pylist()}
+        return {"items": rows_of(asked, "events", _EVENT).to_pylist()}
 
     def recent_rejected(asked: Asked) -> Answer:
-        rows = newest(serving.lake, asked.project.name, "rejected", _REJECTED, asked.parameters["limit"]).to_pylist()
+        rows = rows_of(asked, "rejected", _REJECTED).to_pylist()
         return {"items": [{**row, "raw": row["raw"][:_RAW].decode("utf-8", "replace")} for row in rows]}
+
+    def rows_of(asked: Asked, table: str, columns: tuple[str, ...]) -> pa.Table:
+        return newest(serving.lake, asked.project.name, table, columns, asked.parameters["limit"], serving.limits)
 
     return routes
 
 
-def newest(lake: Lake, project: str, table: str, columns: tuple[str, ...], limit: int) -> pa.Table:
+def newest(lake: Lake, project: str, table: str, columns: tuple[str, ...], limit: int, limits: Limits) -> pa.Table:
     """The rows with the latest ``received_at``, newest first."""
     handle = lake.open(project, table)
     paths = [] if handle is None else _files_of_newest(pa.table(handle.get_add_actions(flatten=True)), limit)
     if handle is None or not paths:
         return pa.table({column: [] for column in columns})
-    with Engine(lake, project, {}) as engine:
+    with Engine(lake, project, {}, limits) as engine:
         engine.bind_files("newest", handle, paths)
         return engine.table(
             f"select {', '.join(columns)} from newest order by received_at desc limit $limit", {"limit": limit}

@@ -173,3 +173,6 @@ def test_a_lake_behind_a_url_builds_the_same(tmp_path: Path) -> None:
     assert built(lake).manifest == current(lake, "default")
     assert not built(lake).changed
     assert people(lake) == [("anonymous:x", 3), ("user:2", 1)]
+    lake_of(tmp_path, [call("e5", at(41), user="2"), call("late", at(1), user="2")], batch=2)
+    assert built(lake).changed
+    assert people(lake) == [("anonymous:x", 3), ("user:2", 3)]

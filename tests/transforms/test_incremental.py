@@ -1,6 +1,6 @@
 """After any history, cut into builds anywhere, every table has the rows of a build from scratch.
 
-JCURVE_TEST_HISTORIES: how many random histories (default 3), the first of them JCURVE_TEST_FIRST_HISTORY.
+JCURVE_TEST_HISTORIES: how many random histories (default 2), the first of them JCURVE_TEST_FIRST_HISTORY.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from transforms.retention import expire
 from transforms.tidy import tidy
 from transforms.undo import Hand, redo, undo
 
-HISTORIES = int(os.environ.get("JCURVE_TEST_HISTORIES", "3"))
+HISTORIES = int(os.environ.get("JCURVE_TEST_HISTORIES", "2"))
 FIRST = int(os.environ.get("JCURVE_TEST_FIRST_HISTORY", "0"))
 DEFINITIONS = load(DEFAULTS)
 END = at(days=200)
@@ -205,7 +205,7 @@ def tables(lake: Lake, result: BuildResult) -> dict[str, pa.Table]:
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + HISTORIES))
 def test_whatever_happens_between_builds_they_end_where_a_build_from_scratch_does(seed: int, tmp_path: Path) -> None:
     world = World(tmp_path, seed)
-    for cut in range(6):
+    for cut in range(5):
         for _ in range(world.random.choice([1, 1, 2, 5])):
             world.happen()
         mended = tables(world.lake, world.build())
