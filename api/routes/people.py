@@ -40,6 +40,7 @@ limit 1
 """
 IDS: Final = "select id, linked_by, linked_at as at from actors where person_id = $person_id order by id"
 TRAITS: Final = "select traits, first_seen, last_seen, events, channel from people where person_id = $person_id"
+# Of the accounts those that the person has not left.
 MEMBERSHIPS: Final = "select account_id from memberships where person_id = $person_id and until is null order by ordinal"
 STAGES: Final = """
 select stage, spell, entered, "left", event_id as by

@@ -1,4 +1,4 @@
--- one row per person, account and spell in which the person belongs to it: by a group call, or by the company's e-mail address
+-- one row per person, account and spell of belonging to it: by a group call, or by the company's e-mail address
 -- grain: person_id, account_id, since
 -- kind: by_subject person_id
 -- reads: events, actors, free_domains
