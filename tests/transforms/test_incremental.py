@@ -217,6 +217,21 @@ def test_whatever_happens_between_builds_they_end_where_a_build_from_scratch_doe
         assert not again.changed
 
 
+def test_a_leaving_that_comes_late_or_goes_again_mends_all_that_leans_on_the_membership(tmp_path: Path) -> None:
+    world = World(tmp_path, 0)
+    joined = [call(f"g{user}", at(1), kind="group", user=user, account_id="one") for user in "12"]
+    done = [call(f"d{user}{day}", at(day), event="Task Completed", user=user) for user in "12" for day in (2, 6, 9)]
+    world._add([*joined, *done])
+    first = tables(world.lake, world.build())
+    for number, named in enumerate((None, "one", "two")):
+        world._add([call(f"left {number}", at(5), event=LEFT_BY, user="1", account_id=named)])
+        mended = tables(world.lake, world.build())
+        assert same(mended, tables(*world.from_scratch(f"scratch-{number}")))
+        assert mended["memberships"]["until"].null_count == (2 if named == "two" else 1)
+        world.lake.delete("default", "events", f"event_id = 'left {number}'")
+        assert same(tables(world.lake, world.build()), first)
+
+
 class Killed(BaseException):
     """What a build dies of."""
 
