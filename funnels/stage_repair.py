@@ -124,8 +124,8 @@ near as (
     select memberships.person from base.memberships where memberships.account_id in (select account_id from held)
 ),
 """
-# An account's events are found by the actors who made them, so one narrow column is searched; inlined into each pattern's own
-# look, which skips other names.
+# An account's events are found by the actors who made them, so one narrow column is searched; inlined into each pattern's
+# own look, which skips other names.
 EVENTS: Final = f"""{_AROUND}
 near_actors as (
     select actor_id from base.actors where person in (select person from near)
