@@ -296,7 +296,7 @@ def test_the_documentation_names_every_path_and_fetches_nothing(tmp_path: Path) 
     assert all(path in page for path in description["paths"])
     assert "http://" not in page and "https://" not in page.replace("https://example.com", "")
     names = [one["name"] for one in description["paths"]["/api/funnels/{name}"]["get"]["parameters"]]
-    assert {"from", "to", "unit", "by", "trend", "window", "format"} == set(names) - {"name"}
+    assert {"from", "to", "unit", "by", "trend", "window", "internal", "format"} == set(names) - {"name"}
 
 
 def test_a_definition_that_breaks_while_serving_leaves_the_last_good_ones(tmp_path: Path) -> None:
