@@ -69,6 +69,17 @@ def test_a_merge_shows_before_the_next_build(tmp_path: Path) -> None:
     assert persons(lake, identity(lake, "default", 1, manifest)) == {"anonymous:x", "user:1"}
 
 
+def test_a_leaving_shows_before_the_next_build(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path, FIRST)
+    tables = build(lake, "default", CORE, until=at(9), definition_version="aaaa", now=at(9)).manifest.tables
+    lake_of(tmp_path, [call("left", at(2), event=LEFT_BY, user="1")], batch=2)
+    found = touched(lake, tables)
+    assert found is not None
+    _, memberships, sole = laid_over(lake, found)
+    assert rows_of(memberships, "account_id", "since", "until") == [("a", at(1), at(2))]
+    assert rows_of(sole, "account_id", "since", "until") == [("a", at(1), at(2))]
+
+
 def test_the_overlay_has_the_rows_the_build_would_make(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, [*FIRST, MERGE])
     computed = laid_over(lake, identity(lake, "default", 1, None))
