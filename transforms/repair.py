@@ -135,9 +135,12 @@ class Repair:
         if edges["least"] is None:
             return f"select * from {table} limit 0"
         least, greatest = (_literal(edges[name]) for name in ("least", "greatest"))
+        # First by the key alone: that reads the few leaves that hold it; times between others are looked at row by row.
         return (
-            f'select * from {table} rows where rows."{query.moment}" between {least} and {greatest} and exists (select 1 '
-            f'from stale where stale.{key} = rows.{key} and rows."{query.moment}" between stale.since and stale.until)'
+            f"with near as materialized (select * from {table} semi join stale using ({key}) "
+            f'where "{query.moment}" between {least} and {greatest}) '
+            f"select * from near where exists (select 1 from stale where stale.{key} = near.{key} "
+            f'and near."{query.moment}" between stale.since and stale.until)'
         )
 
     def _edges(self) -> dict[str, date | None]:

@@ -40,15 +40,18 @@ from (
 group by person_id
 """
 _GROWN: Final = """
+with near as materialized (
+    select person_id, started, ended from base.sessions semi join growing using (person_id)
+    where started <= {greatest} + {silence} and ended >= {least} - {silence}
+)
 select
-    spans.person_id, min(least(spans.since, sessions.started)) as since, max(greatest(spans.until, sessions.ended)) as until
+    spans.person_id, min(least(spans.since, near.started)) as since, max(greatest(spans.until, near.ended)) as until
 from spans
 join growing using (person_id)
-join base.sessions on sessions.person_id = spans.person_id
-    and sessions.started <= spans.until + {silence} and sessions.ended >= spans.since - {silence}
-where sessions.started <= {greatest} + {silence} and sessions.ended >= {least} - {silence}
+join near on near.person_id = spans.person_id
+    and near.started <= spans.until + {silence} and near.ended >= spans.since - {silence}
 group by spans.person_id, spans.since, spans.until
-having min(sessions.started) < spans.since or max(sessions.ended) > spans.until
+having min(near.started) < spans.since or max(near.ended) > spans.until
 """
 _WIDER: Final = """
 select person_id, coalesce(grown.since, spans.since) as since, coalesce(grown.until, spans.until) as until
