@@ -81,7 +81,7 @@ def _narrow(query: Query) -> Mapping[str, str]:
     """What the relations of a check are to be in a repair; those that are not named stay as they are."""
     if query.name in _OF_A_MONTH:
         return {"events": _COPIES}
-    for narrow in (_BY_PERSON, _BY_ACCOUNT):
+    for narrow in (_BY_PERSON, _BY_ACCOUNT, _BY_SUBJECT):
         if narrow.keys() >= set(query.reads):
             return {name: narrow[name] for name in query.reads}
     return {}
@@ -116,6 +116,9 @@ _BY_PERSON: Final[Mapping[str, str]] = {
 }
 _BY_ACCOUNT: Final[Mapping[str, str]] = {
     "account_days": "select * from base.account_days semi join touched_accounts using (account_id)",
+}
+_BY_SUBJECT: Final[Mapping[str, str]] = {
+    "stages": "select * from base.stages semi join changed_stages using (subject_id)",
 }
 _OF_A_MONTH: Final = ("event_ids_are_unique", "events_carry_one_identity", "actors_cover_events")
 _COPIES: Final = """
