@@ -10,13 +10,16 @@ Constraints
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, cast
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import ColumnProperties, CommitProperties, DeltaTable, Schema, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
@@ -33,6 +36,7 @@ _PARQUET: Final = WriterProperties(
     compression_level=1,
     column_properties={name: ColumnProperties(dictionary_enabled=False) for name in _DISTINCT},
 )
+TOLD: Final = ("event", "actor_id", "time", "received_at")  # columns whose least and greatest the log of the table tells
 
 
 @dataclass(frozen=True)
@@ -152,3 +156,22 @@ class Lake:
     def create_folder(self) -> None:
         if self.is_local:
             Path(self.root).mkdir(parents=True, exist_ok=True)
+
+
+def told(metadata: pq.FileMetaData) -> str:
+    """What the log of a table is to tell of a file, from its footer: the ``stats`` of an action, JSON."""
+    least: dict[str, object] = {}
+    greatest: dict[str, object] = {}
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    for position in range(metadata.num_columns):
+        name = metadata.schema.column(position).path
+        found = [group.column(position).statistics for group in groups]
+        if name in TOLD and all(one is not None and one.has_min_max for one in found):
+            least[name] = _written_out(min(one.min for one in found))
+            greatest[name] = _written_out(max(one.max for one in found))
+    nulls = dict.fromkeys(least, 0)
+    return json.dumps({"numRecords": metadata.num_rows, "minValues": least, "maxValues": greatest, "nullCount": nulls})
+
+
+def _written_out(value: object) -> object:
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if isinstance(value, datetime) else value

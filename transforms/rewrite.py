@@ -17,7 +17,7 @@ import os
 import random
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -29,7 +29,7 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
 
-from ingest.lake import Lake
+from ingest.lake import Lake, told
 from transforms.engine import Engine, Limits, folder_of
 from transforms.layout import File, Merge
 from transforms.scratch import Scratch
@@ -38,7 +38,6 @@ ROW_GROUP: Final = 65_536
 _ATTEMPTS: Final = 30
 _PAUSE: Final = 0.05  # seconds
 RUNS: Final = ("run-", "settled-")  # how the files begin that are written here
-TOLD: Final = ("event", "actor_id", "time", "received_at")  # columns whose least and greatest the log of the table tells
 
 
 def files_of(handle: DeltaTable) -> list[File]:
@@ -68,7 +67,7 @@ def rewrite(
             batches, schema, order, file_bytes, scratch.path, folder_of(handle) if lake.is_local else None, stem
         ):
             name = f"{stem}-{part:04d}.parquet"
-            size, stats = path.stat().st_size, json.dumps(_statistics(metadata))
+            size, stats = path.stat().st_size, told(metadata)
             if not lake.is_local:
                 upload(lake, root, path, name)
                 path.unlink()
@@ -152,24 +151,6 @@ def upload(lake: Lake, root: str, path: Path, name: str) -> None:
         while piece := file.read(8 << 20):
             target.write(piece)
     target.close()  # type: ignore[attr-defined]  # its stub forgets the method that ends the upload
-
-
-def _statistics(metadata: pq.FileMetaData) -> Mapping[str, object]:
-    least: dict[str, object] = {}
-    greatest: dict[str, object] = {}
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    for position in range(metadata.num_columns):
-        name = metadata.schema.column(position).path
-        found = [group.column(position).statistics for group in groups]
-        if name in TOLD and all(one is not None and one.has_min_max for one in found):
-            least[name] = _written_out(min(one.min for one in found))
-            greatest[name] = _written_out(max(one.max for one in found))
-    nulls = dict.fromkeys(least, 0)
-    return {"numRecords": metadata.num_rows, "minValues": least, "maxValues": greatest, "nullCount": nulls}
-
-
-def _written_out(value: object) -> object:
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if isinstance(value, datetime) else value
 
 
 def _check(merge: Merge, actions: Sequence[AddAction]) -> None:

@@ -35,9 +35,9 @@ from api.settings import Settings
 from api.store import Project, open_store
 from funnels.load import DEFAULTS, load
 from ingest.event import EVENTS, actor_ids
-from ingest.lake import Lake
+from ingest.lake import Lake, told
 from transforms.layout import Rules
-from transforms.rewrite import ROW_GROUP, _statistics
+from transforms.rewrite import ROW_GROUP
 from transforms.tidy import ORDER, tidy
 
 Ints = NDArray[np.int64]
@@ -450,7 +450,7 @@ def write_month(folder: Path, known: People, visits: Sessions, month: str, seed:
                 part = Narrow(*(column[begun : begun + _AT_ONCE] for column in vars(narrow).values()))
                 writer.write_table(rows(known, part, first + begun), row_group_size=ROW_GROUP)
                 begun += _AT_ONCE
-        stats = json.dumps(_statistics(pq.read_metadata(folder / name)))
+        stats = told(pq.read_metadata(folder / name))
         made.append(Made(name, (folder / name).stat().st_size, stats))
     return made
 

@@ -74,7 +74,7 @@ def test_a_rejected_event_keeps_its_bytes_its_reason_and_its_place(tmp_path: Pat
 def test_of_copies_the_first_stays_within_a_segment_over_segments_and_over_logs(tmp_path: Path) -> None:
     first = batch(track("a", "First"), track("b"), track("a", "Second"))
     write_log(tmp_path / "log", [first], [batch(track("b"), track("c"))]).release()
-    write_log(tmp_path / "log", [batch(track("a"), track("d"))], name="0002").release()
+    write_log(tmp_path / "log", [batch(track("a"), track("d"), at=NOON + 1)], name="0002").release()
     assert flush(tmp_path) == 4
     lake = Lake(str(tmp_path / "lake"))
     assert sorted(event_ids(lake)) == ["a", "b", "c", "d"]
