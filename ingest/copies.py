@@ -100,7 +100,9 @@ def rows_of(
     stored = lake.dataset(project, "events", version) if ids else None
     if stored is None:
         return []
-    wanted = pc.field("month").isin(sorted(months)) & pc.field("event_id").isin(pa.array(sorted(ids), pa.string()))
+    # Cast, since Arrow cannot compare what a file's footer tells of a column of string views, which Delta's delete writes.
+    event_id, asked = pc.field("event_id").cast(pa.large_string()), pa.array(sorted(ids), pa.large_string())
+    wanted = pc.field("month").isin(sorted(months)) & event_id.isin(asked)
     found: list[dict[str, Any]] = stored.scanner(columns, filter=wanted, **_LITTLE_AT_ONCE).to_table().to_pylist()
     return found
 

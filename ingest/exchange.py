@@ -136,8 +136,9 @@ class _Files:
             if source.metadata.num_rows == len(gone):
                 return None
             order = source.metadata.row_group(0).sorting_columns or None
-            groups = (_left(source.read_row_group(number), gone) for number in range(source.num_row_groups))
-            return self._write(path, file.month, file.modified, source.schema_arrow, groups, order)
+            schema = _without_views(source.schema_arrow)
+            groups = (_left(source.read_row_group(number).cast(schema), gone) for number in range(source.num_row_groups))
+            return self._write(path, file.month, file.modified, schema, groups, order)
 
     @contextmanager
     def _open(self, path: str) -> Iterator[pq.ParquetFile]:
@@ -199,6 +200,11 @@ def _left(rows: pa.Table, gone: set[tuple[str, str, int]]) -> pa.Table:
         return rows
     names = zip(*(rows[column].to_pylist() for column in ("event_id", "log", "log_offset")), strict=True)
     return rows.filter(pa.array([name not in gone for name in names], pa.bool_()))
+
+
+def _without_views(schema: pa.Schema) -> pa.Schema:
+    """Delta's delete writes string views, which not every function of Arrow takes."""
+    return pa.schema(field.with_type(pa.string()) if pa.types.is_string_view(field.type) else field for field in schema)
 
 
 def _fresh_name() -> str:

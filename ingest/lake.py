@@ -16,15 +16,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import ColumnProperties, CommitProperties, DeltaTable, Schema, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
-from pyarrow.dataset import FileSystemDataset
-from pyarrow.fs import FileSelector, FileType, LocalFileSystem, PyFileSystem, SubTreeFileSystem
+from pyarrow.dataset import FileSystemDataset, ParquetFileFormat
+from pyarrow.dataset import field as field_of
+from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, PyFileSystem, SubTreeFileSystem
 
 PROJECT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _ATTEMPTS: Final = 20
@@ -72,16 +74,29 @@ class Lake:
         return [] if handle is None else sorted(handle.file_uris())
 
     def dataset(self, project: str, table: str, version: int | None = None) -> FileSystemDataset | None:
-        """The files of a version, to be scanned by Arrow; None where the table does not exist yet.
+        """The files of a version, to be scanned by Arrow; None where the table does not exist yet. By month it is pruned.
 
         Local files are Arrow's own: deltalake's are objects of Python, and a process that ends while one of Arrow's threads
-        still lets go of them is aborted (seen in one of four).
+        still lets go of them is aborted (seen in one of four). And deltalake's own dataset takes a least value that the log
+        does not tell for one that nothing is greater than: of files that were written again it skipped every row (seen).
         """
         handle = self.open(project, table, version)
         if handle is None:
             return None
-        own = SubTreeFileSystem(str(Path(self.uri(project, table)).absolute()), LocalFileSystem()) if self.is_local else None
-        return cast(FileSystemDataset, handle.to_pyarrow_dataset(filesystem=own))
+        store = self._files(project, table)
+        schema, form = pa.schema(handle.schema().to_arrow()), ParquetFileFormat()
+        added = pa.table(handle.get_add_actions(flatten=True))
+        months = added["partition.month"] if "partition.month" in added.column_names else pa.nulls(added.num_rows)
+        fragments = [
+            form.make_fragment(unquote(path), store, None if month is None else field_of("month") == month)
+            for path, month in zip(added["path"].to_pylist(), months.to_pylist(), strict=True)
+        ]
+        return FileSystemDataset(fragments, schema, form, store)
+
+    def _files(self, project: str, table: str) -> FileSystem:
+        if self.is_local:
+            return SubTreeFileSystem(str(Path(self.uri(project, table)).absolute()), LocalFileSystem())
+        return PyFileSystem(DeltaStorageHandler(self.uri(project, table), dict(self.storage)))
 
     def append(self, project: str, table: str, rows: pa.Table, *, writer: str, batch: int, partition: str | None) -> bool:
         """Add ``rows`` as batch number ``batch`` of ``writer``, once: False if the lake already has that batch.
