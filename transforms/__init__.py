@@ -12,6 +12,7 @@ Owns the tables of ``tables.py`` (who fills each: ``sql/models``), the manifest,
                                          and settled-<id>-<part>.parquet, a whole closed month
     lake/<project>/changes/              numbers of past days that builds moved, and why; appended to only
     lake/<project>/_checks/current       what the checks of the last build said
+                           night         what the nightly look said (``night.py``)
     work.sqlite                          runs (what, when, from and to which versions, rows, seconds, error) and leases
     scratch/                             what engines spill, while their process lives (``scratch.py``)
 
@@ -23,7 +24,7 @@ over that, and the rows into the table's draft (``repair.py``, ``draft.py``, ``e
 (``checks.py``), a commit per table, the past numbers that moved (``changes.py``), and the manifest (``manifest.py``).
 
 ``schedule.py`` says when, ``runs.py`` remembers, ``retention.py`` takes out what is too old, ``sweep.py`` removes files;
-``overlay.py`` gives who is who between builds (a change laid over the built tables), ``links.py`` the links of a few ids;
+``night.py`` checks everything; ``overlay.py`` gives who is who between builds (a change laid over the built tables), ``links.py`` the links of a few ids;
 ``near.py`` finds what decides them.
 
 Forgetting a person (``forget.py``, ``file_changes.py``) takes rows out of files that are there, and ``traces.py`` proves it.

@@ -232,6 +232,7 @@ def _check(engine: Engine, steps: Mapping[str, Step], events: int | None, now: d
     try:
         if "whole" in steps.values():
             checks.run(engine, months=[part.relation for part in spans.parts(lake, project, events)])
+            checks.remember(lake, project, now, (), checks.NIGHT)
         else:
             checks.run_repaired(engine)
     except CheckFailed as failed:

@@ -1,6 +1,7 @@
 """Runs the checks: queries in ``sql/checks`` that must return no rows; a head says what a returned row would be.
 
-What they said last is kept beside the tables, ``_checks/current``, whether the build was published or not.
+What they said last is kept beside the tables, whether the build was published or not: ``_checks/current`` in a build,
+``_checks/night`` in the nightly look.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from transforms.small_files import small_files
 
 _EXAMPLES: Final = 3
 _FOLDER: Final = "_checks"
-_CURRENT: Final = "current"
+CURRENT: Final = "current"
+NIGHT: Final = "night"
 
 
 @dataclass(frozen=True)
@@ -146,15 +148,23 @@ def violation(engine: Engine, query: Query, params: Mapping[str, object] | None 
     return Violation(query.name, query.title, rows["violations"][0].as_py(), examples, query.text)
 
 
-def remember(lake: Lake, project: str, at: datetime, violations: Sequence[Violation]) -> None:
-    """Keeps what the checks of the build begun ``at`` said, in place of those before."""
+def remember(lake: Lake, project: str, at: datetime, violations: Sequence[Violation], where: str = CURRENT) -> None:
+    """Keeps what the checks of the build, or of the night, begun ``at`` said, in place of those before."""
     said = {"at": at.isoformat(), "violations": [asdict(one) for one in violations]}
-    small_files(lake, project, _FOLDER).replace(_CURRENT, json.dumps(said, indent=1).encode())
+    small_files(lake, project, _FOLDER).replace(where, json.dumps(said, indent=1).encode())
 
 
 def last(lake: Lake, project: str) -> Checked | None:
-    """What the checks said last, None before any ran."""
-    text = small_files(lake, project, _FOLDER).read(_CURRENT)
+    """What the checks said last, in a build and at night, and when the later of the two was; None before any ran."""
+    said = [one for where in (NIGHT, CURRENT) if (one := _said(lake, project, where)) is not None]
+    if not said:
+        return None
+    found = {violation.rule: violation for one in said for violation in one.violations}
+    return Checked(max(one.at for one in said), tuple(found.values()))
+
+
+def _said(lake: Lake, project: str, where: str) -> Checked | None:
+    text = small_files(lake, project, _FOLDER).read(where)
     if text is None:
         return None
     said = json.loads(text)
