@@ -5,7 +5,7 @@ Owns the tables of ``tables.py`` (who fills each: ``sql/models``), the manifest,
     lake/<project>/<table>/              a Delta table per model, of which the rows that differ are replaced
         leaf-<id>.parquet                of a table that is repaired (draft.py): 250,000 rows or so in the order of its key;
         month=2026-03/leaf-<id>.parquet  of one kept by day in a folder per UTC month, which is no column of it
-    lake/<project>/id_links/             the ledger of identity: links found in events, undos; appended to only
+    lake/<project>/id_links/             the ledger of identity: links found in events, undos; appended to
     lake/<project>/_manifest/NNNNNNNN.json and current
                                          which versions belong together; answers read the tables at one manifest
     lake/<project>/events, rejected      files as the flush left them, and sorted runs: month=2026-01/run-<id>-<part>.parquet
@@ -17,15 +17,16 @@ Owns the tables of ``tables.py`` (who fills each: ``sql/models``), the manifest,
     scratch/                             what engines spill, while their process lives (``scratch.py``)
 
 The way of a build (``build.py``): what moved since the one in force (``news.py``), the new events' links into the ledger
-(``ledger.py``), the plan (``stale.py``, pure: keep, repair or whole), then model by model (``core.py``, ``days.py``, and
-what comes from above; ``model.py`` says how one is written): the stale keys, what these need, the very text of a full build
-over that, and the rows into the table's draft (``repair.py``, ``draft.py``, ``engine.py``: DuckDB). Who is who comes first
-(``identity.py``; what is undone: ``undo.py``), then whose days are made again and from which events (``spans.py``). Checks
-(``checks.py``), a commit per table, the past numbers that moved (``changes.py``), and the manifest (``manifest.py``).
+(``ledger.py``; of events that gave way to an earlier copy: ``amend.py``), the plan (``stale.py``, pure: keep, repair or
+whole), then model by model (``core.py``, ``days.py``, and what comes from above; ``model.py`` says how one is written): the
+stale keys, what these need, the very text of a full build over that, and the rows into the table's draft (``repair.py``,
+``draft.py``, ``engine.py``: DuckDB). Who is who comes first (``identity.py``; what is undone: ``undo.py``), then whose days
+are made again and from which events (``spans.py``). Checks (``checks.py``), a commit per table, the past numbers that moved
+(``changes.py``), and the manifest (``manifest.py``).
 
 ``schedule.py`` says when, ``runs.py`` remembers, ``retention.py`` takes out what is too old, ``sweep.py`` removes files;
-``night.py`` checks everything; ``overlay.py`` gives who is who between builds (a change laid over the built tables), ``links.py`` the links of a few ids;
-``near.py`` finds what decides them.
+``night.py`` checks everything; ``overlay.py`` gives who is who between builds (a change laid over the built tables),
+``links.py`` the links of a few ids; ``near.py`` finds what decides them.
 
 Forgetting a person (``forget.py``, ``file_changes.py``) takes rows out of files that are there, and ``traces.py`` proves it.
 

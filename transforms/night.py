@@ -7,6 +7,7 @@ say that all is well. It stands until the next night, or until a build of everyt
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from ingest.lake import Lake
 from transforms import checks
@@ -20,10 +21,7 @@ def check_everything(
 ) -> None:
     """The newest events and the tables in force; raises ``CheckFailed`` with all that failed in either."""
     found: dict[str, Violation] = {}
-    for look in (
-        lambda: checks.copies(lake, project, copies_within, limits),
-        lambda: check_tables(lake, project, limits),
-    ):
+    for look in (partial(checks.copies, lake, project, copies_within, limits), partial(check_tables, lake, project, limits)):
         try:
             look()
         except CheckFailed as failed:

@@ -319,6 +319,16 @@ def test_in_one_month_a_copy_is_told_without_limit_also_after_the_index_has_forg
     assert outcomes(tmp_path) == {"accepted": 4, "duplicate": 3}
 
 
+def test_a_late_copy_is_told_in_a_file_that_a_delete_has_written_again(tmp_path: Path) -> None:
+    """As retention and who forgets a person do: Delta's delete leaves columns of another kind of text."""
+    stored = batch(*(track(name, timestamp=JANUARY) for name in "abcd"))
+    send(tmp_path, stored, received("later", 200))
+    lake = Lake(str(tmp_path / "lake"))
+    assert lake.delete("shop", "events", "event_id = 'b'") == 1
+    assert send(tmp_path, received("a", 201, JANUARY), received("e", 201, JANUARY)) == 1
+    assert sorted(event_ids(lake)) == ["a", "c", "d", "e", "later"]
+
+
 def test_a_late_group_that_is_done_again_after_a_crash_is_no_copy_of_itself(tmp_path: Path) -> None:
     send(tmp_path, received("a", 0, JANUARY), received("b", 200))
     write_log(tmp_path / "log", [received("a", 201, JANUARY), received("z", 201, JANUARY)], name="0009").release()
