@@ -10,8 +10,9 @@ Constraints
   group at a time.
 - Files are on disk before the commit; who dies between leaves files that no version names, which the nightly sweep removes.
 
-Price: a row in a settled file costs writing that file again (256 MB: some seconds), and the build after it reads it twice.
-Such copies come through two logs in the order that is not that of their receipts, so they are few.
+Price: a row in a settled file costs writing that file again (1.0 s of processor time for a million rows, 39 MB), and the
+build after it reads it twice. Such copies come through two logs in the order that is not that of their receipts, so they
+are few.
 """
 
 from __future__ import annotations
