@@ -7,7 +7,7 @@ until that is synced, answer in that SDK's words. What is no SDK's goes on to ``
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, Protocol
 
@@ -49,6 +49,7 @@ class Keys(Protocol):
 @dataclass(frozen=True)
 class CollectorSettings:
     public_url: str | None = None  # under which SDKs reach us; None: as each request's Host header says
+    prefix: str = ""  # "/x7k": SDKs may post below it as well, where a blocker knows their own paths
     trust_proxy: bool = False  # X-Forwarded-* come from a proxy of ours
     max_body_bytes: int = 512_000  # after inflating
     max_event_bytes: int = MAX_EVENT_BYTES
@@ -67,7 +68,7 @@ class Collector:
         if scope["type"] != "http":
             await (self._fallback or _live)(scope, receive, send)
             return
-        path, method = tidy(scope["path"]), scope["method"]
+        path, method = self._path(scope), scope["method"]
         candidates = takers(path, method)
         if candidates:
             await self._collect(candidates, Request(scope, self._settings.trust_proxy), receive, send)
@@ -122,10 +123,17 @@ class Collector:
         key = self._keys(candidate)
         return key if key is not None and key.kind == "write" else None
 
+    def _path(self, scope: Scope) -> str:
+        path, prefix = tidy(scope["path"]), self._settings.prefix
+        return path.removeprefix(prefix) if prefix and path.startswith(f"{prefix}/") else path
+
     def _own(self, path: str, scope: Scope) -> Answer | None:
         """The answer to a request that carries no events, if it is ours to answer."""
         request = Request(scope, self._settings.trust_proxy)
-        asked = Asked(request, lambda key: self._writer(key) is not None, self._address or request.address)
+        address = self._address or request.address
+        if path != tidy(scope["path"]):  # who came by the prefix goes on by it
+            address = replace(address, host=address.host + self._settings.prefix)
+        asked = Asked(request, lambda key: self._writer(key) is not None, address)
         preflight, state = scope["method"] == "OPTIONS", self._states.get(path)
         if preflight and (at(path) or state):
             return _preflight(request)
