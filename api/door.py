@@ -46,6 +46,7 @@ def log_settings(settings: Settings) -> LogSettings:
 def collector_settings(settings: Settings) -> CollectorSettings:
     return CollectorSettings(
         public_url=settings.public_url or None,
+        prefix=settings.prefix,
         trust_proxy=settings.trust_proxy,
         max_body_bytes=int(settings.max_body),  # a Size is shown with its unit, and senders are told "... bytes"
         max_event_bytes=int(settings.max_event),

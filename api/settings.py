@@ -42,6 +42,7 @@ class Settings:
     host: str = _setting("127.0.0.1", values.text, "Address to listen on; 0.0.0.0 for every interface.")
     port: int = _setting(8123, values.port, "Port to listen on; 0 takes a free one.")
     public_url: str = _setting("", values.url, "URL under which SDKs reach this server; empty: as the request says.")
+    prefix: str = _setting("", values.prefix, "Path under which SDKs may post as well, such as /x7k, against ad blockers.")
     trust_proxy: bool = _setting(False, values.boolean, "Believe X-Forwarded-For, -Proto and -Host of the proxy in front.")
     collectors: int = _setting(1, values.positive, "Collector processes that share the port, each with its own log.")
     max_body: Size = _setting(Size.of("500 KiB"), values.size, "Largest request body, after decompression.")

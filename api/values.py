@@ -88,6 +88,16 @@ def project(written: str) -> str:
     return written
 
 
+def prefix(written: str) -> str:
+    """``x7k`` and ``/x7k/`` are ``/x7k``; several parts may follow each other."""
+    parts = written.strip("/")
+    if not parts:
+        return ""
+    if not re.fullmatch(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*", parts):
+        raise ValueError("a path of letters, digits and . _ ~ -, such as /x7k")
+    return f"/{parts}"
+
+
 def url(written: str) -> str:
     parts = urlsplit(written)
     if written and (parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment):

@@ -16,8 +16,8 @@ from ingest.copies import Displaced, Settled, compare, in_lake
 from ingest.ids import HOUR, Claim, Sighting, Tally
 from ingest.lake import Lake
 from ingest.outcome import Outcome
-from ingest.protocols import Decoded
 from ingest.protocols.call import Call, Reject
+from ingest.protocols.family import Decoded
 from ingest.record import Record
 from ingest.tombstones import Tombstones
 

@@ -10,13 +10,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
-
-KINDS: Final = ("track", "page", "screen", "identify", "group", "alias")
 
 _TIME: Final = pa.timestamp("us", tz="UTC")
 
@@ -89,16 +86,6 @@ _PROPERTY_FIELDS: Final[Mapping[str, Sequence[str]]] = {
 
 FIRST_MONTH: Final = "2005-01"
 AHEAD: Final = timedelta(hours=24)  # a sender further in the future than this does not know the time
-
-
-@lru_cache(maxsize=100_000)
-def actor_id(kind: str, identifier: str) -> int:
-    """The signed 64-bit actor id of a typed id: ``actor_id("user", "42")`` hashes ``user:42``.
-
-    BLAKE2b, 8 bytes, little endian; signed, because Delta Lake has no unsigned type.
-    """
-    digest = hashlib.blake2b(f"{kind}:{identifier}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "little", signed=True)
 
 
 def actor_ids(kind: str, identifiers: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

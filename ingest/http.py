@@ -1,30 +1,32 @@
 """The door: plain ASGI, because every event passes here (a FastAPI route with a model takes three times as long).
 
-An event's way: read the body, unwrap it, look at the envelope, find the key, append to the log, wait until that is synced,
-answer. What is no SDK's goes on to ``fallback``.
+An event's way: read the body, unwrap it, see whose SDK sent it, look at the envelope, find the key, append to the log, wait
+until that is synced, answer in that SDK's words. What is no SDK's goes on to ``fallback``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final, Protocol
 
 from ingest import answers, body, cors
 from ingest.answers import Answer, Send, json_answer, refusal
 from ingest.body import Receive
-from ingest.browser_settings import address_of, settings_for
+from ingest.browser_settings import address_of
 from ingest.errors import Unavailable
 from ingest.keys import Key
-from ingest.outcome import Outcome
-from ingest.protocols import MAX_EVENT_BYTES, refused_path
-from ingest.protocols.envelope import Keyed, Refused, opened
+from ingest.protocols import FAMILIES, MAX_EVENT_BYTES, at, refused_path
+from ingest.protocols.envelope import Refused
+from ingest.protocols.family import Arrived, Asked, Family
 from ingest.request import Request, Scope
-from ingest.routes import METRICS, SINGLE, route, settings_key, tidy
 
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_BRIEFLY: Final = ((b"cache-control", b"private, max-age=60"),)
+Candidates = tuple[tuple[Family, str], ...]
+
+_READ: Final = ("GET", "HEAD")
 _RETRY: Final = ((b"retry-after", b"1"),)
 
 
@@ -47,6 +49,7 @@ class Keys(Protocol):
 @dataclass(frozen=True)
 class CollectorSettings:
     public_url: str | None = None  # under which SDKs reach us; None: as each request's Host header says
+    prefix: str = ""  # "/x7k": SDKs may post below it as well, where a blocker knows their own paths
     trust_proxy: bool = False  # X-Forwarded-* come from a proxy of ours
     max_body_bytes: int = 512_000  # after inflating
     max_event_bytes: int = MAX_EVENT_BYTES
@@ -59,96 +62,93 @@ class Collector:
         self._settings = settings
         self._fallback = fallback
         self._address = address_of(settings.public_url) if settings.public_url else None
-        self._states: dict[str, Callable[[Request], Answer]] = {"/health": _alive, "/ready": self._ready}
+        self._states: dict[str, Callable[[], Answer]] = {"/health": _alive, "/ready": self._ready}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await (self._fallback or _live)(scope, receive, send)
             return
-        path = route(scope["path"])
-        if path is not None and scope["method"] == "POST":
-            await self._collect(path, Request(scope, self._settings.trust_proxy), receive, send)
+        path, method = self._path(scope), scope["method"]
+        candidates = takers(path, method)
+        if candidates:
+            await self._collect(candidates, Request(scope, self._settings.trust_proxy), receive, send)
         elif (answer := self._own(path, scope)) is not None:
-            request = Request(scope, self._settings.trust_proxy)
-            await answer(request).give(send, cors.allowed(request.origin), head=scope["method"] == "HEAD")
+            origin = Request(scope, self._settings.trust_proxy).origin
+            await answer.give(send, cors.allowed(origin), head=method == "HEAD")
         elif self._fallback is not None and not scope["path"].startswith("/v1/"):
             await self._fallback(scope, receive, send)
         else:  # in words and with headers that an SDK of another protocol can read
             await answers.NOT_HERE.give(send, cors.allowed(Request(scope, self._settings.trust_proxy).origin))
 
-    async def _collect(self, path: str, request: Request, receive: Receive, send: Send) -> None:
-        raw = await body.read(receive, self._settings.max_body_bytes)
+    async def _collect(self, candidates: Candidates, request: Request, receive: Receive, send: Send) -> None:
+        limit = max(family.MAX_BODY_BYTES or self._settings.max_body_bytes for family, _ in candidates)
+        raw = await body.read(receive, limit)
         if raw is None:
             return  # the sender hung up; nothing of it was promised
+        content = raw if isinstance(raw, Refused) or request.method != "POST" else body.unwrapped(raw, limit)
         try:
-            answer = await self._store(path, request, raw)
+            answer = await self._store(candidates, request, content)
         except Unavailable as fault:
             answer = answers.unavailable(fault)
-        await answer.give(send, cors.allowed(request.origin))
+        await answer.give(send, cors.allowed(request.origin), head=request.method == "HEAD")
 
-    async def _store(self, path: str, request: Request, raw: bytes | Refused) -> Answer:
-        examined = self._examine(path, raw)
-        envelope, content = (None, examined) if isinstance(examined, Refused) else examined
-        offered, key = self._key(request, envelope)
-        if key is None:
-            return _unreadable(content) if isinstance(content, Refused) and not offered else answers.NO_KEY
-        if path == METRICS:
-            return answers.OK
-        if isinstance(content, Refused):
-            path, answer, content = refused_path(path, content.reason, content.detail), _unreadable(content), content.raw
+    async def _store(self, candidates: Candidates, request: Request, content: bytes | Refused) -> Answer:
+        family, endpoint = chosen(candidates, content)
+        body = b"" if isinstance(content, Refused) else content
+        arrived = Arrived(endpoint, request, body, self._settings.max_event_bytes)
+        opened = content if isinstance(content, Refused) else family.opened(arrived)
+        if isinstance(opened, Refused):
+            offered, key = self._key(request, ())
+            answer = family.refused(arrived, opened.reason, f"{opened.reason.value}: {opened.detail}")
+            path, body = refused_path(endpoint, opened.reason, opened.detail), opened.raw
         else:
-            answer = answers.OK
-        await self._log.append(key.project, key.source, path, request.ip, request.user_agent, content)
+            offered, key = True, self._key(request, opened.keys)[1]
+            answer = family.taken(arrived, opened)
+            path, body = f"{endpoint}?{opened.kept}" if opened.kept else endpoint, opened.content
+        if key is None:
+            return family.unknown(arrived) if offered else answer
+        if isinstance(opened, Refused) or opened.stored:
+            await self._log.append(key.project, key.source, path, request.ip, request.user_agent, body)
         return answer
 
-    def _examine(self, path: str, raw: bytes | Refused) -> tuple[Keyed, bytes] | Refused:
-        if isinstance(raw, Refused):
-            return raw
-        content = body.unwrapped(raw, self._settings.max_body_bytes)
-        if isinstance(content, Refused):
-            return content
-        single = path in SINGLE
-        if single and len(content) > (limit := self._settings.max_event_bytes):
-            return Refused(Outcome.TOO_LARGE, f"an event of {len(content)} bytes; at most {limit} are taken", content)
-        return opened(content, single)
-
-    def _key(self, request: Request, envelope: Keyed | None) -> tuple[bool, Key | None]:
+    def _key(self, request: Request, carried: Callable[[], Iterable[str]] | tuple[()]) -> tuple[bool, Key | None]:
         """Whether the request offers a key at all, and the first that may write: nearly always the header's."""
         in_header = request.header_key()
         if in_header is not None and (key := self._writer(in_header)):
             return True, key
-        others = [*(envelope.keys() if envelope is not None else ()), *request.query_keys()]
+        others = [*(carried() if carried else ()), *request.query_keys()]
         return in_header is not None or bool(others), next(filter(None, map(self._writer, others)), None)
 
     def _writer(self, candidate: str) -> Key | None:
         key = self._keys(candidate)
         return key if key is not None and key.kind == "write" else None
 
-    def _own(self, path: str | None, scope: Scope) -> Callable[[Request], Answer] | None:
-        """Who answers a request that carries no events, if it is ours to answer."""
-        key = None if path else settings_key(scope["path"])
-        state = None if path or key else self._states.get(tidy(scope["path"]))
-        if not (path or key or state):
-            return None
-        if scope["method"] == "OPTIONS":
-            return _preflight
-        if path:
-            return lambda _: answers.POST_ONLY
-        if scope["method"] not in ("GET", "HEAD"):
-            return lambda _: answers.GET_ONLY
-        return state or (lambda request: self._browser_settings(key or "", request))
+    def _path(self, scope: Scope) -> str:
+        path, prefix = tidy(scope["path"]), self._settings.prefix
+        return path.removeprefix(prefix) if prefix and path.startswith(f"{prefix}/") else path
 
-    def _browser_settings(self, key: str, request: Request) -> Answer:
-        if self._writer(key) is None:
-            return answers.NO_KEY
-        return json_answer(settings_for(key, self._address or request.address), headers=_BRIEFLY)
+    def _own(self, path: str, scope: Scope) -> Answer | None:
+        """The answer to a request that carries no events, if it is ours to answer."""
+        request = Request(scope, self._settings.trust_proxy)
+        address = self._address or request.address
+        if path != tidy(scope["path"]):  # who came by the prefix goes on by it
+            address = replace(address, host=address.host + self._settings.prefix)
+        asked = Asked(request, lambda key: self._writer(key) is not None, address)
+        preflight, state = scope["method"] == "OPTIONS", self._states.get(path)
+        if preflight and (at(path) or state):
+            return _preflight(request)
+        method = "GET" if preflight else scope["method"]
+        answer = next(filter(None, (family.other(method, path, asked) for family in FAMILIES.values())), None)
+        if answer is not None or state is None:
+            return answer and (_preflight(request) if preflight else answer)
+        return state() if method in ("GET", "HEAD") else answers.GET_ONLY
 
-    def _ready(self, _: Request) -> Answer:
+    def _ready(self) -> Answer:
         reason = self._log.healthy() or self._keys.healthy()
         return json_answer({"status": "ready"}) if reason is None else refusal(503, reason, _RETRY)
 
 
-def _alive(_: Request) -> Answer:
+def _alive() -> Answer:
     return json_answer({"status": "alive"})
 
 
@@ -158,8 +158,27 @@ def _preflight(request: Request) -> Answer:
     return Answer(200, b"", ((b"content-length", b"0"), *cors.preflight(asked, private)))
 
 
-def _unreadable(refused: Refused) -> Answer:
-    return refusal(400, f"{refused.reason.value}: {refused.detail}")
+@lru_cache(maxsize=4_096)
+def takers(path: str, method: str) -> Candidates:
+    """The families that take events by this method at this path."""
+    return tuple((family, to) for family, to in at(path) if method == "POST" or (method in _READ and to in family.GETS))
+
+
+def chosen(candidates: Candidates, content: bytes | Refused) -> tuple[Family, str]:
+    """Whose request it is, by its body; the last one's where that tells nothing."""
+    if len(candidates) > 1 and not isinstance(content, Refused):
+        for family, endpoint in candidates:
+            if family.claims(content):
+                return family, endpoint
+    return candidates[-1]
+
+
+@lru_cache(maxsize=4_096)
+def tidy(path: str) -> str:
+    """Without doubled and trailing slashes."""
+    while "//" in path:
+        path = path.replace("//", "/")
+    return path.rstrip("/") or "/"
 
 
 async def _live(scope: Scope, receive: Receive, send: Send) -> None:

@@ -26,6 +26,16 @@ class Request:
         return self._headers.get(name)
 
     @property
+    def method(self) -> str:
+        method: str = self._scope["method"]
+        return method
+
+    @property
+    def query(self) -> bytes:
+        query: bytes = self._scope.get("query_string", b"")
+        return query
+
+    @property
     def user_agent(self) -> str:
         return self._headers.get(b"user-agent", b"").decode("latin-1")
 
@@ -52,7 +62,7 @@ class Request:
         return None if authorization is None else from_header(authorization)
 
     def query_keys(self) -> Iterator[str]:
-        return from_query(self._scope.get("query_string", b""))
+        return from_query(self.query)
 
     def _forwarded(self, name: bytes) -> str:
         """The first of a list, which is the farthest from us."""

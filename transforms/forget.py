@@ -27,7 +27,8 @@ import pyarrow.fs
 from deltalake import DeltaTable
 from deltalake.fs import DeltaStorageHandler
 
-from ingest.event import actor_id, named_ids
+from ingest.actor import actor_id
+from ingest.event import named_ids
 from ingest.lake import Lake
 from transforms import commits
 from transforms.draft import LEAF

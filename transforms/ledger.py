@@ -19,7 +19,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from ingest.event import actor_id
+from ingest.actor import actor_id
 from ingest.lake import Lake
 from sql.loader import load
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits

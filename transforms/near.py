@@ -10,7 +10,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from ingest.event import actor_id
+from ingest.actor import actor_id
 from transforms.engine import Engine
 from transforms.undo import undone_links
 

@@ -16,7 +16,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingest.event import KINDS
+from ingest.actor import KINDS
 from ingest.load import CannotImport
 
 FORMATS: Final = ("segment", "plain", "posthog", "mixpanel", "amplitude")

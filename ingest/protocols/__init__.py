@@ -1,13 +1,14 @@
-"""Protocols: one file per SDK family, one silhouette: a record of the log -> its calls and its rejects.
+"""Protocols: one file per SDK family, one silhouette (``family``): what the door asks of it, and the decoder for the flush.
 
-What it owns: how bytes on the wire become events. ``call.py`` is what comes out. ``envelope.py`` is the door's part (is this
-readable, whose key is in it, how many events), ``segment.py`` the flush's part (every field of every event).
+What it owns: how bytes on the wire become events. ``call`` is what comes out, ``assemble`` the rules that every event obeys;
+``envelope``, ``shape``, ``repair`` and ``tolerant`` are tools. ``FAMILIES`` lists the families: a new one is a file and a
+line.
 
 Invariants
 - A decoder never raises, whatever the bytes: every event of a request ends as exactly one ``Call`` or one ``Reject``.
 - Decoding the same record again gives the same calls with the same ids: an id that the SDK left out is minted from the
   event's place in the log, not from chance.
-- The door imports ``envelope`` only: the decoders need pyarrow's schema, which costs the collector 50 MB.
+- Nothing here imports pyarrow: the door knows all families and must stay small.
 
 Decisions
 - *Decoded twice.* Context: an answer waits for the log and should not wait for the work on each field. Choice: the door
@@ -15,15 +16,21 @@ Decisions
   changes when the meaning of a field is bettered.
 - *A refused body is a record too.* Context: nothing received may vanish. Choice: it is logged under its path with
   ``#reason#detail`` behind it (no HTTP path holds a ``#``). Price: one ``if`` per record.
+- *The log's path names the family.* Context: ``/batch`` belongs to three families, who is told by the body, at the door.
+  Choice: a request is logged under its family's own path (``/v1/batch``, ``/posthog/e``), with what else ``decode`` needs
+  behind a ``?``. Price: that path is not always the one that was asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from ingest.outcome import Outcome
-from ingest.protocols.call import Call, Reject
+from ingest.protocols import segment
+from ingest.protocols.call import Reject
+from ingest.protocols.family import Decoded, Family
 
 if TYPE_CHECKING:
     from ingest.record import Record
@@ -31,7 +38,14 @@ if TYPE_CHECKING:
 MAX_EVENT_BYTES: Final = 32_768
 _TOLD: Final = 500  # characters of a detail
 
-Decoded = tuple[list[Call], list[Reject]]
+FAMILIES: Final[Mapping[str, Family]] = {"v1": segment}  # by the first part of their endpoints, in the order they are asked
+
+
+@lru_cache(maxsize=4_096)
+def at(path: str) -> tuple[tuple[Family, str], ...]:
+    """The families that take events at a path without doubled and trailing slashes, each with its endpoint."""
+    found = ((family, family.endpoint(path)) for family in FAMILIES.values())
+    return tuple((family, endpoint) for family, endpoint in found if endpoint is not None)
 
 
 def decode(record: Record, mint: Callable[[int], str], max_event_bytes: int = MAX_EVENT_BYTES) -> Decoded:
@@ -44,9 +58,7 @@ def decode(record: Record, mint: Callable[[int], str], max_event_bytes: int = MA
         name, _, detail = refused.partition("#")
         reason = Outcome(name)
         return [], [Reject(reason, detail or f"{path}: {reason.help}", None, record.body)]
-    from ingest.protocols import segment  # here, so that the door can import this package without pyarrow
-
-    return segment.decode(record, mint, max_event_bytes)
+    return FAMILIES[path.split("/", 2)[1]].decode(record, mint, max_event_bytes)
 
 
 def refused_path(path: str, reason: Outcome, detail: str) -> str:

@@ -18,7 +18,8 @@ from typing import Final, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from ingest.event import EVENTS, actor_id, month_of
+from ingest.actor import actor_id
+from ingest.event import EVENTS, month_of
 from ingest.lake import Lake
 from transforms import ledger
 from transforms.core import who_is_who

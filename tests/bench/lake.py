@@ -249,7 +249,8 @@ def _like_one_of(lake: Lake, since: datetime, **given: object) -> pa.Table:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from ingest.event import EVENTS, actor_id
+    from ingest.actor import actor_id
+    from ingest.event import EVENTS
 
     rows = _between(lake, since, since + timedelta(days=1))
     one = rows.filter(pc.equal(rows["event"], "Task Completed")).slice(0, 1).to_pylist()[0]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.event import EVENTS, actor_id
+from ingest.actor import actor_id
+from ingest.event import EVENTS
 from ingest.lake import Lake
 from tests.bench import year
 from tests.bench.lake import NOW, PREPARED, PROJECT, STEPS, Found, markdown, prepare, run

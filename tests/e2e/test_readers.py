@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
-from ingest.event import EVENTS, actor_id
+from ingest.actor import actor_id
+from ingest.event import EVENTS
 from ingest.lake import Lake
 
 if TYPE_CHECKING:

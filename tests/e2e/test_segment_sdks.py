@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from ingest.event import actor_id
+from ingest.actor import actor_id
 from tests.e2e.collector import Collecting, collecting
 
 SDKS = Path(__file__).with_name("sdks")

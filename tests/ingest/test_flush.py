@@ -14,11 +14,13 @@ import pytest
 
 from ingest import flush as flush_module
 from ingest import log_folder
-from ingest.event import EVENTS, REJECTED, actor_id
+from ingest.actor import actor_id
+from ingest.event import EVENTS, REJECTED
 from ingest.flush import Flush
 from ingest.ids import Index
 from ingest.lake import Lake
-from ingest.protocols import Decoded, decode
+from ingest.protocols import decode
+from ingest.protocols.family import Decoded
 from ingest.record import HEADER_BYTES, Record, encode
 from ingest.segment_file import SegmentFile
 from ingest.tombstones import Tombstones

@@ -48,6 +48,16 @@ def test_every_path_an_sdk_may_use_stores_the_event_under_one_name(path: str, lo
     assert [record.path for record in door.log.records] == [logged]
 
 
+def test_a_prefix_of_the_operators_choice_leads_to_the_same_place() -> None:
+    door = Door(prefix="/x7k")
+    assert [door.post(path, TRACK).status for path in ("/x7k/v1/t", "/x7k/v1/track/", "/v1/track")] == [200, 200, 200]
+    assert {record.path for record in door.log.records} == {"/v1/track"}
+    assert door.send("OPTIONS", "/x7k/v1/t").status == 200
+    hosts = [api_host(door, "/x7k"), api_host(door)]
+    assert hosts == [("http", "here:8123/x7k/v1"), ("http", "here:8123/v1")]
+    assert door.post("/x7kv1/t", TRACK).status == 404
+
+
 def test_a_record_says_who_sent_it() -> None:
     door = Door()
     door.post("/v1/track", TRACK, user_agent="analytics-node-next/latest")
@@ -256,9 +266,9 @@ def test_the_browser_sdk_learns_where_to_send_from_its_settings(path: str) -> No
     assert reply.headers["access-control-allow-origin"] == "https://app.example"
 
 
-def api_host(door: Door, **headers: str) -> tuple[str, str]:
+def api_host(door: Door, prefix: str = "", **headers: str) -> tuple[str, str]:
     given = {name.replace("_", "-"): value for name, value in headers.items()}
-    integration = door.send("GET", "/v1/projects/jw_web/settings", headers=given).json["integrations"]["Segment.io"]
+    integration = door.send("GET", f"{prefix}/v1/projects/jw_web/settings", headers=given).json["integrations"]["Segment.io"]
     return integration["protocol"], integration["apiHost"]
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.event import EVENTS, actor_id
+from ingest.actor import actor_id
+from ingest.event import EVENTS
 from ingest.outcome import Outcome
 from ingest.protocols import MAX_EVENT_BYTES, decode
 from ingest.protocols.call import Call, Reject

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.event import actor_id
+from ingest.actor import actor_id
 from tests.transforms.world import Row, at, built, call, rows_of
 from transforms.core import CORE
 from transforms.identity import components

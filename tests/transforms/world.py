@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from ingest.event import EVENTS, actor_id, month_of
+from ingest.actor import actor_id
+from ingest.event import EVENTS, month_of
 from ingest.lake import Lake
 from transforms import checks
 from transforms.core import CORE

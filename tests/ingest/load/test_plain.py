@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingest.event import EVENTS, actor_id
+from ingest.actor import actor_id
+from ingest.event import EVENTS
 from ingest.load import CannotImport
 from ingest.tombstones import Tombstones
 from tests.ingest.load.world import bring, events, outcomes, rejected, seen
