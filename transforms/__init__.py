@@ -42,7 +42,7 @@ Invariants
     A repair ends in the rows of a build from scratch, whatever came, went, merged or was defined anew, and however the
     history is cut into builds (tests/transforms/test_incremental.py).
     Nothing is published that a check refused. A repair runs them over what it moved, a table made whole and the nightly run
-    over everything; those that must look at all events are for the nightly run alone.
+    over everything; those that join all events with what was made of them are for the nightly run alone.
     Rows depend on the set of events and undos alone, never on the order they came in: each first and latest is by (time,
     event_id).
     A tidy removes exactly the files it read: an event appended meanwhile stays, however late it came.

@@ -227,11 +227,11 @@ def _zone(models: Sequence[Model]) -> str:
 
 
 def _check(engine: Engine, steps: Mapping[str, Step], events: int | None, now: datetime) -> None:
-    """Of a repair what it moved is checked, of tables made whole everything."""
+    """Of a repair what it moved is checked, of tables made whole everything but what is left for the night."""
     lake, project = engine.lake, engine.project
     try:
         if "whole" in steps.values():
-            checks.run(engine, months=[part.relation for part in spans.parts(lake, project, events)])
+            checks.run(engine, months=[part.relation for part in spans.parts(lake, project, events)], at_night=False)
         else:
             checks.run_repaired(engine)
     except CheckFailed as failed:

@@ -75,7 +75,9 @@ _WANTED: Final = """
 select
     actors.actor_id, day_spans.person_id, day_spans.since as first_day, day_spans.until as last_day,
     (cast(day_spans.since as timestamp) at time zone $zone) - interval '4' hour as since,
-    (cast(day_spans.until + 1 as timestamp) at time zone $zone) + interval '4' hour as until
+    (cast(day_spans.until + 1 as timestamp) at time zone $zone) + interval '4' hour as until,
+    (cast(day_spans.since as timestamp) at time zone $zone) + interval '4' hour as inner_since,
+    (cast(day_spans.until + 1 as timestamp) at time zone $zone) - interval '4' hour as inner_until
 from day_spans join base.actors on actors.person_id = day_spans.person_id
 """
 # A scan that is told a few ids reads the other columns around their rows alone; as a side of a join it would read all.
@@ -88,7 +90,7 @@ _FOUND: Final = """
 select wanted.person_id, {columns}
 from {events} events join wanted on wanted.actor_id = events.actor_id
 where events.time between {least} and {greatest} and events.time between wanted.since and wanted.until and (
-    events.time between wanted.since + interval '8' hour and wanted.until - interval '8' hour
+    events.time between wanted.inner_since and wanted.inner_until
     or cast(events.time at time zone '{zone}' as date) between wanted.first_day and wanted.last_day
 )
 """
