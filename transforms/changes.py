@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from ingest.lake import Lake
@@ -182,20 +182,16 @@ def _counted(
     return _COUNTED.format(**texts, anew=table in anew)
 
 
-def _added(
-    engine: Engine, number: Number, texts: Mapping[str, str], params: Mapping[str, object], anew: bool
-) -> str | None:
+def _added(engine: Engine, number: Number, texts: Mapping[str, str], params: Mapping[str, object], anew: bool) -> str | None:
     """The same of a number that adds up: first by how much it moved, from the rows that went and came."""
     by, text = f"moved_number_{NUMBERS.index(number)}", _BY.format(**texts)
     if not engine.make(by, text, _named(text, params)):
         return None
     edges = engine.table(f"select min(day) as least, max(day) as greatest from {by}").to_pylist()[0]
-    least, greatest = edges["least"], edges["greatest"]
-    if number.moment == "day":
-        bounds = {"least": f"date '{least}'", "greatest": f"date '{greatest}'"}
-    else:  # a zone is less than a day away
-        edge = timedelta(days=2)
-        bounds = {"least": f"timestamptz '{least - edge} 00:00:00+00'", "greatest": f"timestamptz '{greatest + edge} 00:00:00+00'"}
+    bounds = {name: f"date '{day}'" for name, day in edges.items()}
+    if number.moment != "day":  # a zone is less than a day away
+        reach = {"least": -2, "greatest": 2}
+        bounds = {name: f"cast({day} + ({reach[name]}) as timestamptz)" for name, day in bounds.items()}
     return _ADDED.format(**texts, **bounds, by=by, anew=anew)
 
 

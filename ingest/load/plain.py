@@ -25,7 +25,7 @@ from ingest.outcome import Outcome
 from ingest.scalar import NOBODY
 from ingest.times import AHEAD
 
-# What is read once, and soon: dictionaries of ids that hardly repeat, and filters to look for one, cost a quarter of writing.
+# It is read once: dictionaries of ids that hardly repeat, and filters to look one up, would cost a quarter of the writing.
 _STAGED: Final = "format parquet, compression snappy, dictionary_size_limit 1000, write_bloom_filter false"
 _PLACE: Final = '"$place"'  # of a row in its file; no property is called so
 _JSON: Final = '"$json"'  # what stands in ``properties``
