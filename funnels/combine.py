@@ -26,7 +26,8 @@ def check_together(funnel: Funnel, body: Mapping[str, object], faults: Faults) -
     if isinstance(funnel.ties, timedelta):
         _check_tolerance(funnel, body.get("ties"), faults)
     for number, one in enumerate(funnel.exclude):
-        _check_exclusion(one, number, funnel, body, faults)
+        if one.choices:  # else it could not be read
+            _check_exclusion(one, number, funnel, body, faults)
     _check_attribution(funnel, faults)
     times = funnel.time_to_convert
     if times is not None and times.start >= times.end:

@@ -15,7 +15,7 @@ Filters at the top restrict steps only, so they are part of ``mask`` where exclu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -48,6 +48,10 @@ class Query:
     cohorts: Mapping[str, str] = field(default_factory=dict)
     with_ids: bool = False
     only_unit: object = None  # read this unit alone
+
+    def leaving_out(self, internal: str) -> Query:
+        """Without the events of this condition, whose values are in ``parameters``."""
+        return replace(self, internal=internal)
 
     def text(self) -> str:
         """The SQL, whose values are then in ``parameters``; to be made once."""
