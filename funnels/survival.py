@@ -11,15 +11,35 @@ own code because it is ten lines, and sorts integers where scipy's ``ecdf`` sort
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from funnels.kernel import Ints
+from funnels.match import CONVERTED, NEVER, Outcome, Rules, microseconds
 from funnels.stats import Z95
 
+_MICROSECOND: Final = timedelta(microseconds=1)
 POINTS: Final = 400  # at most so many rows in a curve
+
+
+def survival(outcome: Outcome, rules: Rules) -> list[dict[str, object]]:
+    """The curve of an outcome's cases (``curve``)."""
+    return curve(*waits(outcome, rules))
+
+
+def waits(outcome: Outcome, rules: Rules) -> tuple[Ints, NDArray[np.bool_]]:
+    """How long each case was watched, in microseconds, and whether it converted then; its witness is by time."""
+    converted = outcome.states == CONVERTED
+    window, as_of = rules.window // _MICROSECOND, microseconds(rules.as_of)
+    watched = np.minimum(window, as_of - outcome.entered)
+    barred = outcome.barred != NEVER
+    watched[barred] = np.minimum(watched[barred], outcome.barred[barred] - outcome.entered[barred])
+    ends = outcome.witness[converted]
+    watched[converted] = outcome.event_times[ends[:, -1]] - outcome.event_times[ends[:, 0]]
+    return np.maximum(watched, 0), converted  # a reversal within the tolerance of ties is no time
 
 
 def curve(waited: Ints, converted: NDArray[np.bool_]) -> list[dict[str, object]]:
@@ -38,7 +58,7 @@ def curve(waited: Ints, converted: NDArray[np.bool_]) -> list[dict[str, object]]
     censored = np.sort(waited[~converted])
     before = np.cumsum(deaths) - deaths  # conversions earlier than each moment
     waiting = waited.size - before - np.searchsorted(censored, times)
-    left = np.cumprod((waiting - deaths) / waiting)
+    left = np.cumprod((waiting - deaths) / waiting, dtype=np.float64)
     low, high = _interval(left, deaths, waiting)
     rows = [
         {"seconds": seconds, "converted": 1 - share, "low": _or_none(below), "high": _or_none(above)}
