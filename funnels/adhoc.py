@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from funnels.ask import Funnel
 from funnels.bounds import within_limits
 from funnels.definition import Internal
 from funnels.errors import nearest
-from funnels.match import Exclusion, Outcome, Rules, Streams, match_streams
+from funnels.groups import Grouping, breakdown
+from funnels.match import Exclusion, Outcome, Rules, match_streams
 from funnels.periods import periods
 from funnels.restate import definition
-from funnels.result import Json, answer, iso
+from funnels.result import GROUPS, Histogram, answer, iso
+from funnels.steps import Json
 from funnels.stream_sql import Query
 from funnels.streams import Found, missing_names, read_streams
 from funnels.traffic import TABLE, condition
@@ -97,19 +99,34 @@ def answer_of(source: Source, request: Funnel) -> Json:
     with source.engine() as engine:
         found = read_streams(engine, source.query(engine, request), source.limits)
         missing = missing_names(engine, request.event_names)
-    rules = rules_of(request, source.as_of(request))
-    outcome = match(request, found.streams, rules)
+    matched = match(request, found, rules_of(request, source.as_of(request)))
+    labels = [step.label for step in request.steps]
+    limit = GROUPS if request.breakdown is None else request.breakdown.limit
+    times = request.time_to_convert
+    histogram = None if times is None else Histogram(times.start, times.end, times.bins)
     return {
-        **answer(outcome, [step.label for step in request.steps], rules, request.zone),
-        "definition": definition(request, rules.as_of),
-        "warnings": [*_moved(request, rules.as_of), *map(_never, missing, missing.values())],
+        **answer(matched.outcome, labels, matched.rules, request.zone, matched.grouping, limit, histogram),
+        "definition": definition(request, matched.rules.as_of),
+        "warnings": [*_moved(request, matched.rules.as_of), *map(_never, missing, missing.values())],
         "data": data_of(source, found),
     }
 
 
-def match(request: Funnel, streams: Streams, rules: Rules) -> Outcome:
-    """What became of each unit: by the definition, or by a preset's rules."""
-    return match_streams(streams, rules)
+@dataclass(frozen=True)
+class Matched:
+    """What became of each unit, and the groups if they were asked for."""
+
+    rules: Rules
+    outcome: Outcome
+    grouping: Grouping | None
+
+
+def match(request: Funnel, found: Found, rules: Rules) -> Matched:
+    """Match every unit: by the definition, or by a preset's rules."""
+    streams, by = found.streams, request.breakdown
+    outcome = match_streams(streams, rules)
+    grouping = None if by is None else breakdown(outcome, streams, rules, found.groups, by.attribution)
+    return Matched(rules, outcome, grouping)
 
 
 def rules_of(request: Funnel, as_of: datetime) -> Rules:

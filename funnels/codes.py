@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-Value = str | int | float | bool | None
+from funnels.filters import Scalar
+
+Value = Scalar | None
 Codes = NDArray[np.int32]
 MISSING = -1
 

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from funnels.ask import Breakdown, Choice, Exclude, Funnel, Step, TimeToConvert
 from funnels.durations import format_duration
 from funnels.filters import Filter, filters_as_json
-from funnels.result import Json, iso
+from funnels.result import iso
+from funnels.steps import Json
 
 
 def definition(funnel: Funnel, as_of: datetime) -> Json:
