@@ -25,8 +25,8 @@ from funnels.filters import COHORT
 from funnels.session_units import SESSIONS
 from funnels.traits_then import joins, uses
 
-_ACTORS: Final = "left join actors on actors.actor_id = events.actor_id"
-_MEMBERSHIPS: Final = """left join sole_memberships on sole_memberships.person_id = actors.person_id
+ACTORS: Final = "left join actors on actors.actor_id = events.actor_id"
+MEMBERSHIPS: Final = """left join sole_memberships on sole_memberships.person_id = actors.person_id
     and sole_memberships.since <= events.time
     and (sole_memberships.until is null or events.time < sole_memberships.until)"""
 PERSON: Final = "actors.person_id"
@@ -222,15 +222,15 @@ group by all"""
 
     def _unit_joins(self) -> list[str]:
         """What it takes to know the unit."""
-        more = {"person": [], "account": [_MEMBERSHIPS], "session": [SESSIONS]}
-        return [_ACTORS, *more[self.funnel.unit]]
+        more = {"person": [], "account": [MEMBERSHIPS], "session": [SESSIONS]}
+        return [ACTORS, *more[self.funnel.unit]]
 
     def _joins(self) -> list[str]:
         asked = self.funnel.properties
         account_now = uses(ACCOUNT_NOW, asked)
         of_account = account_now or uses(ACCOUNT_THEN, asked) or any(name.startswith(COHORT) for name in asked)
         wanted = [
-            (of_account and self.funnel.unit != "account", _MEMBERSHIPS),
+            (of_account and self.funnel.unit != "account", MEMBERSHIPS),
             (uses(PERSON_NOW, asked), _PERSON_NOW),
             (account_now, _ACCOUNT_NOW),
         ]
