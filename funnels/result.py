@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from funnels.kernel import Ints
-from funnels.match import Outcome, Rules, Tally
+from funnels.match import CONVERTED, EXCLUDED, PENDING, Outcome, Rules, Tally
 from funnels.stats import ratio, spread, wilson
 
 GROUPS: Final = 25  # how many groups are listed before the rest are one
@@ -44,14 +44,14 @@ def answer(
     """
     everyone = np.ones(outcome.levels.size, np.bool_)
     entrants, converted = _entrants(outcome, everyone), _converted(outcome, everyone)
-    pending = int(outcome.pending.sum())
+    pending, excluded = (int((outcome.states == state).sum()) for state in (PENDING, EXCLUDED))
     found: Json = {
         "steps": _steps(outcome, labels, everyone),
         "entrants": entrants,
         "converted": converted,
         "pending": pending,
-        "excluded": 0,
-        "lost": entrants - converted - pending,
+        "excluded": excluded,
+        "lost": entrants - converted - pending - excluded,
         "conversion": ratio(converted, entrants),
         "mature": {**_share(outcome.mature), "to": iso(rules.ripe)},
         "as_of": iso(rules.as_of),
@@ -73,7 +73,7 @@ def _entrants(outcome: Outcome, among: NDArray[np.bool_]) -> int:
 
 
 def _converted(outcome: Outcome, among: NDArray[np.bool_]) -> int:
-    return int(((outcome.levels == outcome.steps) & among).sum())
+    return int(((outcome.states == CONVERTED) & among).sum())
 
 
 def _steps(outcome: Outcome, labels: Sequence[str], among: NDArray[np.bool_]) -> list[Json]:
@@ -96,7 +96,7 @@ def _steps(outcome: Outcome, labels: Sequence[str], among: NDArray[np.bool_]) ->
 
 def _seconds(outcome: Outcome, step: int, among: NDArray[np.bool_]) -> dict[str, float] | None:
     chosen = (outcome.levels > step) & among
-    return spread((outcome.witness[chosen, step] - outcome.witness[chosen, step - 1]) / 1e6)
+    return spread((outcome.times[chosen, step] - outcome.times[chosen, step - 1]) / 1e6)
 
 
 def _share(tally: Tally) -> Json:
@@ -122,11 +122,12 @@ def _trend(tallies: Sequence[Tally], rules: Rules, zone: ZoneInfo) -> list[Json]
 
 def _groups(outcome: Outcome, labels: Sequence[str], groups: Groups, limit: int) -> list[Json]:
     """The largest groups that anyone entered in, largest first (then by name); the rest in one row marked ``other``."""
-    sizes = np.bincount(groups.codes[outcome.levels > 0], minlength=len(groups.values))
+    codes = groups.codes[outcome.units]
+    sizes = np.bincount(codes, minlength=len(groups.values))
     order = sorted(np.flatnonzero(sizes).tolist(), key=lambda code: (-sizes[code], groups.values[code] or ""))
-    listed = [_group(outcome, labels, groups.codes == code, [groups.values[code]], other=False) for code in order[:limit]]
+    listed = [_group(outcome, labels, codes == code, [groups.values[code]], other=False) for code in order[:limit]]
     if len(order) > limit:
-        listed.append(_group(outcome, labels, np.isin(groups.codes, order[limit:]), [], other=True))
+        listed.append(_group(outcome, labels, np.isin(codes, order[limit:]), [], other=True))
     return listed
 
 
