@@ -27,7 +27,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 NONE: frozenset[int] = frozenset()
-MISSING = (1 << 62, 1 << 62)  # sorts last
+FOREVER = 1 << 62
+Order = Literal["sequential", "strict", "any"]
+Ties = Literal["in_order", "strict"] | int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,8 @@ class Question:
     start: int  # entries: start <= t < end
     end: int
     as_of: int
-    order: Literal["sequential", "strict", "any"] = "sequential"
-    ties: Literal["in_order", "strict"] | int = "in_order"  # a number: the tolerance
+    order: Order = "sequential"
+    ties: Ties = "in_order"  # a number: the tolerance
     optional: frozenset[int] = NONE
     first_ever: frozenset[int] = NONE
     reentry: Literal["any", "first"] = "any"
@@ -106,7 +108,7 @@ def judge_value(events: Sequence[Event], question: Question, value: Hashable) ->
 
 
 def cases(unit: Unit, start: int, end: int) -> list[Verdict]:
-    """Sections 3 and 5: one verdict per unit or attempt, over the entries in [start, end) (mature, a bucket, or the range)."""
+    """Sections 3 and 5: one verdict per unit or attempt, over the entries in [start, end): the range, mature, or a bucket."""
     chains = [chain for chain in unit.chains if start <= chain[0][1].time < end]
     if unit.question.count == "attempts":
         return [verdict(unit, attempt) for attempt in attempts(unit, chains)]
@@ -294,17 +296,17 @@ def is_pending(chain: Chain, unit: Unit) -> bool:
     return (
         not is_complete(chain, question)
         and chain[0][1].time + question.window > now
-        and any(ends_within(step, last, question) is None or ends_within(step, last, question) > now for step in following)  # type: ignore[operator]
+        and any(ends_within(step, last, question) > now for step in following)
         and not any(step in unit.spent for step in to_come)
         and not (question.order == "strict" and any(event.time > last for event in unit.stream))
         and not met_exclusions(chain, unit)
     )
 
 
-def ends_within(step: int, last: int, question: Question) -> int | None:
-    """When the step's ``within`` ends after a chain whose last event is at ``last``; None: never."""
+def ends_within(step: int, last: int, question: Question) -> int:
+    """When the step's ``within`` ends after a chain whose last event is at ``last``."""
     within = question.withins[step]
-    return None if within is None else last + within
+    return FOREVER if within is None else last + within
 
 
 def met_exclusions(chain: Chain, unit: Unit) -> list[int]:
@@ -323,14 +325,9 @@ def met_exclusions(chain: Chain, unit: Unit) -> list[int]:
 
 def barred_at(chain: Chain, unit: Unit) -> int | None:
     """Excluded: the exclusion that ended the witness no later than its window or its next step's ``within``."""
-    ends: list[int | None] = [ends_within(step, chain[-1][1].time, unit.question) for step in next_steps(chain, unit.question)]
     window = chain[0][1].time + unit.question.window
-    in_time = [
-        time
-        for time in met_exclusions(chain, unit)
-        if time <= window and any(within is None or time <= within for within in ends)
-    ]
-    return min(in_time, default=None)
+    within = max(ends_within(step, chain[-1][1].time, unit.question) for step in next_steps(chain, unit.question))
+    return min((time for time in met_exclusions(chain, unit) if time <= min(window, within)), default=None)
 
 
 # Section 4: the witness
@@ -350,7 +347,7 @@ def earliest(chain: Chain, question: Question) -> tuple[tuple[int, ...], ...]:
         return tuple(event.time for _, event in chain), tuple(event.id or 0 for _, event in chain), steps
     places = {step: (event.time, event.id or 0) for step, event in chain}
     steps = (*(step for step in question.required if step in places), *sorted(question.optional))
-    times, ids = zip(*(places.get(step, MISSING) for step in steps), strict=True)
+    times, ids = zip(*(places.get(step, (FOREVER, FOREVER)) for step in steps), strict=True)
     return times, ids
 
 
