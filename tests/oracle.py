@@ -108,7 +108,7 @@ def judge_value(events: Sequence[Event], question: Question, value: Hashable) ->
 
 
 def cases(unit: Unit, start: int, end: int) -> list[Verdict]:
-    """Sections 3 and 5: one verdict per unit or attempt, over the entries in [start, end): the range, mature, or a bucket."""
+    """Sections 3 and 5: one verdict per unit or attempt, over the entries in [start, end) (range, mature, a bucket)."""
     chains = [chain for chain in unit.chains if start <= chain[0][1].time < end]
     if unit.question.count == "attempts":
         return [verdict(unit, attempt) for attempt in attempts(unit, chains)]

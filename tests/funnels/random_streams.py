@@ -116,7 +116,7 @@ def dress(event: Event, question: Question, random: Random) -> Event:
         event,
         steps=steps,
         named=steps | subset(range(len(question.withins)), 0.2, random) if question.first_ever else None,
-        bars=subset(range(len(question.exclusions)), 0.15, random),
+        bars=subset(range(len(question.exclusions)), 0.25, random),
         held=random.choice([0, 0, 0, 1, 2, None]) if question.hold else 0,
     )
 
