@@ -14,6 +14,7 @@ from functools import partial
 from typing import Final
 
 from funnels import presets
+from funnels.as_rules import rules_of
 from funnels.ask import Funnel
 from funnels.bounds import within_limits
 from funnels.cohort_sql import bind_cohorts
@@ -24,7 +25,6 @@ from funnels.groups import Grouping, breakdown
 from funnels.match import Outcome, Rules, match_streams
 from funnels.restate import definition
 from funnels.result import GROUPS, Histogram, answer, iso
-from funnels.rules import rules_of
 from funnels.session_units import find_sessions
 from funnels.steps import Json
 from funnels.stream_sql import Query

@@ -17,13 +17,13 @@ from itertools import combinations
 
 import numpy as np
 
+from funnels.as_rules import rules_of
 from funnels.ask import ANY_EVENT, Exclude, Funnel, Step
 from funnels.durations import format_duration
 from funnels.errors import Faults, suggestion
 from funnels.filters import COHORT
 from funnels.match import Streams
 from funnels.presets import PRESETS, refused
-from funnels.rules import rules_of
 
 
 def check_together(funnel: Funnel, body: Mapping[str, object], faults: Faults) -> None:

@@ -36,6 +36,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from funnels.adhoc import Source, data_of
+from funnels.as_rules import rules_of
 from funnels.ask import ANY_EVENT, Funnel
 from funnels.driver_sql import CANDIDATES, count_events, count_halves, count_properties, make_entries
 from funnels.durations import format_duration
@@ -48,7 +49,6 @@ from funnels.reader import Reader
 from funnels.request import KEYS, NOTHING, Known, body_of, read
 from funnels.restate import definition
 from funnels.result import iso
-from funnels.rules import rules_of
 from funnels.stats import Table, corrected, ratio
 from funnels.steps import Json, reached_by
 from funnels.streams import Found, read_streams

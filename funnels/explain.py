@@ -43,12 +43,12 @@ from datetime import timedelta
 from typing import Final
 
 from funnels.adhoc import Source, data_of, match
+from funnels.as_rules import rules_of
 from funnels.ask import Funnel
 from funnels.errors import Faults
 from funnels.match import CONVERTED, EXCLUDED, LOST, NEVER, PENDING, Outcome, Rules, microseconds
 from funnels.reader import Reader
 from funnels.request import KEYS, NOTHING, Known, body_of, read
-from funnels.rules import rules_of
 from funnels.steps import Json
 from funnels.story import Told, find_unit, read_story
 from funnels.streams import Found, read_streams

@@ -19,6 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from funnels.adhoc import Matched, Source, data_of, match
+from funnels.as_rules import rules_of
 from funnels.ask import Funnel
 from funnels.errors import Faults
 from funnels.filters import Scalar
@@ -27,7 +28,6 @@ from funnels.kernel import Ints
 from funnels.match import CONVERTED, EXCLUDED, LOST, NEVER, PENDING, Outcome
 from funnels.reader import Reader
 from funnels.request import KEYS, MAX_BY, NOTHING, Known, body_of, read
-from funnels.rules import rules_of
 from funnels.steps import Json, last_steps, reached_by
 from funnels.streams import read_streams, unit_names
 from funnels.times import iso_of
