@@ -114,6 +114,12 @@ _PROPERTIES: Final[Schema] = {
     },
     "as_of": {**_TIME, "description": "Later events are not there; by default the moment up to which the data is complete."},
     "internal": {"enum": list(TRAFFIC), "default": "exclude", "description": "Internal traffic: left out, or put back in."},
+    "cohorts": {
+        "type": "object",
+        "default": {},
+        "description": "Cohorts of this question, by name, beside those of the definitions; cohort:<name> asks for one.",
+        "examples": [{"exporters": {"unit": "person", "did": {"event": "Report Exported", "at_least": 3, "last": "30d"}}}],
+    },
     "preset": {
         "enum": [*PRESETS, None],
         "default": None,
