@@ -7,7 +7,7 @@ which stands in ``funnels/match.py``.
 What the definition leaves to its reader was settled so, before either side was written:
 - "Smallest event id" compares, after the times, the ids in the same order as the times: required steps, then optional ones.
   Under ``any`` times, then ids, then step numbers are compared in the chain's own order, not in that of the steps.
-- ``shortest`` measures to the last event of the chain, optional or not; below zero (a tolerance) counts as zero.
+- ``shortest`` measures to the last event of the chain, optional or not; under a tolerance that may be less than nothing.
 - ``reentry: "first"`` leaves one single event as entry, the first in the whole range, also within a bucket of the trend.
   Other events of its instant may serve other steps.
 - Under ``any`` every event that serves a step is an entry, and ties are of no account.
@@ -336,7 +336,7 @@ def barred_at(chain: Chain, unit: Unit) -> int | None:
 def witness(chains: Sequence[Chain], question: Question) -> Chain:
     """Of the chains of the unit's level."""
     if question.witness == "shortest":
-        return min(chains, key=lambda chain: (max(chain[-1][1].time - chain[0][1].time, 0), earliest(chain, question)))
+        return min(chains, key=lambda chain: (chain[-1][1].time - chain[0][1].time, earliest(chain, question)))
     return min(chains, key=lambda chain: earliest(chain, question))
 
 
