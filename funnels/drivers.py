@@ -134,6 +134,7 @@ def drivers(source: Source, question: DriverQuestion) -> Json:
     )
     rules = rules_of(funnel, as_of)
     with source.engine() as engine:
+        source.prepare(engine, funnel)
         found = read_streams(engine, source.query(engine, funnel, with_ids=True), source.limits)
         outcome = in_time(match_streams(found.streams, rules), rules)
         cases = chosen(outcome, np.flatnonzero(reached_by(outcome, question.start, rules)))

@@ -10,10 +10,9 @@ from starlette.responses import Response
 
 from api.body import json_body
 from api.parameters import KNOWN_AT
-from api.serving import Answer, Asked, Serving, documented
-from funnels.adhoc import Source
+from api.routes.funnels import source_of
+from api.serving import Serving, documented
 from funnels.drivers import drivers, parse_drivers
-from ingest.progress import complete_until
 
 _EXAMPLE: Final = {
     "steps": [{"event": "Signed Up"}, {"event": "Subscription Started"}],
@@ -36,24 +35,6 @@ def router(serving: Serving) -> APIRouter:
     async def found(request: Request) -> Response:
         serving.caller(request)  # before a body is read
         body = await json_body(request)
-        return await serving.answer(request, _VIEW, lambda asked: answer(serving, asked, body))
+        return await serving.answer(request, _VIEW, lambda asked: drivers(source_of(serving, asked), parse_drivers(body)))
 
     return routes
-
-
-def answer(serving: Serving, asked: Asked, body: object) -> Answer:
-    question = parse_drivers(body)
-    until = complete_until(serving.settings.folder.log, asked.now).until  # before the events' version is read
-    name = asked.project.name
-    source = Source(
-        serving.lake,
-        name,
-        serving.lake.version(name, "events"),
-        until,
-        asked.manifest,
-        serving.limits,
-        serving.domains(asked),
-        serving.view(asked),
-        serving.definitions().internal,
-    )
-    return drivers(source, question)
