@@ -6,7 +6,7 @@ are those of the last build. Lists of people and the explanation of one unit rea
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,8 +14,10 @@ from typing import Final
 
 from funnels.ask import Funnel
 from funnels.bounds import within_limits
+from funnels.cohort_sql import bind_cohorts
 from funnels.definition import Internal
 from funnels.errors import nearest
+from funnels.filter_sql import Parameters
 from funnels.groups import Grouping, breakdown
 from funnels.match import Exclusion, Outcome, Rules, match_streams
 from funnels.periods import periods
@@ -34,6 +36,7 @@ from transforms.manifest import Manifest
 from transforms.overlay import NEWEST, identity
 
 NOBODY: Final = Internal()
+NO_BUILD: Final = "there is no build yet: person_now, account_now and stages hold nobody"
 
 
 @dataclass(frozen=True)
@@ -66,26 +69,39 @@ class Source:
         known = identity(
             self.lake, self.project, self.version, self.manifest, self.limits, self.domains, self.view, self.ledger
         )
-        built = {name: tables.get(name) for name in ("people", "accounts", TABLE)}
+        built = {name: tables.get(name) for name in ("people", "accounts", "stages", TABLE)}
         versions = {"events": self.version, **built, **known.built}
         with Engine(self.lake, self.project, versions, self.limits) as engine, within_limits(engine, self.limits):
             known.bind(engine)
             yield engine
 
-    def prepare(self, engine: Engine, request: Funnel, *, named: bool = False) -> None:
+    def asking(self, engine: Engine, request: Funnel, *, named: bool = False) -> Asking:
         """Makes the relations that the question's queries read; ``named``: its units will be."""
-        if request.unit != "session":
-            return
-        query = Query(request, self.as_of(request))
-        whole = named or any(step.first_ever for step in request.steps)
-        find_sessions(engine, None if whole else query.first_moment, None if named else query.last_moment)
+        as_of = self.as_of(request)
+        if request.unit == "session":
+            query = Query(request, as_of)
+            whole = named or any(step.first_ever for step in request.steps)
+            find_sessions(engine, None if whole else query.first_moment, None if named else query.last_moment)
+        internal = None if request.internal == "include" else self.internal
+        cohorts = bind_cohorts(engine, {cohort.name: cohort for cohort in request.cohorts}, as_of, internal)
+        return Asking(engine, request, as_of, internal, cohorts)
 
-    def query(self, engine: Engine, request: Funnel, *, with_ids: bool = False, unit: object = None) -> Query:
-        """The question's query, of all units or of one."""
-        query = Query(request, self.as_of(request), with_ids=with_ids, unit=unit)
-        if request.internal == "include":
-            return query
-        return query.leaving_out(condition(engine, self.internal, query.parameters))
+
+@dataclass(frozen=True)
+class Asking:
+    """A question with all that its queries need. ``internal``: the traffic that is left out, None where none is."""
+
+    engine: Engine
+    request: Funnel
+    as_of: datetime
+    internal: Internal | None
+    cohorts: Mapping[str, str]
+
+    def query(self, *, with_ids: bool = False, unit: object = None) -> Query:
+        """Of all units, or of one; ``with_ids``: events are told by their ids."""
+        parameters = Parameters()
+        left_out = "false" if self.internal is None else condition(self.engine, self.internal, parameters)
+        return Query(self.request, self.as_of, left_out, parameters, self.cohorts, with_ids, unit)
 
 
 def funnel(
@@ -109,8 +125,7 @@ def funnel(
 def answer_of(source: Source, request: Funnel) -> Json:
     """The answer of section 7."""
     with source.engine() as engine:
-        source.prepare(engine, request)
-        found = read_streams(engine, source.query(engine, request), source.limits)
+        found = read_streams(engine, source.asking(engine, request).query(), source.limits)
         missing = missing_names(engine, request.event_names)
     matched = match(request, found, rules_of(request, source.as_of(request)))
     labels = [step.label for step in request.steps]
@@ -120,7 +135,11 @@ def answer_of(source: Source, request: Funnel) -> Json:
     return {
         **answer(matched.outcome, labels, matched.rules, request.zone, matched.grouping, limit, histogram),
         "definition": definition(request, matched.rules.as_of),
-        "warnings": [*_moved(request, matched.rules.as_of), *map(_never, missing, missing.values())],
+        "warnings": [
+            *_moved(request, matched.rules.as_of),
+            *map(_never, missing, missing.values()),
+            *([NO_BUILD] if request.reads_build and source.manifest is None else []),
+        ],
         "data": data_of(source, found),
     }
 

@@ -47,7 +47,7 @@ from funnels.ask import Funnel
 from funnels.errors import Faults
 from funnels.match import CONVERTED, EXCLUDED, LOST, NEVER, PENDING, Outcome, Rules, microseconds
 from funnels.reader import Reader
-from funnels.request import KEYS, body_of, read
+from funnels.request import KEYS, NOTHING, Known, body_of, read
 from funnels.steps import Json
 from funnels.story import Told, find_unit, read_story
 from funnels.streams import Found, read_streams
@@ -63,11 +63,11 @@ class UnitQuestion:
     unit_id: str
 
 
-def parse_unit(body: object, zone: str = "UTC") -> UnitQuestion:
+def parse_unit(body: object, known: Known = NOTHING) -> UnitQuestion:
     """Raises ``BadRequest`` with every fault."""
     found, faults = body_of(body), Faults()
     faults.unknown_keys(found, (*KEYS, "unit_id"), "")
-    funnel, unit_id = read(found, zone, faults), Reader(found, "", faults).text("unit_id")
+    funnel, unit_id = read(found, known, faults), Reader(found, "", faults).text("unit_id")
     if not unit_id:
         faults.add("unit_id", found.get("unit_id"), ["an id of the unit"], "name the unit, such as user:42")
     faults.raise_any()
@@ -78,10 +78,10 @@ def explain(source: Source, question: UnitQuestion) -> Json:
     """The unit's events with their codes, and its cases; raises ``NoSuchUnit``."""
     request = question.funnel
     with source.engine() as engine:
-        source.prepare(engine, request, named=True)
+        asking = source.asking(engine, request, named=True)
         unit = find_unit(engine, request.unit, question.unit_id)
-        found = read_streams(engine, source.query(engine, request, with_ids=True, unit=unit.key), source.limits)
-        told = read_story(engine, source.query(engine, request, unit=unit.key), source.limits)
+        found = read_streams(engine, asking.query(with_ids=True, unit=unit.key), source.limits)
+        told = read_story(engine, asking.query(unit=unit.key), source.limits)
     rules = rules_of(request, source.as_of(request))
     outcome = match(request, found, rules).outcome
     held = {one.id: one.held for one in told}

@@ -21,7 +21,7 @@ from api.serving import Answer, Asked, Serving, documented
 from funnels import explain, listing
 from funnels.adhoc import Source, answer_of
 from funnels.plg import stage_funnel
-from funnels.request import body_of, parse
+from funnels.request import Known, body_of, parse
 from funnels.result import iso
 from ingest.progress import complete_until
 from transforms.ledger import LEDGER
@@ -64,7 +64,9 @@ def router(serving: Serving) -> APIRouter:
     async def ad_hoc(request: Request) -> Response:
         serving.caller(request)  # before a body is read
         body = await json_body(request)
-        return await serving.answer(request, _VIEW, lambda asked: answer_of(source_of(serving, asked), parse(body)))
+        return await serving.answer(
+            request, _VIEW, lambda asked: answer_of(source_of(serving, asked), parse(body, known(serving)))
+        )
 
     @routes.post("/api/funnel/people", **_OF_LIST)
     async def people(request: Request) -> Response:
@@ -79,11 +81,17 @@ def router(serving: Serving) -> APIRouter:
         return await serving.answer(
             request,
             _VIEW,
-            lambda asked: explain.explain(source_of(serving, asked), explain.parse_unit(body)),
+            lambda asked: explain.explain(source_of(serving, asked), explain.parse_unit(body, known(serving))),
             columns=explain.COLUMNS,
         )
 
     return routes
+
+
+def known(serving: Serving) -> Known:
+    """What requests may name."""
+    definitions = serving.definitions()
+    return Known(definitions.cohorts, tuple(definitions.stages))
 
 
 def source_of(serving: Serving, asked: Asked, place: cursor.FunnelCursor | None = None) -> Source:
@@ -112,7 +120,7 @@ def source_of(serving: Serving, asked: Asked, place: cursor.FunnelCursor | None 
 
 def page_of(serving: Serving, asked: Asked, body: object) -> Answer:
     """A page of a list; its cursor keeps the pages on one state of the data, and to one question."""
-    question = listing.parse_list(body)
+    question = listing.parse_list(body, known(serving))
     own = cursor.digest(
         listing.same_question(body_of(body)),
         serving.definitions().version,
