@@ -35,7 +35,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from funnels.adhoc import Source, data_of, rules_of
+from funnels.adhoc import Source, data_of
+from funnels.as_rules import rules_of
 from funnels.ask import ANY_EVENT, Funnel
 from funnels.driver_sql import CANDIDATES, count_events, count_halves, count_properties, make_entries
 from funnels.durations import format_duration

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api.body import json_body
 from api.parameters import KNOWN_AT
 from api.routes.funnels import known, source_of
-from api.serving import Serving, documented
+from api.serving import Answer, Asked, Serving, documented
 from funnels.drivers import drivers, parse_drivers
 
 _EXAMPLE: Final = {
@@ -35,8 +35,10 @@ def router(serving: Serving) -> APIRouter:
     async def found(request: Request) -> Response:
         serving.caller(request)  # before a body is read
         body = await json_body(request)
-        return await serving.answer(
-            request, _VIEW, lambda asked: drivers(source_of(serving, asked), parse_drivers(body, known(serving)))
-        )
+        return await serving.answer(request, _VIEW, lambda asked: answer(serving, asked, body))
 
     return routes
+
+
+def answer(serving: Serving, asked: Asked, body: object) -> Answer:
+    return drivers(source_of(serving, asked), parse_drivers(body, known(serving)))
