@@ -20,7 +20,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -39,6 +39,11 @@ _ATTEMPTS: Final = 30
 _PAUSE: Final = 0.05  # seconds
 RUNS: Final = ("run-", "settled-")  # how the files begin that are written here
 TOLD: Final = ("event", "actor_id", "time", "received_at")  # columns whose least and greatest the log of the table tells
+
+# In these hardly two rows are equal: a dictionary makes them larger. Times that rise are kept as differences: of a run's
+# ``time`` 3.7 instead of 8.1 bytes a row, read in a quarter of the time (2.4 instead of 10.4 ns a row).
+_DISTINCT: Final = frozenset({"event_id", "log_offset"})
+_RISING: Final = frozenset({"time", "original_time"})
 
 
 def files_of(handle: DeltaTable) -> list[File]:
@@ -117,11 +122,7 @@ def _written(
     while first is not None:
         path = (root or scratch) / f"{stem}-{part:04d}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
-        sorting = [pq.SortingColumn(schema.names.index(name)) for name in order]
-        with (
-            path.open("wb") as sink,
-            pq.ParquetWriter(sink, schema, compression="zstd", compression_level=1, sorting_columns=sorting) as writer,
-        ):
+        with path.open("wb") as sink, run_writer(sink, schema, order) as writer:
             writer.write_table(first)
             while (first := next(groups, None)) is not None and sink.tell() < file_bytes:
                 writer.write_table(first)
@@ -129,6 +130,19 @@ def _written(
         sync(path.parent)
         yield part, pq.read_metadata(path), path
         part += 1
+
+
+def run_writer(sink: IO[bytes], schema: pa.Schema, order: Sequence[str]) -> pq.ParquetWriter:
+    """A writer of rows that come in ``order``, as the files of a run are."""
+    return pq.ParquetWriter(
+        sink,
+        schema,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=[name for name in schema.names if name not in _DISTINCT | _RISING],
+        column_encoding={name: "DELTA_BINARY_PACKED" for name in schema.names if name in _RISING},
+        sorting_columns=[pq.SortingColumn(schema.names.index(name)) for name in order],
+    )
 
 
 def _groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
