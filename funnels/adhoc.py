@@ -18,6 +18,7 @@ from funnels.definition import Internal
 from funnels.errors import nearest
 from funnels.groups import Grouping, breakdown
 from funnels.match import Exclusion, Outcome, Rules, match_streams
+from funnels.people import people
 from funnels.periods import periods
 from funnels.restate import definition
 from funnels.result import GROUPS, Histogram, answer, iso
@@ -25,12 +26,13 @@ from funnels.steps import Json
 from funnels.stream_sql import Query
 from funnels.streams import Found, missing_names, read_streams
 from funnels.traffic import TABLE, condition
+from funnels.who import Who
 from ingest.lake import Lake
 from transforms.domains import OFF, Domains
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.identity import DEFAULT_VIEW, View
 from transforms.manifest import Manifest
-from transforms.overlay import identity
+from transforms.overlay import Identity, identity
 
 NOBODY: Final = Internal()
 
@@ -61,19 +63,25 @@ class Source:
     def engine(self) -> Iterator[Engine]:
         """Events at one version, who is who at the same, and the last build's people and accounts; within the limits."""
         tables = {} if self.manifest is None else self.manifest.tables
-        known = identity(self.lake, self.project, self.version, self.manifest, self.limits, self.domains, self.view)
+        known = self.identity()
         built = {name: tables.get(name) for name in ("people", "accounts", TABLE)}
         versions = {"events": self.version, **built, **known.built}
-        with Engine(self.lake, self.project, versions, self.limits) as engine, within_limits(engine, self.limits):
-            known.bind(engine)
+        with Engine(self.lake, self.project, versions, self.limits, known.bind) as engine, within_limits(engine, self.limits):
             yield engine
+
+    def identity(self) -> Identity:
+        return identity(self.lake, self.project, self.version, self.manifest, self.limits, self.domains, self.view)
+
+    def who(self) -> Who:
+        return people(self.lake, self.project, self.identity(), self.manifest)
 
     def query(self, engine: Engine, request: Funnel, *, with_ids: bool = False, only_unit: object = None) -> Query:
         """The question's query, over what the engine holds."""
         query = Query(request, self.as_of(request), with_ids=with_ids, only_unit=only_unit)
         if request.internal == "include":
             return query
-        return query.leaving_out(condition(engine, self.internal, query.parameters))
+        left_out = condition(engine, self.internal, query.parameters)
+        return query.leaving_out(left_out, filters=bool(self.internal.where))
 
 
 def funnel(
@@ -97,7 +105,7 @@ def funnel(
 def answer_of(source: Source, request: Funnel) -> Json:
     """The answer of section 7."""
     with source.engine() as engine:
-        found = read_streams(engine, source.query(engine, request), source.limits)
+        found = read_streams(engine, source.query(engine, request), source.limits, source.who)
         missing = missing_names(engine, request.event_names)
     matched = match(request, found, rules_of(request, source.as_of(request)))
     labels = [step.label for step in request.steps]

@@ -82,6 +82,11 @@ class Gather:
             _sizes(pool.before, pool.nexts, sizes)
         return sizes
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of the rows taken so far."""
+        return sum(int(pool.counts[SLABS]) * _SLAB * 16 for pool in self.pools)
+
     def counted(self, place: int) -> int:
         return sum(int(pool.counts[place]) for pool in self.pools)
 

@@ -48,10 +48,12 @@ class Query:
     cohorts: Mapping[str, str] = field(default_factory=dict)
     with_ids: bool = False
     only_unit: object = None  # read this unit alone
+    only_names: tuple[str, ...] = ()  # read these events alone
+    internal_filters: bool = False  # internal traffic is not told by its actors alone
 
-    def leaving_out(self, internal: str) -> Query:
-        """Without the events of this condition, whose values are in ``parameters``."""
-        return replace(self, internal=internal)
+    def leaving_out(self, internal: str, *, filters: bool) -> Query:
+        """Without the events of this condition, whose values are in ``parameters``; ``filters``: it reads more than actors."""
+        return replace(self, internal=internal, internal_filters=filters)
 
     def text(self) -> str:
         """The SQL, whose values are then in ``parameters``; to be made once."""
@@ -178,7 +180,7 @@ group by all"""
     def _named(self) -> str:
         if self.funnel.takes_any_event or self.funnel.order == "strict":
             return "true"
-        return self._among(self.funnel.event_names)
+        return self._among(self.only_names or self.funnel.event_names)
 
     def _among(self, names: Sequence[str]) -> str:
         return f"events.event in ({', '.join(self.parameters.add(name) for name in names)})"

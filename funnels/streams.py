@@ -7,7 +7,7 @@ actor, its account (its own, else the person's sole membership at that time), or
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,12 +16,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from funnels import direct
 from funnels.bounds import rows_within
 from funnels.codes import Value, held_codes, value_codes
 from funnels.kernel import Ints
 from funnels.match import Streams
+from funnels.scan import table
 from funnels.session_units import find_sessions, session_names
 from funnels.stream_sql import Query
+from funnels.who import Who
 from transforms.engine import Engine, Limits
 
 _PEOPLE: Final = "select distinct person_id as unit, person as id from actors where person_id in (select unit from listed)"
@@ -40,12 +43,17 @@ class Found:
     event_ids: Sequence[str] = field(default_factory=tuple)  # parallel to the streams' events, where they were asked for
 
 
-def read_streams(engine: Engine, query: Query, limits: Limits, *, listed: bool = False) -> Found:
+def read_streams(
+    engine: Engine, query: Query, limits: Limits, who: Callable[[], Who], *, listed: bool = False
+) -> Found:
     """The streams of a funnel. The engine holds ``events``, ``actors``, ``sole_memberships``, ``people`` and ``accounts``.
 
     Bots are left out unless the question asks about ``bot``, internal traffic unless the funnel includes it. ``listed``: the
     units will be named. Raises ``TooLarge``.
     """
+    if (found := direct.shares(query)) is not None:
+        read = direct.gather(engine, query, found, who(), limits)
+        return Found(read.streams, (), read.without_unit, read.bots, read.internal, read.people)
     if query.funnel.unit == "session":
         whole = listed or any(step.first_ever for step in query.funnel.steps)
         find_sessions(engine, None if whole else query.first_moment, query.last_moment)
@@ -73,7 +81,13 @@ def unit_names(engine: Engine, unit: str, units: pa.Array) -> list[str]:
 
 def missing_names(engine: Engine, names: Sequence[str]) -> dict[str, list[str]]:
     """Of event names, those that never occurred, each with every name that did (for the nearest to be picked)."""
-    occurred = set(engine.table("select distinct event from events").column(0).to_pylist()) if names else set()
+    version = engine.versions["events"]
+    if version is not None:
+        events = table(engine.lake, engine.project, version)
+        names = [name for name in names if not events.has(name)]
+    if not names:
+        return {}
+    occurred = set(engine.table("select distinct event from events").column(0).to_pylist())
     return {name: sorted(occurred) for name in names if name not in occurred}
 
 

@@ -1,0 +1,176 @@
+"""Streams without a query: events that serve a step by their name alone are read straight from the files, on our own threads.
+
+Most funnels name events and ask nothing more of them. Then a row is its time, its actor and its name, and ``scan``, ``who``
+and ``gather`` do what a query would. Where some names have filters, those alone are asked of DuckDB, and its rows go the
+same way. ``shares`` says which names are which; a question that needs more of its rows than that is all query.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from funnels.ask import ANY_EVENT, Funnel, Step
+from funnels.bounds import in_bytes, too_large
+from funnels.gather import BOTS, INTERNALS, WITHOUT, Gather, Pool, take_actors, take_units
+from funnels.match import Streams, microseconds
+from funnels.scan import Rows, Stretch, Table, table
+from funnels.stream_sql import Query
+from funnels.who import Who
+from transforms.engine import Engine, Limits
+
+_ROWS: Final = 100_000
+
+
+@dataclass(frozen=True)
+class Shares:
+    """``masks``: of events by name, without a query; ``rest``: of those of any other name. ``asked``: names with filters."""
+
+    masks: Mapping[str, int]
+    rest: int
+    asked: tuple[str, ...]
+
+    @property
+    def names(self) -> frozenset[str] | None:
+        return None if self.rest else frozenset(self.masks)
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Streams of people; ``people``: the person_id of each."""
+
+    streams: Streams
+    people: pa.Array
+    without_unit: int
+    bots: int
+    internal: int
+
+
+def shares(query: Query) -> Shares | None:
+    """Which names can be read without a query; None where none can."""
+    funnel = query.funnel
+    if not _narrow(query):
+        return None
+    names = [name for name in funnel.event_names if not _filtered(funnel, name)]
+    if funnel.takes_any_event:
+        if len(names) < len(funnel.event_names) or _filtered(funnel, ANY_EVENT):
+            return None
+        return Shares({name: _mask(funnel, name) for name in names}, _mask(funnel, ANY_EVENT), ())
+    asked = tuple(name for name in funnel.event_names if name not in names)
+    return Shares({name: _mask(funnel, name) for name in names}, 0, asked) if names else None
+
+
+def _narrow(query: Query) -> bool:
+    """Whether a row's time, unit and mask are all that is needed of it."""
+    funnel = query.funnel
+    more = (funnel.where, funnel.exclude, funnel.hold, query.ids, query.only_unit is not None, query.internal_filters)
+    firsts = any(step.first_ever for step in funnel.steps)
+    return funnel.unit == "person" and funnel.order != "strict" and not any(more) and not firsts
+
+
+def _filtered(funnel: Funnel, name: str) -> bool:
+    """Whether a step takes events of this name (or of any) only if they pass filters."""
+    return any(
+        choice.event in (name, ANY_EVENT) and bool(choice.where or step.where)
+        for step in funnel.steps
+        for choice in step.choices
+    )
+
+
+def _mask(funnel: Funnel, name: str) -> int:
+    return sum(1 << number for number, step in enumerate(funnel.steps) if _takes(step, name))
+
+
+def _takes(step: Step, name: str) -> bool:
+    return any(choice.event in (name, ANY_EVENT) for choice in step.choices)
+
+
+def gather(engine: Engine, query: Query, found: Shares, who: Who, limits: Limits) -> Gathered:
+    """The streams of a question, the names of ``found.asked`` by a query."""
+    reading = _Reading(engine, query, found, who, limits)
+    gathered = Gather(reading.most, len(who.people), reading.first, reading.last, limits.threads)
+    with ThreadPoolExecutor(limits.threads) as threads:
+        list(threads.map(reading.take, [gathered] * limits.threads, gathered.pools))
+        reading.take_asked(gathered)
+        ordered = gathered.ordered(0, gathered.partitions, threads)
+    streams = Streams(ordered.units, ordered.times, ordered.masks, len(ordered.codes))
+    people = pa.array(who.people[ordered.codes])
+    counted = [gathered.counted(place) for place in (WITHOUT, BOTS, INTERNALS)]
+    return Gathered(streams, people, *counted)
+
+
+class _Reading:
+    """What is to be read for one question, handed out to threads."""
+
+    def __init__(self, engine: Engine, query: Query, found: Shares, who: Who, limits: Limits) -> None:
+        self.first, self.last = microseconds(query.first_moment), microseconds(query.last_moment)
+        self._engine, self._query, self._shares, self._who = engine, query, found, who
+        self._most_bytes = in_bytes(limits.memory)
+        self._limits = limits
+        version = engine.versions["events"]
+        self._events = None if version is None else table(engine.lake, engine.project, version)
+        stretches = self._stretches(found.names)
+        self.most = sum(one.rows for one in stretches)
+        if found.asked:
+            self.most += sum(one.rows for one in self._stretches(frozenset(found.asked)))
+        self._waiting, self._lock = iter(stretches), threading.Lock()
+
+    def take(self, gathered: Gather, pool: Pool) -> None:
+        """Reads whatever nobody else reads yet, until all is read."""
+        while (stretch := self._next(gathered)) is not None:
+            assert self._events is not None
+            for rows in self._events.read(stretch):
+                self._take_rows(rows, gathered, pool)
+
+    def take_asked(self, gathered: Gather) -> None:
+        """The names with filters, from DuckDB."""
+        if not self._shares.asked:
+            return
+        query = replace(self._query, only_names=self._shares.asked)
+        for batch in self._engine.batches(query.text(), _ROWS, query.parameters.values):
+            self._take_batch(batch, gathered, gathered.pools[0])
+            self._check(gathered)
+
+    def _stretches(self, names: frozenset[str] | None) -> list[Stretch]:
+        return [] if self._events is None else self._events.stretches(names, self.first, self.last)
+
+    def _next(self, gathered: Gather) -> Stretch | None:
+        self._check(gathered)
+        with self._lock:
+            return next(self._waiting, None)
+
+    def _check(self, gathered: Gather) -> None:
+        if self._engine.interrupted:
+            raise TimeoutError("stopped by whoever asked")
+        if gathered.nbytes > self._most_bytes:
+            raise too_large(self._limits)
+
+    def _take_rows(self, rows: Rows, gathered: Gather, pool: Pool) -> None:
+        served = np.array([self._shares.masks.get(word, self._shares.rest) for word in rows.words], np.int64)
+        if not served.any():
+            return
+        bots = _NO_BOTS if self._query.takes_bots else rows.bots
+        internals = self._query.funnel.internal == "exclude"
+        asked = (rows.times, rows.actors, rows.names, served, bots, rows.first_bot, self.first, self.last)
+        known = (self._who.slots, self._who.shift, internals)
+        take_actors(*asked, *known, gathered.shift, pool.rows, pool.before, pool.nexts, pool.counts)
+
+    def _take_batch(self, batch: pa.RecordBatch, gathered: Gather, pool: Pool) -> None:
+        """Rows of the query: its units are people's ids."""
+        flags = {name: batch.column(name).to_numpy(zero_copy_only=False) for name in ("bot", "internal")}
+        bots = np.zeros(len(batch), np.bool_) if self._query.takes_bots else flags["bot"]
+        ours, known = flags["internal"] & ~bots, batch.column("unit").is_valid().to_numpy(zero_copy_only=False)
+        pool.counts[[BOTS, INTERNALS, WITHOUT]] += [bots.sum(), ours.sum(), (~known & ~bots & ~ours).sum()]
+        chosen = batch.filter(pa.array(known & ~bots & ~ours))
+        units = self._who.codes(chosen.column("unit").to_numpy())
+        times, masks = chosen.column("time").to_numpy(), chosen.column("mask").to_numpy()
+        take_units(times, units, masks, gathered.shift, pool.rows, pool.before, pool.nexts, pool.counts)
+
+
+_NO_BOTS: Final = np.zeros(0, np.uint8)
