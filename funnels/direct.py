@@ -8,7 +8,7 @@ same way. ``shares`` says which names are which; a question that needs more of i
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
@@ -18,14 +18,15 @@ import pyarrow as pa
 
 from funnels.ask import ANY_EVENT, Funnel, Step
 from funnels.bounds import in_bytes, too_large
-from funnels.gather import BOTS, INTERNALS, WITHOUT, Gather, Pool, take_actors, take_units
-from funnels.match import Streams, microseconds
+from funnels.gather import BOTS, INTERNALS, ROW_BYTES, WITHOUT, Gather, Ordered, Pool, take_actors, take_units
+from funnels.match import microseconds
 from funnels.scan import Rows, Stretch, Table, table
 from funnels.stream_sql import Query
 from funnels.who import Who
 from transforms.engine import Engine, Limits
 
 _ROWS: Final = 100_000
+_PART: Final = 4_000_000  # rows, 80 MB, that are matched at a time
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,9 @@ class Shares:
 
 
 @dataclass(frozen=True)
-class Gathered:
-    """Streams of people; ``people``: the person_id of each."""
+class Counts:
+    """Matching events that are in no stream."""
 
-    streams: Streams
-    people: pa.Array
     without_unit: int
     bots: int
     internal: int
@@ -91,65 +90,81 @@ def _takes(step: Step, name: str) -> bool:
     return any(choice.event in (name, ANY_EVENT) for choice in step.choices)
 
 
-def gather(engine: Engine, query: Query, found: Shares, who: Who, limits: Limits) -> Gathered:
-    """The streams of a question, the names of ``found.asked`` by a query."""
-    reading = _Reading(engine, query, found, who, limits)
-    gathered = Gather(reading.most, len(who.people), reading.first, reading.last, limits.threads)
-    with ThreadPoolExecutor(limits.threads) as threads:
-        list(threads.map(reading.take, [gathered] * limits.threads, gathered.pools))
-        reading.take_asked(gathered)
-        ordered = gathered.ordered(0, gathered.partitions, threads)
-    streams = Streams(ordered.units, ordered.times, ordered.masks, len(ordered.codes))
-    people = pa.array(who.people[ordered.codes])
-    counted = [gathered.counted(place) for place in (WITHOUT, BOTS, INTERNALS)]
-    return Gathered(streams, people, *counted)
-
-
-class _Reading:
-    """What is to be read for one question, handed out to threads."""
+class Reading:
+    """The streams of one question; the names of ``found.asked`` come by a query. Use ``parts`` or ``whole``, once."""
 
     def __init__(self, engine: Engine, query: Query, found: Shares, who: Who, limits: Limits) -> None:
-        self.first, self.last = microseconds(query.first_moment), microseconds(query.last_moment)
-        self._engine, self._query, self._shares, self._who = engine, query, found, who
-        self._most_bytes = in_bytes(limits.memory)
-        self._limits = limits
+        self._first, self._last = microseconds(query.first_moment), microseconds(query.last_moment)
+        self._engine, self._query, self._shares, self._who, self._limits = engine, query, found, who, limits
         version = engine.versions["events"]
         self._events = None if version is None else table(engine.lake, engine.project, version)
-        stretches = self._stretches(found.names)
-        self.most = sum(one.rows for one in stretches)
-        if found.asked:
-            self.most += sum(one.rows for one in self._stretches(frozenset(found.asked)))
-        self._waiting, self._lock = iter(stretches), threading.Lock()
+        self._stretches = self._found(found.names)
+        asked = self._found(frozenset(found.asked)) if found.asked else []
+        self._most = sum(one.rows for one in (*self._stretches, *asked))
+        self._counts = np.zeros(4, np.int64)
+        self._waiting: Iterator[Stretch] = iter(())
+        self._lock = threading.Lock()
 
-    def take(self, gathered: Gather, pool: Pool) -> None:
+    @property
+    def counts(self) -> Counts:
+        """Of what was read so far; all of it once there is no more."""
+        return Counts(*(int(self._counts[place]) for place in (WITHOUT, BOTS, INTERNALS)))
+
+    def people(self, ordered: Ordered) -> pa.Array:
+        """The person_id of each unit."""
+        return pa.array(self._who.people[ordered.codes])
+
+    def whole(self) -> Ordered:
+        """All rows at once. Raises ``TooLarge``."""
+        if self._most * ROW_BYTES > in_bytes(self._limits.memory):
+            raise too_large(self._limits)
+        with ThreadPoolExecutor(self._limits.threads) as threads:
+            gathered = self._gathered(range(len(self._who.people)), threads)
+            return gathered.ordered(0, gathered.partitions, threads)
+
+    def parts(self) -> Iterator[Ordered]:
+        """People after people, some million rows at a time; in the memory of a question, however many people there are."""
+        spans = max(-(-self._most * ROW_BYTES // in_bytes(self._limits.memory)), 1)
+        count = len(self._who.people)
+        each = max(-(-count // spans), 1)
+        with ThreadPoolExecutor(self._limits.threads) as threads:
+            for start in range(0, max(count, 1), each):
+                gathered = self._gathered(range(start, min(start + each, count)), threads)
+                for since, until in gathered.parts(_PART):
+                    yield gathered.ordered(since, until, threads)
+
+    def _gathered(self, span: range, threads: ThreadPoolExecutor) -> Gather:
+        gathered = Gather(self._most, span, self._first, self._last, self._limits.threads)
+        self._waiting = iter(self._stretches)
+        list(threads.map(self._take, [gathered] * self._limits.threads, gathered.pools))
+        self._take_asked(gathered)
+        if span.start == 0:  # all are counted each time
+            self._counts = np.sum([pool.counts for pool in gathered.pools], axis=0)
+        return gathered
+
+    def _take(self, gathered: Gather, pool: Pool) -> None:
         """Reads whatever nobody else reads yet, until all is read."""
-        while (stretch := self._next(gathered)) is not None:
+        while (stretch := self._next()) is not None:
             assert self._events is not None
             for rows in self._events.read(stretch):
                 self._take_rows(rows, gathered, pool)
 
-    def take_asked(self, gathered: Gather) -> None:
+    def _take_asked(self, gathered: Gather) -> None:
         """The names with filters, from DuckDB."""
         if not self._shares.asked:
             return
         query = replace(self._query, only_names=self._shares.asked)
         for batch in self._engine.batches(query.text(), _ROWS, query.parameters.values):
             self._take_batch(batch, gathered, gathered.pools[0])
-            self._check(gathered)
 
-    def _stretches(self, names: frozenset[str] | None) -> list[Stretch]:
-        return [] if self._events is None else self._events.stretches(names, self.first, self.last)
+    def _found(self, names: frozenset[str] | None) -> list[Stretch]:
+        return [] if self._events is None else self._events.stretches(names, self._first, self._last)
 
-    def _next(self, gathered: Gather) -> Stretch | None:
-        self._check(gathered)
-        with self._lock:
-            return next(self._waiting, None)
-
-    def _check(self, gathered: Gather) -> None:
+    def _next(self) -> Stretch | None:
         if self._engine.interrupted:
             raise TimeoutError("stopped by whoever asked")
-        if gathered.nbytes > self._most_bytes:
-            raise too_large(self._limits)
+        with self._lock:
+            return next(self._waiting, None)
 
     def _take_rows(self, rows: Rows, gathered: Gather, pool: Pool) -> None:
         served = np.array([self._shares.masks.get(word, self._shares.rest) for word in rows.words], np.int64)
@@ -157,9 +172,9 @@ class _Reading:
             return
         bots = _NO_BOTS if self._query.takes_bots else rows.bots
         internals = self._query.funnel.internal == "exclude"
-        asked = (rows.times, rows.actors, rows.names, served, bots, rows.first_bot, self.first, self.last)
+        asked = (rows.times, rows.actors, rows.names, served, bots, rows.first_bot, self._first, self._last)
         known = (self._who.slots, self._who.shift, internals)
-        take_actors(*asked, *known, gathered.shift, pool.rows, pool.before, pool.nexts, pool.counts)
+        take_actors(*asked, *known, *gathered.place, *pool.place)
 
     def _take_batch(self, batch: pa.RecordBatch, gathered: Gather, pool: Pool) -> None:
         """Rows of the query: its units are people's ids."""
@@ -170,7 +185,7 @@ class _Reading:
         chosen = batch.filter(pa.array(known & ~bots & ~ours))
         units = self._who.codes(chosen.column("unit").to_numpy())
         times, masks = chosen.column("time").to_numpy(), chosen.column("mask").to_numpy()
-        take_units(times, units, masks, gathered.shift, pool.rows, pool.before, pool.nexts, pool.counts)
+        take_units(times, units, masks, *gathered.place, *pool.place)
 
 
 _NO_BOTS: Final = np.zeros(0, np.uint8)

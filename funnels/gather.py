@@ -28,6 +28,7 @@ from funnels.who import INTERNAL, value_of
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 
+ROW_BYTES: Final = 16  # of a row until it is ordered
 _SLAB_BITS: Final = 8
 _SLAB: Final = 1 << _SLAB_BITS  # rows
 _PARTITION: Final = 1 << 15  # rows, some 0.7 MB while they are ordered
@@ -63,11 +64,21 @@ class Pool:
         self.nexts = np.zeros(partitions, np.int64)  # by partition: the row behind its last one
         self.counts = np.zeros(4, np.int64)
 
+    @property
+    def place(self) -> tuple[Ints, Codes, Ints, Ints]:
+        """Where rows go, for ``take_actors`` and ``take_units``."""
+        return self.rows, self.before, self.nexts, self.counts
+
 
 class Gather:
-    """Takes at most ``rows`` rows of units below ``units`` with times in [first, last]; each thread has its own pool."""
+    """Takes at most ``rows`` rows of the units in ``span`` with times in [first, last]; each thread has its own pool.
 
-    def __init__(self, rows: int, units: int, first: int, last: int, threads: int) -> None:
+    Rows of other units are passed over: where all do not fit, they are read again for the next span.
+    """
+
+    def __init__(self, rows: int, span: range, first: int, last: int, threads: int) -> None:
+        self.span = span
+        units = len(span)
         self.first, self.ticks = first, max((last - first).bit_length() - 2 * _DIGIT_BITS, 0)
         wanted = min(max(rows // _PARTITION, 1), _PARTITIONS)
         self.shift = max(max(units - 1, 0).bit_length() - (wanted - 1).bit_length(), 0)
@@ -83,12 +94,9 @@ class Gather:
         return sizes
 
     @property
-    def nbytes(self) -> int:
-        """Memory of the rows taken so far."""
-        return sum(int(pool.counts[SLABS]) * _SLAB * 16 for pool in self.pools)
-
-    def counted(self, place: int) -> int:
-        return sum(int(pool.counts[place]) for pool in self.pools)
+    def place(self) -> tuple[int, int, int]:
+        """Where a unit's rows go, for ``take_actors`` and ``take_units``."""
+        return self.span.start, len(self.span), self.shift
 
     def parts(self, rows: int) -> Iterator[tuple[int, int]]:
         """Stretches of partitions with about so many rows each."""
@@ -122,7 +130,7 @@ class Gather:
     def _order(self, partition: int, start: int, end: int, into: Ordered, present: Ints) -> None:
         if start == end:
             return
-        base, clock = partition << self.shift, (self.first, self.ticks)
+        base, clock = partition << self.shift, (self.first, self.ticks)  # units are counted from span.start
         digits, offsets = np.zeros((2, _DIGITS + 1), np.int64), np.zeros((1 << self.shift) + 1, np.int64)
         ends = [int(pool.nexts[partition]) for pool in self.pools]
         for pool, last in zip(self.pools, ends, strict=True):
@@ -134,7 +142,7 @@ class Gather:
         _by_high_digit(one, *clock, digits, other)
         times, masks = into.times[start:end], into.masks[start:end]
         _by_unit(other, base, offsets, times, masks)
-        present[0] = _settle(offsets, base, times, masks, into.units[start:end], into.codes[start:end])
+        present[0] = _settle(offsets, self.span.start + base, times, masks, into.units[start:end], into.codes[start:end])
 
 
 def _shares(count: int, most: int) -> list[range]:
@@ -156,6 +164,8 @@ def take_actors(
     slots: Ints,
     slots_shift: int,
     internals: bool,
+    since: int,
+    span: int,
     shift: int,
     rows: Ints,
     before: Codes,
@@ -163,7 +173,7 @@ def take_actors(
     counts: Ints,
 ) -> None:
     """Appends the events in [first, last] that serve a step. ``served``: masks by ``names``, one only where that is empty;
-    ``bots``: empty where none is to be left out; ``internals``: are left out.
+    ``bots``: empty where none is to be left out; ``internals``: are left out. Units are those from ``since`` on, ``span`` many.
 
     A function that takes arrays costs more than the whole rest of a row (references are counted), so none is called here.
     """
@@ -182,7 +192,9 @@ def take_actors(
         elif value < 0:
             counts[WITHOUT] += 1
         else:
-            unit = value & (INTERNAL - 1)
+            unit = (value & (INTERNAL - 1)) - since
+            if unit < 0 or unit >= span:
+                continue
             at = nexts[unit >> shift]
             if at & (_SLAB - 1) == 0:
                 slab += 1
@@ -195,18 +207,30 @@ def take_actors(
 
 @compiled
 def take_units(
-    times: Ints, units: Codes, masks: Ints, shift: int, rows: Ints, before: Codes, nexts: Ints, counts: Ints
+    times: Ints,
+    units: Codes,
+    masks: Ints,
+    since: int,
+    span: int,
+    shift: int,
+    rows: Ints,
+    before: Codes,
+    nexts: Ints,
+    counts: Ints,
 ) -> None:
     """Appends rows whose units are known and whose masks were worked out."""
     slab = counts[SLABS]
     for i in range(times.size):
-        at = nexts[units[i] >> shift]
+        unit = np.int64(units[i]) - since
+        if unit < 0 or unit >= span:
+            continue
+        at = nexts[unit >> shift]
         if at & (_SLAB - 1) == 0:
             slab += 1
             before[slab] = (at >> _SLAB_BITS) - 1
             at = slab << _SLAB_BITS
-        rows[at, 0], rows[at, 1] = times[i], np.int64(units[i]) << 32 | masks[i]
-        nexts[units[i] >> shift] = at + 1
+        rows[at, 0], rows[at, 1] = times[i], unit << 32 | masks[i]
+        nexts[unit >> shift] = at + 1
     counts[SLABS] = slab
 
 
