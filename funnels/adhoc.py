@@ -1,27 +1,30 @@
 """A funnel over raw events, from the question to the answer: read the streams, match them, tell the result.
 
 Events and identity are read at one pair of versions, so that no answer mixes two states; ``person_now`` and ``account_now``
-are those of the last build. The lists of people and the explanation of one unit read the same way (``listing``, ``explain``).
+are those of the last build. Lists of people and the explanation of one unit read the same way (``listing``, ``explain``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from funnels.ask import Funnel
 from funnels.bounds import within_limits
+from funnels.cohort_sql import bind_cohorts
 from funnels.definition import Internal
 from funnels.errors import nearest
+from funnels.filter_sql import Parameters
 from funnels.groups import Grouping, breakdown
 from funnels.match import Exclusion, Outcome, Rules, match_streams
 from funnels.people import people
 from funnels.periods import periods
 from funnels.restate import definition
 from funnels.result import GROUPS, Histogram, answer, iso
+from funnels.session_units import find_sessions
 from funnels.steps import Json
 from funnels.stream_sql import Query
 from funnels.streams import Found, missing_names, read_streams
@@ -32,9 +35,10 @@ from transforms.domains import OFF, Domains
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.identity import DEFAULT_VIEW, View
 from transforms.manifest import Manifest
-from transforms.overlay import Identity, identity
+from transforms.overlay import NEWEST, Identity, identity
 
 NOBODY: Final = Internal()
+NO_BUILD: Final = "there is no build yet: person_now, account_now and stages hold nobody"
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class Source:
     domains: Domains = OFF
     view: View = DEFAULT_VIEW
     internal: Internal = NOBODY
+    ledger: int | None = NEWEST  # version of the ledger of identity
 
     def as_of(self, request: Funnel) -> datetime:
         return self.complete_until if request.as_of is None else min(request.as_of, self.complete_until)
@@ -64,24 +69,52 @@ class Source:
         """Events at one version, who is who at the same, and the last build's people and accounts; within the limits."""
         tables = {} if self.manifest is None else self.manifest.tables
         known = self.identity()
-        built = {name: tables.get(name) for name in ("people", "accounts", TABLE)}
+        built = {name: tables.get(name) for name in ("people", "accounts", "stages", TABLE)}
         versions = {"events": self.version, **built, **known.built}
-        with Engine(self.lake, self.project, versions, self.limits, known.bind) as engine, within_limits(engine, self.limits):
+        with (
+            Engine(self.lake, self.project, versions, self.limits, known.bind) as engine,
+            within_limits(engine, self.limits),
+        ):
             yield engine
 
     def identity(self) -> Identity:
-        return identity(self.lake, self.project, self.version, self.manifest, self.limits, self.domains, self.view)
+        return identity(
+            self.lake, self.project, self.version, self.manifest, self.limits, self.domains, self.view, self.ledger
+        )
 
     def who(self) -> Who:
         return people(self.lake, self.project, self.identity(), self.manifest)
 
-    def query(self, engine: Engine, request: Funnel, *, with_ids: bool = False, only_unit: object = None) -> Query:
-        """The question's query, over what the engine holds."""
-        query = Query(request, self.as_of(request), with_ids=with_ids, only_unit=only_unit)
-        if request.internal == "include":
-            return query
-        left_out = condition(engine, self.internal, query.parameters)
-        return query.leaving_out(left_out, filters=bool(self.internal.where))
+    def asking(self, engine: Engine, request: Funnel, *, named: bool = False) -> Asking:
+        """Makes the relations that the question's queries read; ``named``: its units will be."""
+        as_of = self.as_of(request)
+        if request.unit == "session":
+            query = Query(request, as_of)
+            whole = named or any(step.first_ever for step in request.steps)
+            find_sessions(engine, None if whole else query.first_moment, None if named else query.last_moment)
+        internal = None if request.internal == "include" else self.internal
+        cohorts = bind_cohorts(engine, {cohort.name: cohort for cohort in request.cohorts}, as_of, internal)
+        return Asking(engine, request, as_of, internal, cohorts, self.who)
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A question with all that its queries need. ``internal``: the traffic that is left out, None where none is."""
+
+    engine: Engine
+    request: Funnel
+    as_of: datetime
+    internal: Internal | None
+    cohorts: Mapping[str, str]
+    who: Callable[[], Who]
+
+    def query(self, *, with_ids: bool = False, unit: object = None) -> Query:
+        """Of all units, or of one; ``with_ids``: events are told by their ids."""
+        parameters = Parameters()
+        left_out = "false" if self.internal is None else condition(self.engine, self.internal, parameters)
+        filters = self.internal is not None and bool(self.internal.where)
+        asked = Query(self.request, self.as_of, left_out, parameters, self.cohorts, with_ids, unit)
+        return replace(asked, internal_filters=filters, who=self.who)
 
 
 def funnel(
@@ -105,9 +138,10 @@ def funnel(
 def answer_of(source: Source, request: Funnel) -> Json:
     """The answer of section 7."""
     with source.engine() as engine:
-        found = read_streams(engine, source.query(engine, request), source.limits, source.who)
+        rules = rules_of(request, source.as_of(request))
+        found = read_streams(engine, source.asking(engine, request).query(), source.limits, rules)
         missing = missing_names(engine, request.event_names)
-    matched = match(request, found, rules_of(request, source.as_of(request)))
+    matched = match(request, found, rules)
     labels = [step.label for step in request.steps]
     limit = GROUPS if request.breakdown is None else request.breakdown.limit
     times = request.time_to_convert
@@ -115,7 +149,11 @@ def answer_of(source: Source, request: Funnel) -> Json:
     return {
         **answer(matched.outcome, labels, matched.rules, request.zone, matched.grouping, limit, histogram),
         "definition": definition(request, matched.rules.as_of),
-        "warnings": [*_moved(request, matched.rules.as_of), *map(_never, missing, missing.values())],
+        "warnings": [
+            *_moved(request, matched.rules.as_of),
+            *map(_never, missing, missing.values()),
+            *([NO_BUILD] if request.reads_build and source.manifest is None else []),
+        ],
         "data": data_of(source, found),
     }
 
@@ -132,7 +170,7 @@ class Matched:
 def match(request: Funnel, found: Found, rules: Rules) -> Matched:
     """Match every unit: by the definition, or by a preset's rules."""
     streams, by = found.streams, request.breakdown
-    outcome = match_streams(streams, rules)
+    outcome = found.outcome or match_streams(streams, rules)
     grouping = None if by is None else breakdown(outcome, streams, rules, found.groups, by.attribution)
     return Matched(rules, outcome, grouping)
 

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Final, Literal, get_args
 from zoneinfo import ZoneInfo
 
-from funnels.filters import Filter, conditions
+from funnels.definition import Cohort
+from funnels.filters import COHORT, Filter, conditions
 from funnels.periods import Grain
 
 Unit = Literal["person", "account", "session"]
@@ -42,7 +43,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Any of ``choices`` serves it; ``where`` must hold besides. ``first_ever``: only the unit's first event of these names."""
+    """Any of ``choices`` serves it; ``where`` must hold besides.
+
+    ``first_ever``: only the unit's first event of these names counts, before any filter.
+    """
 
     choices: tuple[Choice, ...]
     label: str
@@ -108,6 +112,7 @@ class Funnel:
     breakdown: Breakdown | None = None
     time_to_convert: TimeToConvert | None = None
     preset: Preset | None = None
+    cohorts: tuple[Cohort, ...] = ()  # those that are used
 
     @property
     def required(self) -> tuple[int, ...]:
@@ -132,6 +137,16 @@ class Funnel:
     def filtered(self) -> frozenset[str]:
         """Every property that a filter reads."""
         return frozenset(condition.property for part in self._filters() for condition in conditions(part))
+
+    @property
+    def cohorts_named(self) -> frozenset[str]:
+        return frozenset(name.removeprefix(COHORT) for name in self.properties if name.startswith(COHORT))
+
+    @property
+    def reads_build(self) -> bool:
+        """Whether it asks what the last build knows: ``person_now``, ``account_now``, stages."""
+        now = any(name.startswith(("person_now.", "account_now.")) for name in self.properties)
+        return now or any(cohort.where or cohort.stages for cohort in self.cohorts)
 
     @property
     def properties(self) -> frozenset[str]:

@@ -8,13 +8,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from itertools import combinations
 
 from funnels.ask import ANY_EVENT, Exclude, Funnel, Step
 from funnels.durations import format_duration
-from funnels.errors import Faults
+from funnels.errors import Faults, suggestion
+from funnels.filters import COHORT
 
 
 def check_together(funnel: Funnel, body: Mapping[str, object], faults: Faults) -> None:
@@ -90,3 +91,29 @@ def _check_attribution(funnel: Funnel, faults: Faults) -> None:
     required = [step + 1 for step in funnel.required]
     if isinstance(touch, int) and touch + 1 not in required:
         faults.add("breakdown.attribution", touch + 1, required, "attribution by a step's number needs a required step")
+
+
+def check_cohorts(body: Mapping[str, object], known: Collection[str], faults: Faults) -> None:
+    """Note every cohort that is named anywhere and that there is not."""
+    for path, found in _named_cohorts({key: value for key, value in body.items() if key != "cohorts"}, ""):
+        name = found.removeprefix(COHORT)
+        if name not in known:
+            allowed = [f"{COHORT}{one}" for one in sorted(known)]
+            faults.add(path, found, allowed, f"no such cohort{suggestion(name, known)}")
+
+
+def _named_cohorts(found: object, path: str) -> Iterator[tuple[str, str]]:
+    """Where a property stands: in conditions, in ``hold`` and in ``by``."""
+    if isinstance(found, Mapping):
+        for key, value in found.items():
+            at = f"{path}.{key}" if path else str(key)
+            if key == "property" and isinstance(value, str) and value.startswith(COHORT):
+                yield at, value
+            elif key in ("hold", "by") and isinstance(value, list):
+                names = [(f"{at}[{number}]", one) for number, one in enumerate(value)]
+                yield from ((place, one) for place, one in names if isinstance(one, str) and one.startswith(COHORT))
+            else:
+                yield from _named_cohorts(value, at)
+    elif isinstance(found, list):
+        for number, value in enumerate(found):
+            yield from _named_cohorts(value, f"{path}[{number}]")

@@ -1,4 +1,4 @@
-"""Streams without a query: events that serve a step by their name alone are read straight from the files, on our own threads.
+"""Streams without a query: events that serve a step by their name alone are read from the files, on our own threads.
 
 Most funnels name events and ask nothing more of them. Then a row is its time, its actor and its name, and ``scan``, ``who``
 and ``gather`` do what a query would. Where some names have filters, those alone are asked of DuckDB, and its rows go the
@@ -20,9 +20,9 @@ from funnels.ask import ANY_EVENT, Funnel, Step
 from funnels.bounds import in_bytes, too_large
 from funnels.gather import BOTS, INTERNALS, ROW_BYTES, WITHOUT, Gather, Ordered, Pool, take_actors, take_units
 from funnels.match import microseconds
-from funnels.scan import Rows, Stretch, Table, table
+from funnels.scan import Rows, Stretch, table
 from funnels.stream_sql import Query
-from funnels.who import Who
+from funnels.who import Codes
 from transforms.engine import Engine, Limits
 
 _ROWS: Final = 100_000
@@ -54,7 +54,7 @@ class Counts:
 def shares(query: Query) -> Shares | None:
     """Which names can be read without a query; None where none can."""
     funnel = query.funnel
-    if not _narrow(query):
+    if query.who is None or not _narrow(query):
         return None
     names = [name for name in funnel.event_names if not _filtered(funnel, name)]
     if funnel.takes_any_event:
@@ -68,7 +68,7 @@ def shares(query: Query) -> Shares | None:
 def _narrow(query: Query) -> bool:
     """Whether a row's time, unit and mask are all that is needed of it."""
     funnel = query.funnel
-    more = (funnel.where, funnel.exclude, funnel.hold, query.ids, query.only_unit is not None, query.internal_filters)
+    more = (funnel.where, funnel.exclude, funnel.hold, query.ids, query.unit is not None, query.internal_filters)
     firsts = any(step.first_ever for step in funnel.steps)
     return funnel.unit == "person" and funnel.order != "strict" and not any(more) and not firsts
 
@@ -93,9 +93,10 @@ def _takes(step: Step, name: str) -> bool:
 class Reading:
     """The streams of one question; the names of ``found.asked`` come by a query. Use ``parts`` or ``whole``, once."""
 
-    def __init__(self, engine: Engine, query: Query, found: Shares, who: Who, limits: Limits) -> None:
+    def __init__(self, engine: Engine, query: Query, found: Shares, limits: Limits) -> None:
+        assert query.who is not None
         self._first, self._last = microseconds(query.first_moment), microseconds(query.last_moment)
-        self._engine, self._query, self._shares, self._who, self._limits = engine, query, found, who, limits
+        self._engine, self._query, self._shares, self._who, self._limits = engine, query, found, query.who(), limits
         version = engine.versions["events"]
         self._events = None if version is None else table(engine.lake, engine.project, version)
         self._stretches = self._found(found.names)
@@ -110,9 +111,9 @@ class Reading:
         """Of what was read so far; all of it once there is no more."""
         return Counts(*(int(self._counts[place]) for place in (WITHOUT, BOTS, INTERNALS)))
 
-    def people(self, ordered: Ordered) -> pa.Array:
-        """The person_id of each unit."""
-        return pa.array(self._who.people[ordered.codes])
+    def people(self, codes: Codes) -> pa.Array:
+        """The person_id of each unit, by its code."""
+        return pa.array(self._who.people[codes])
 
     def whole(self) -> Ordered:
         """All rows at once. Raises ``TooLarge``."""
@@ -153,7 +154,7 @@ class Reading:
         """The names with filters, from DuckDB."""
         if not self._shares.asked:
             return
-        query = replace(self._query, only_names=self._shares.asked)
+        query = replace(self._query, names=self._shares.asked)
         for batch in self._engine.batches(query.text(), _ROWS, query.parameters.values):
             self._take_batch(batch, gathered, gathered.pools[0])
 

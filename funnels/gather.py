@@ -119,7 +119,9 @@ class Gather:
 
         def order(part: Sequence[int]) -> None:
             for number in part:
-                self._order(since + number, int(starts[number]), int(starts[number + 1]), found, present[number : number + 1])
+                self._order(
+                    since + number, int(starts[number]), int(starts[number + 1]), found, present[number : number + 1]
+                )
 
         list(threads.map(order, _shares(count, len(self.pools) * 8)))
         first = np.concatenate([[0], np.cumsum(present)]).astype(np.int64)
@@ -245,9 +247,7 @@ def _sizes(before: Codes, nexts: Ints, sizes: Ints) -> None:
 
 
 @compiled
-def _count(
-    rows: Ints, before: Codes, end: int, base: int, first: int, ticks: int, digits: Ints, offsets: Ints
-) -> None:
+def _count(rows: Ints, before: Codes, end: int, base: int, first: int, ticks: int, digits: Ints, offsets: Ints) -> None:
     """How many rows each digit of the time and each unit has; at the place behind it, to be added up."""
     slab, filled = (end - 1) >> _SLAB_BITS, ((end - 1) & (_SLAB - 1)) + 1
     while slab >= 0:

@@ -52,7 +52,9 @@ def _kept(one: Matched) -> Matched:
     places = np.cumsum(used) - 1
     places[-1] = -1
     rows, used = places[witness], used[:-1]
-    streams = replace(one.streams, units=one.streams.units[used], times=one.streams.times[used], masks=one.streams.masks[used])
+    streams = replace(
+        one.streams, units=one.streams.units[used], times=one.streams.times[used], masks=one.streams.masks[used]
+    )
     return Matched(streams, replace(one.outcome, witness=rows, event_times=streams.times), one.codes)
 
 

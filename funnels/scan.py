@@ -73,7 +73,7 @@ class File:
 
 @dataclass(frozen=True)
 class Footer:
-    """Of each row group: its rows, the least and the greatest name, the bounds of its times, and whether bots may be in it."""
+    """Of each row group: its rows, the least and the greatest name, the bounds of its times, whether bots may be in it."""
 
     metadata: pq.FileMetaData
     rows: Sequence[int]

@@ -7,7 +7,7 @@ actor, its account (its own, else the person's sole membership at that time), or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,15 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from funnels import direct
-from funnels.bounds import rows_within
+from funnels import direct, scan
+from funnels.bounds import table_within
 from funnels.codes import Value, held_codes, value_codes
 from funnels.kernel import Ints
-from funnels.match import Streams
-from funnels.scan import table
-from funnels.session_units import find_sessions, session_names
+from funnels.match import Outcome, Rules, Streams
+from funnels.parts import as_streams, match_parts
+from funnels.session_units import session_names
 from funnels.stream_sql import Query
-from funnels.who import Who
 from transforms.engine import Engine, Limits
 
 _PEOPLE: Final = "select distinct person_id as unit, person as id from actors where person_id in (select unit from listed)"
@@ -41,29 +40,36 @@ class Found:
     internal: int  # that are no bots'
     units: pa.Array  # by code: person_id, account_id, or the number of a session
     event_ids: Sequence[str] = field(default_factory=tuple)  # parallel to the streams' events, where they were asked for
+    outcome: Outcome | None = None  # of streams that were matched as they were read
 
 
-def read_streams(
-    engine: Engine, query: Query, limits: Limits, who: Callable[[], Who], *, listed: bool = False
-) -> Found:
-    """The streams of a funnel. The engine holds ``events``, ``actors``, ``sole_memberships``, ``people`` and ``accounts``.
+def read_streams(engine: Engine, query: Query, limits: Limits, rules: Rules | None = None) -> Found:
+    """The streams of a funnel. The engine holds what ``adhoc.Source`` puts into it.
 
-    Bots are left out unless the question asks about ``bot``, internal traffic unless the funnel includes it. ``listed``: the
-    units will be named. Raises ``TooLarge``.
+    Bots are left out unless the question asks about ``bot``, internal traffic unless the funnel includes it. ``rules``: the
+    streams may be matched as they are read, and then hold the witnesses' events alone. Raises ``TooLarge``.
     """
     if (found := direct.shares(query)) is not None:
-        read = direct.gather(engine, query, found, who(), limits)
-        return Found(read.streams, (), read.without_unit, read.bots, read.internal, read.people)
-    if query.funnel.unit == "session":
-        whole = listed or any(step.first_ever for step in query.funnel.steps)
-        find_sessions(engine, None if whole else query.first_moment, query.last_moment)
-    rows = rows_within(engine, query, limits)
+        return _direct(direct.Reading(engine, query, found, limits), rules)
+    rows = table_within(engine, query.text(), query.parameters.values, limits)
     bots = np.zeros(len(rows), np.bool_) if query.takes_bots else rows["bot"].to_numpy()
     ours = rows["internal"].to_numpy() & ~bots
     known = rows["unit"].is_valid().to_numpy()
     out = bots | ours
     chosen = rows.filter(pa.array(known & ~out)) if out.any() or not known.all() else rows
     return _found(chosen, query, int((~known & ~out).sum()), int(bots.sum()), int(ours.sum()))
+
+
+def _direct(reading: direct.Reading, rules: Rules | None) -> Found:
+    """Without a query, or almost."""
+    if rules is None:
+        whole = reading.whole()
+        streams, codes, outcome = as_streams(whole), whole.codes, None
+    else:
+        matched = match_parts(reading.parts(), rules)
+        streams, codes, outcome = matched.streams, matched.codes, matched.outcome
+    counts = reading.counts
+    return Found(streams, (), counts.without_unit, counts.bots, counts.internal, reading.people(codes), (), outcome)
 
 
 def unit_names(engine: Engine, unit: str, units: pa.Array) -> list[str]:
@@ -82,13 +88,12 @@ def unit_names(engine: Engine, unit: str, units: pa.Array) -> list[str]:
 def missing_names(engine: Engine, names: Sequence[str]) -> dict[str, list[str]]:
     """Of event names, those that never occurred, each with every name that did (for the nearest to be picked)."""
     version = engine.versions["events"]
-    if version is not None:
-        events = table(engine.lake, engine.project, version)
-        names = [name for name in names if not events.has(name)]
-    if not names:
+    events = None if version is None else scan.table(engine.lake, engine.project, version)
+    doubtful = [name for name in names if events is None or not events.has(name)]
+    if not doubtful:
         return {}
     occurred = set(engine.table("select distinct event from events").column(0).to_pylist())
-    return {name: sorted(occurred) for name in names if name not in occurred}
+    return {name: sorted(occurred) for name in doubtful if name not in occurred}
 
 
 def _found(rows: pa.Table, query: Query, without_unit: int, bots: int, internal: int) -> Found:

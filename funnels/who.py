@@ -13,7 +13,7 @@ A slot is (actor id, value); values:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar, cast
 

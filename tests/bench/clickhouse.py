@@ -98,7 +98,7 @@ def _session(folder: Path) -> Any:
 
 
 def main() -> None:
-    """Answers lines of JSON ``[table, steps, start, end, window]`` with ``[seconds, reached]``, warm, until there are no more."""
+    """Answers lines of JSON ``[table, steps, start, end, window]`` with ``[seconds, reached]``."""
     lake, project, folder = Lake(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
     load(lake, project, folder)
     files = str(folder / "files" / "*.parquet")

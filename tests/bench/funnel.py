@@ -124,9 +124,7 @@ def _beside(question: Question, size: str, ours: Worker, theirs: Worker, rounds:
     counts: dict[str, list[int]] = {}
     for _ in range(rounds + 1):  # the first one warms
         for name, found in seconds.items():
-            took, counts[name] = (
-                ours.ask(question.asked()) if name == "ours" else theirs.ask(question.of_clickhouse(name))
-            )
+            took, counts[name] = ours.ask(question.asked()) if name == "ours" else theirs.ask(question.of_clickhouse(name))
             found.append(took)
     took_ours = median(seconds["ours"][1:])
     same = counts["ours"] == counts["texts"] == counts["ids"]

@@ -11,7 +11,7 @@ import pytest
 from funnels.ask import ANY_EVENT, Breakdown, Choice, Exclude, Step, TimeToConvert
 from funnels.errors import BadRequest
 from funnels.filters import Condition
-from funnels.request import parse
+from funnels.request import Known, parse
 from funnels.restate import definition
 
 GOOD: dict[str, object] = {
@@ -57,6 +57,7 @@ def test_the_smallest_request_gets_every_default() -> None:
         "as_of": "2026-03-01T00:00:00Z",
         "internal": "exclude",
         "preset": None,
+        "cohorts": {},
     }
 
 
@@ -116,8 +117,10 @@ def test_a_step_takes_a_name_or_any_of_names_and_objects() -> None:
 
 
 def test_dates_are_midnight_in_the_time_zone_of_the_request_else_of_the_project() -> None:
-    assert parse(GOOD, "America/New_York").start == datetime(2026, 1, 1, 5, tzinfo=UTC)
-    assert parse({**GOOD, "timezone": "Europe/Berlin"}, "America/New_York").start == datetime(2025, 12, 31, 23, tzinfo=UTC)
+    assert parse(GOOD, Known(zone="America/New_York")).start == datetime(2026, 1, 1, 5, tzinfo=UTC)
+    assert parse({**GOOD, "timezone": "Europe/Berlin"}, Known(zone="America/New_York")).start == datetime(
+        2025, 12, 31, 23, tzinfo=UTC
+    )
     assert parse({**GOOD, "from": "2026-01-01T08:00:00+08:00"}).start == datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -256,7 +259,11 @@ ABC = [{"event": "A"}, {"event": "B", "optional": True}, {"event": "C"}, {"event
             "ties",
             "a tolerance needs steps that no one event can serve; 1 and 2 may share one",
         ),
-        ({"steps": [{"event": "A", "optional": True}]}, "steps[0].optional", "neither the first step nor the last can be optional"),
+        (
+            {"steps": [{"event": "A", "optional": True}]},
+            "steps[0].optional",
+            "neither the first step nor the last can be optional",
+        ),
         (
             {"steps": [{"event": "A"}, {"event": "B", "optional": True}]},
             "steps[1].optional",
