@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -154,9 +155,12 @@ class Reading:
         """The names with filters, from DuckDB."""
         if not self._shares.asked:
             return
-        query = replace(self._query, names=self._shares.asked)
-        for batch in self._engine.batches(query.text(), _ROWS, query.parameters.values):
+        for batch in self._engine.batches(self._text, _ROWS, self._query.parameters.values):
             self._take_batch(batch, gathered, gathered.pools[0])
+
+    @cached_property
+    def _text(self) -> str:
+        return replace(self._query, names=self._shares.asked).text()
 
     def _found(self, names: frozenset[str] | None) -> list[Stretch]:
         return [] if self._events is None else self._events.stretches(names, self._first, self._last)

@@ -175,7 +175,8 @@ def take_actors(
     counts: Ints,
 ) -> None:
     """Appends the events in [first, last] that serve a step. ``served``: masks by ``names``, one only where that is empty;
-    ``bots``: empty where none is to be left out; ``internals``: are left out. Units are those from ``since`` on, ``span`` many.
+    ``bots``: empty where none is to be left out; ``internals``: are left out.
+    Units are those from ``since`` on, ``span`` many.
 
     A function that takes arrays costs more than the whole rest of a row (references are counted), so none is called here.
     """

@@ -112,7 +112,7 @@ def value_of(slots: Ints, shift: int, actor: int) -> int:
 def _fill(slots: Ints, shift: int, actors: Ints, people: Ints, numbered: Ints, count: int) -> int:
     for i in range(actors.size):
         at = place_of(slots, shift, people[i])
-        if slots[at, 1] == _FREE:
+        if slots[at, 1] == _FREE or numbered[slots[at, 1] & _CODE] != people[i]:  # nobody's, or another's until now
             slots[at, 0], slots[at, 1] = people[i], count | _HIDDEN
             numbered[count] = people[i]
             count += 1

@@ -22,7 +22,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Final
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError
@@ -35,6 +37,7 @@ from transforms.layout import File, Merge
 from transforms.scratch import Scratch
 
 ROW_GROUP: Final = 65_536
+_LEAST: Final = 4_096  # rows of a row group that ends with a name
 _ATTEMPTS: Final = 30
 _PAUSE: Final = 0.05  # seconds
 RUNS: Final = ("run-", "settled-")  # how the files begin that are written here
@@ -117,7 +120,7 @@ def _written(
     stem: str,
 ) -> Iterator[tuple[int, pq.FileMetaData, Path]]:
     """The parts: number, what its footer says, and where it lies."""
-    groups = _groups(batches, schema)
+    groups = _groups(batches, schema, order[0])
     first, part = next(groups, None), 0
     while first is not None:
         path = (root or scratch) / f"{stem}-{part:04d}.parquet"
@@ -145,17 +148,30 @@ def run_writer(sink: IO[bytes], schema: pa.Schema, order: Sequence[str]) -> pq.P
     )
 
 
-def _groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Tables of ROW_GROUP rows, the last one of less."""
-    waiting: list[pa.Table] = []
+def _groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema, key: str) -> Iterator[pa.Table]:
+    """Row groups: tables of at most ROW_GROUP rows, cut as ``first_group`` says."""
+    waiting = schema.empty_table()
     for batch in batches:
-        waiting.append(pa.Table.from_batches([batch]).select(schema.names).cast(schema))
-        while sum(rows.num_rows for rows in waiting) >= ROW_GROUP:
-            together = pa.concat_tables(waiting)
-            yield together.slice(0, ROW_GROUP)
-            waiting = [together.slice(ROW_GROUP)]
-    if any(rows.num_rows for rows in waiting):
-        yield pa.concat_tables(waiting)
+        waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch]).select(schema.names).cast(schema)])
+        while waiting.num_rows >= ROW_GROUP:
+            first = first_group(waiting[key])
+            yield waiting.slice(0, first)
+            waiting = waiting.slice(first)
+    while waiting.num_rows:
+        first = first_group(waiting[key])
+        yield waiting.slice(0, first)
+        waiting = waiting.slice(first)
+
+
+def first_group(keys: pa.ChunkedArray) -> int:
+    """How many of these rows, sorted by ``keys``, are a row group: ROW_GROUP at most, and where a name (of events) ends after
+    _LEAST rows, no more than that. So who asks for a name reads hardly any other, and whose names have few rows gets no
+    more groups."""
+    piece = keys.slice(0, ROW_GROUP)
+    if not pa.types.is_string(piece.type):
+        return len(piece)
+    ends = pc.run_end_encode(piece.combine_chunks()).run_ends.to_numpy()
+    return int(ends[np.searchsorted(ends, min(_LEAST, len(piece)))])
 
 
 def upload(lake: Lake, root: str, path: Path, name: str) -> None:

@@ -37,7 +37,7 @@ from funnels.load import DEFAULTS, load
 from ingest.event import EVENTS, actor_ids
 from ingest.lake import Lake
 from transforms.layout import Rules
-from transforms.rewrite import ROW_GROUP, _statistics, run_writer
+from transforms.rewrite import ROW_GROUP, _statistics, first_group, run_writer
 from transforms.tidy import ORDER, tidy
 
 Ints = NDArray[np.int64]
@@ -447,7 +447,11 @@ def write_month(folder: Path, known: People, visits: Sessions, month: str, seed:
         ):
             while begun < len(narrow.time) and sink.tell() < _FILE_BYTES:
                 part = Narrow(*(column[begun : begun + _AT_ONCE] for column in vars(narrow).values()))
-                writer.write_table(rows(known, part, first + begun), row_group_size=ROW_GROUP)
+                made_of = rows(known, part, first + begun)
+                while made_of.num_rows:
+                    length = first_group(made_of["event"])
+                    writer.write_table(made_of.slice(0, length))
+                    made_of = made_of.slice(length)
                 begun += _AT_ONCE
         stats = json.dumps(_statistics(pq.read_metadata(folder / name)))
         made.append(Made(name, (folder / name).stat().st_size, stats))
