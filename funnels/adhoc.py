@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
+from funnels import presets
+from funnels.as_rules import rules_of
 from funnels.ask import Funnel
 from funnels.bounds import within_limits
 from funnels.cohort_sql import bind_cohorts
@@ -19,9 +22,8 @@ from funnels.definition import Internal
 from funnels.errors import nearest
 from funnels.filter_sql import Parameters
 from funnels.groups import Grouping, breakdown
-from funnels.match import Exclusion, Outcome, Rules, match_streams
+from funnels.match import Outcome, Rules, match_streams
 from funnels.people import people
-from funnels.periods import periods
 from funnels.restate import definition
 from funnels.result import GROUPS, Histogram, answer, iso
 from funnels.session_units import find_sessions
@@ -170,29 +172,10 @@ class Matched:
 def match(request: Funnel, found: Found, rules: Rules) -> Matched:
     """Match every unit: by the definition, or by a preset's rules."""
     streams, by = found.streams, request.breakdown
-    outcome = found.outcome or match_streams(streams, rules)
-    grouping = None if by is None else breakdown(outcome, streams, rules, found.groups, by.attribution)
+    matcher = match_streams if request.preset is None else partial(presets.match, request.preset)
+    outcome = found.outcome or matcher(streams, rules)
+    grouping = None if by is None else breakdown(outcome, streams, rules, found.groups, by.attribution, matcher)
     return Matched(rules, outcome, grouping)
-
-
-def rules_of(request: Funnel, as_of: datetime) -> Rules:
-    """The request as the matcher's rules."""
-    buckets = [] if request.trend is None else periods(request.start, request.end, request.trend, request.zone)
-    return Rules(
-        withins=tuple(step.within for step in request.steps),
-        window=request.window,
-        start=request.start,
-        end=request.end,
-        as_of=as_of,
-        edges=(*(bucket.start for bucket in buckets), *(bucket.end for bucket in buckets[-1:])),
-        order=request.order,
-        ties=request.ties,
-        optional=frozenset(number for number, step in enumerate(request.steps) if step.optional),
-        reentry=request.reentry,
-        witness=request.witness,
-        count=request.count,
-        exclusions=tuple(Exclusion(one.after, one.before) for one in request.exclude),
-    )
 
 
 def data_of(source: Source, found: Found) -> Json:

@@ -26,8 +26,6 @@ Count = Literal["units", "attempts"]
 COUNTS: Final[tuple[Count, ...]] = get_args(Count)
 Touch = Literal["first", "last", "all"]
 TOUCHES: Final[tuple[Touch, ...]] = get_args(Touch)
-Preset = Literal["posthog", "mixpanel", "amplitude", "clickhouse", "umami", "openpanel"]
-PRESETS: Final[tuple[Preset, ...]] = get_args(Preset)
 Traffic = Literal["exclude", "include"]  # internal traffic: left out, or put back in
 TRAFFIC: Final[tuple[Traffic, ...]] = get_args(Traffic)
 ANY_EVENT: Final = "*"
@@ -111,7 +109,7 @@ class Funnel:
     exclude: tuple[Exclude, ...] = ()
     breakdown: Breakdown | None = None
     time_to_convert: TimeToConvert | None = None
-    preset: Preset | None = None
+    preset: str | None = None  # a name of funnels.presets
     cohorts: tuple[Cohort, ...] = ()  # those that are used
 
     @property

@@ -35,7 +35,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from funnels.adhoc import Source, data_of, rules_of
+from funnels.adhoc import Source, data_of
+from funnels.as_rules import rules_of
 from funnels.ask import ANY_EVENT, Funnel
 from funnels.driver_sql import CANDIDATES, count_events, count_halves, count_properties, make_entries
 from funnels.durations import format_duration
@@ -45,7 +46,7 @@ from funnels.groups import chosen, in_time
 from funnels.kernel import Ints
 from funnels.match import Outcome, Rules, match_streams
 from funnels.reader import Reader
-from funnels.request import KEYS, body_of, read
+from funnels.request import KEYS, NOTHING, Known, body_of, read
 from funnels.restate import definition
 from funnels.result import iso
 from funnels.stats import Table, corrected, ratio
@@ -81,11 +82,11 @@ class Candidate:
     held: Table
 
 
-def parse_drivers(body: object, zone: str = "UTC") -> DriverQuestion:
+def parse_drivers(body: object, known: Known = NOTHING) -> DriverQuestion:
     """A funnel's body with ``drivers``; what only shapes a funnel's answer is left aside. Raises ``BadRequest``."""
     found, faults = body_of(body), Faults()
     faults.unknown_keys(found, (*KEYS, "drivers"), "")
-    funnel = replace(read(found, zone, faults), breakdown=None, trend=None, time_to_convert=None)
+    funnel = replace(read(found, known, faults), breakdown=None, trend=None, time_to_convert=None)
     own = found.get("drivers")
     if not isinstance(own, Mapping | None):
         faults.add("drivers", own, ['{"from": 1, "to": 2}', None], "write an object with from, to, period and limit")
@@ -134,7 +135,7 @@ def drivers(source: Source, question: DriverQuestion) -> Json:
     )
     rules = rules_of(funnel, as_of)
     with source.engine() as engine:
-        found = read_streams(engine, source.query(engine, funnel, with_ids=True), source.limits)
+        found = read_streams(engine, source.asking(engine, funnel).query(with_ids=True), source.limits)
         outcome = in_time(match_streams(found.streams, rules), rules)
         cases = chosen(outcome, np.flatnonzero(reached_by(outcome, question.start, rules)))
         period = question.period or _quarter(cases, question, rules)

@@ -18,7 +18,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from funnels.adhoc import Matched, Source, data_of, match, rules_of
+from funnels.adhoc import Matched, Source, data_of, match
+from funnels.as_rules import rules_of
 from funnels.ask import Funnel
 from funnels.errors import Faults
 from funnels.filters import Scalar

@@ -15,7 +15,6 @@ from funnels.ask import (
     ANY_EVENT,
     COUNTS,
     ORDERS,
-    PRESETS,
     REENTRIES,
     TIES,
     TOUCHES,
@@ -37,6 +36,7 @@ from funnels.durations import parse_duration
 from funnels.errors import BadRequest, Fault, Faults
 from funnels.kernel import MAX_STEPS
 from funnels.periods import GRAINS, Grain
+from funnels.presets import PRESETS
 from funnels.reader import LONGEST, Reader
 
 MAX_BUCKETS: Final = 4000  # ten years of days
@@ -119,7 +119,7 @@ def read(body: Mapping[str, object], known: Known, faults: Faults) -> Funnel:
         exclude=_exclusions(reader, steps),
         breakdown=_breakdown(reader, steps),
         time_to_convert=_time_to_convert(reader, steps),
-        preset=reader.maybe_one_of("preset", PRESETS),
+        preset=reader.maybe_one_of("preset", tuple(PRESETS)),
     )
     check_together(funnel, body, faults)
     check_cohorts(body, cohorts, faults)

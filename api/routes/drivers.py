@@ -10,10 +10,9 @@ from starlette.responses import Response
 
 from api.body import json_body
 from api.parameters import KNOWN_AT
+from api.routes.funnels import known, source_of
 from api.serving import Answer, Asked, Serving, documented
-from funnels.adhoc import Source
 from funnels.drivers import drivers, parse_drivers
-from ingest.progress import complete_until
 
 _EXAMPLE: Final = {
     "steps": [{"event": "Signed Up"}, {"event": "Subscription Started"}],
@@ -42,18 +41,4 @@ def router(serving: Serving) -> APIRouter:
 
 
 def answer(serving: Serving, asked: Asked, body: object) -> Answer:
-    question = parse_drivers(body)
-    until = complete_until(serving.settings.folder.log, asked.now).until  # before the events' version is read
-    name = asked.project.name
-    source = Source(
-        serving.lake,
-        name,
-        serving.lake.version(name, "events"),
-        until,
-        asked.manifest,
-        serving.limits,
-        serving.domains(asked),
-        serving.view(asked),
-        serving.definitions().internal,
-    )
-    return drivers(source, question)
+    return drivers(source_of(serving, asked), parse_drivers(body, known(serving)))

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 
 from funnels import direct
-from funnels.adhoc import Source, rules_of
+from funnels.adhoc import Source
+from funnels.as_rules import rules_of
 from funnels.definition import Internal
 from funnels.match import Outcome, match_streams
 from funnels.request import parse

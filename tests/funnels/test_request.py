@@ -79,7 +79,6 @@ def test_every_option_is_read_and_its_own_defaults_are_filled_in() -> None:
             ],
             "breakdown": {"by": ["properties.plan", "person.role"], "attribution": 3, "limit": 5},
             "time_to_convert": {},
-            "preset": "umami",
         }
     )
     assert [(step.optional, step.first_ever) for step in funnel.steps] == [
@@ -89,7 +88,7 @@ def test_every_option_is_read_and_its_own_defaults_are_filled_in() -> None:
         (False, False),
     ]
     assert (funnel.order, funnel.ties, funnel.reentry, funnel.witness) == ("strict", "strict", "first", "shortest")
-    assert (funnel.unit, funnel.count, funnel.preset) == ("session", "attempts", "umami")
+    assert (funnel.unit, funnel.count, parse({**GOOD, "preset": "umami"}).preset) == ("session", "attempts", "umami")
     assert funnel.hold == ("properties.project", "country")
     assert funnel.exclude == (
         Exclude((Choice("X"),), (), 0, 3),
@@ -295,7 +294,19 @@ ABC = [{"event": "A"}, {"event": "B", "optional": True}, {"event": "C"}, {"event
         ({"hold": ["bot", "bot"]}, "hold[1]", "named twice"),
         ({"exclude": [{"event": "X"}] * 17}, "exclude", "write at most 16 exclusions"),
         ({"breakdown": {"by": ["bot", "os", "device", "browser"]}}, "breakdown.by", "write 1 to 3 properties"),
-        ({"preset": "heap"}, "preset", "preset can only be posthog, mixpanel, amplitude, clickhouse, umami, openpanel"),
+        (
+            {"preset": "heap"},
+            "preset",
+            "preset can only be posthog, mixpanel, amplitude, clickhouse, clickhouse:strict_deduplication, "
+            "clickhouse:strict_once, umami, openpanel",
+        ),
+        ({"preset": "umami", "order": "strict"}, "order", "the preset umami has no order: strict"),
+        ({"preset": "clickhouse", "hold": ["bot"]}, "hold", "the preset clickhouse has no hold"),
+        (
+            {"preset": "posthog", "steps": [{"event": "A"}, {"event": "B", "within": "1d"}]},
+            "preset",
+            "the preset posthog has no within",
+        ),
         ({"steps": [{"event": "A", "optional": 1}]}, "steps[0].optional", "optional is true or false"),
     ],
 )

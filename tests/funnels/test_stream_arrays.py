@@ -193,7 +193,10 @@ def test_accounts_are_named_by_their_ids_and_events_without_one_are_told(tmp_pat
 
 
 def test_a_tolerance_reads_what_lies_just_before_the_range(tmp_path: Path) -> None:
-    rows = [did("ann", "B", datetime(2025, 12, 31, 23, 59, 58, tzinfo=UTC)), did("ann", "A", datetime(2026, 1, 1, tzinfo=UTC))]
+    rows = [
+        did("ann", "B", datetime(2025, 12, 31, 23, 59, 58, tzinfo=UTC)),
+        did("ann", "A", datetime(2026, 1, 1, tzinfo=UTC)),
+    ]
     assert streams_of(tmp_path / "2s", rows, ties="2s")[0].streams.masks.tolist() == [2, 1]
     assert streams_of(tmp_path / "1s", rows, ties="1s")[0].streams.masks.tolist() == [1]
 
@@ -220,13 +223,21 @@ def test_a_question_that_passes_its_deadline_is_ended_and_the_engine_goes_on(tmp
 def test_a_deadline_that_passes_between_two_queries_ends_the_next_one(tmp_path: Path) -> None:
     from time import sleep
 
-    with Engine(Lake(str(tmp_path)), "default", {}) as engine, pytest.raises(TooSlow), within_limits(engine, Limits(seconds=0.05)):
+    with (
+        Engine(Lake(str(tmp_path)), "default", {}) as engine,
+        pytest.raises(TooSlow),
+        within_limits(engine, Limits(seconds=0.05)),
+    ):
         sleep(0.2)
 
 
 def test_memory_that_duckdb_itself_lacks_is_told_likewise(tmp_path: Path) -> None:
     limits = Limits("20MB")
-    with Engine(Lake(str(tmp_path)), "default", {}, limits) as engine, pytest.raises(TooLarge), within_limits(engine, limits):
+    with (
+        Engine(Lake(str(tmp_path)), "default", {}, limits) as engine,
+        pytest.raises(TooLarge),
+        within_limits(engine, limits),
+    ):
         engine.table("select list(range) from range(50000000)")
 
 
