@@ -14,19 +14,16 @@ Rows at one instant are in order of their masks, and then of ``more``; whoever n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final, TypeVar, cast
+from typing import Final
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from funnels.kernel import Codes, Ints, compiled
 from funnels.who import INTERNAL, value_of
-
-Ints = NDArray[np.int64]
-Codes = NDArray[np.int32]
 
 ROW_BYTES: Final = 16  # of a row until it is ordered
 _SLAB_BITS: Final = 8
@@ -36,12 +33,6 @@ _PARTITIONS: Final = 2048  # at most: each has an open slab per thread
 _DIGIT_BITS: Final = 11
 _DIGITS: Final = 1 << _DIGIT_BITS  # a time is sorted by two of them: over a year in ticks of 8 s
 SLABS, WITHOUT, BOTS, INTERNALS = 0, 1, 2, 3  # places in Pool.counts
-
-_Function = TypeVar("_Function", bound=Callable[..., object])
-
-
-def compiled(function: _Function) -> _Function:
-    return cast(_Function, numba.njit(cache=True, nogil=True)(function))
 
 
 @dataclass(frozen=True)

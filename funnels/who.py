@@ -13,16 +13,12 @@ A slot is (actor id, value); values:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeVar, cast
+from typing import Final
 
-import numba
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Codes = NDArray[np.int32]
+from funnels.kernel import Codes, Ints, compiled
 
 NOBODY: Final = -1
 INTERNAL: Final = 1 << 32
@@ -30,12 +26,6 @@ _HIDDEN: Final = 1 << 33
 _CODE: Final = (1 << 32) - 1
 _GOLDEN: Final = -7046029254386353131  # 2^64 / golden ratio
 _FREE: Final = -2
-
-_Function = TypeVar("_Function", bound=Callable[..., object])
-
-
-def compiled(function: _Function) -> _Function:
-    return cast(_Function, numba.njit(cache=True, nogil=True)(function))
 
 
 @dataclass(frozen=True)

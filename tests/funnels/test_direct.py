@@ -48,7 +48,9 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 def source_of(lake: Lake, limits: Limits | None = None, internal: Internal | None = None) -> Source:
     manifest = current(lake, PROJECT)
     version = lake.version(PROJECT, "events")
-    return Source(lake, PROJECT, version, NOW + timedelta(days=1), manifest, limits or Limits(), internal=internal or Internal())
+    return Source(
+        lake, PROJECT, version, NOW + timedelta(days=1), manifest, limits or Limits(), internal=internal or Internal()
+    )
 
 
 def read(source: Source, body: Mapping[str, Any], *, by_query: bool, in_parts: bool = False) -> Found:
@@ -57,7 +59,9 @@ def read(source: Source, body: Mapping[str, Any], *, by_query: bool, in_parts: b
     with source.engine() as engine:
         query = source.asking(engine, request).query()
         assert (direct.shares(query) is None) == (body.get("order") == "strict")
-        return read_streams(engine, replace(query, who=None) if by_query else query, source.limits, rules if in_parts else None)
+        return read_streams(
+            engine, replace(query, who=None) if by_query else query, source.limits, rules if in_parts else None
+        )
 
 
 def told(found: Found) -> tuple[list[tuple[int, int, int]], int, int, int]:
@@ -99,7 +103,9 @@ def people(outcome: Outcome, found: Found) -> list[tuple[int, int, int, tuple[in
     return sorted((owner, level, state, tuple(times)) for owner, level, state, times in rows)
 
 
-@pytest.mark.parametrize("changes", [{}, {"trend": "month"}, {"steps": [*STEPS, {"event": "Task Completed", "where": LONG}]}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"trend": "month"}, {"steps": [*STEPS, {"event": "Task Completed", "where": LONG}]}]
+)
 def test_matched_part_after_part_in_little_memory_it_is_the_same_outcome(
     lake: Lake, changes: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,7 +125,13 @@ def test_matched_part_after_part_in_little_memory_it_is_the_same_outcome(
 
 def test_events_of_nobody_bots_and_internal_people_are_counted_and_left_out(tmp_path: Path) -> None:
     at = datetime(2026, 1, 5, tzinfo=UTC)
-    rows = [did("ann", "A", at), did("bo", "A", at), did("bot", "A", at, bot=True), did("bo", "other", at), did("cy", "A", at)]
+    rows = [
+        did("ann", "A", at),
+        did("bo", "A", at),
+        did("bot", "A", at, bot=True),
+        did("bo", "other", at),
+        did("cy", "A", at),
+    ]
     lake = lake_of(tmp_path, rows)
     own = {row["user_id"]: row["actor_id"] for row in rows}
     outside = {"actor_id": own["bo"], "id": "user:bo", "person_id": own["bo"], "person": "user:bo", "rule": "id"}
