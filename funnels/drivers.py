@@ -57,6 +57,7 @@ from transforms.engine import Engine
 
 LEAST: Final = 30  # units on either side
 ALPHA: Final = 0.05
+COLUMNS: Final = ("kind", "property", "op", "value", "event", "confirmed", "significant", "p_corrected")  # of its items
 _KEYS: Final = ("from", "to", "period", "limit")
 _SECOND: Final = timedelta(seconds=1)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -159,7 +160,7 @@ def drivers(source: Source, question: DriverQuestion) -> Json:
         "period_seconds": period / _SECOND,
         "at_risk": {"entrants": risen, "converted": int(np.count_nonzero(at_risk & converted))},
         "candidates": len(candidates),
-        "drivers": rows_of(candidates)[: question.limit],
+        "items": rows_of(candidates)[: question.limit],
         "definition": {**definition(question.funnel, as_of), "drivers": _as_json(question)},
         "warnings": _warnings(question, converted.size, all_converted),
         "as_of": iso(as_of),
@@ -213,8 +214,8 @@ def _candidates(
     support = max(LEAST, -(-total // 100))
     for row in count_properties(engine, support, total).to_pylist():
         value = None if row["value"] is None else json.loads(row["value"])
-        told = {"op": "is_set"} if value is None else {"op": "eq", "value": value}
-        yield Candidate({"kind": "property", "property": row["property"], **told}, *_tables(row, rows))
+        told = {"property": row["property"], "op": "is_set" if value is None else "eq", "value": value, "event": None}
+        yield Candidate({"kind": "property", **told}, *_tables(row, rows))
     waiting = [row for row in rows if row["at_risk"]]
     parameters, funnel = Parameters(), question.funnel
     ours = "false" if funnel.internal == "include" else condition(engine, source.internal, parameters)
@@ -222,7 +223,8 @@ def _candidates(
     left = sum(row["found"] + row["held"] for row in waiting)
     names = set(way) - {ANY_EVENT}
     for row in count_events(engine, funnel, span, period, names, ours, parameters, support, left).to_pylist():
-        yield Candidate({"kind": "event", "event": row["event"]}, *_tables(row, waiting))
+        named = {"property": None, "op": None, "value": None, "event": row["event"]}
+        yield Candidate({"kind": "event", **named}, *_tables(row, waiting))
 
 
 def _tables(row: Mapping[str, int], totals: Sequence[Mapping[str, int]]) -> tuple[Table, Table]:

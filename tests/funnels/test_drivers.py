@@ -36,7 +36,7 @@ def ask(folder: Path, rows: list[Row], **changes: object) -> Json:
 
 def listed(found: Json) -> dict[str, Json]:
     """The drivers by what they are: ``"properties.plan = pro"``, ``"person.role"`` (is set), ``"Invite Sent"``."""
-    rows = cast(list[Json], found["drivers"])
+    rows = cast(list[Json], found["items"])
     return {_name(row): row for row in rows}
 
 
@@ -159,7 +159,7 @@ def test_only_whose_window_is_over_is_compared(tmp_path: Path) -> None:
     found = ask(tmp_path, rows, as_of=at(20).isoformat())
     assert found["entrants"] == 60  # of days 0 to 5; day 6 ends with as_of
     found = ask(tmp_path / "early", rows, as_of=at(1).isoformat())
-    assert (found["entrants"], found["conversion"], found["drivers"]) == (0, None, [])
+    assert (found["entrants"], found["conversion"], found["items"]) == (0, None, [])
     assert found["warnings"] == ["0 units whose window is over reached step 1: too few to tell drivers by"]
 
 
