@@ -19,7 +19,8 @@ from api.funnel_schema import codes, funnel_body, list_body, unit_body
 from api.parameters import FROM, KNOWN_AT, TO, Parameter
 from api.serving import Answer, Asked, Serving, documented
 from funnels import explain, listing
-from funnels.adhoc import Source, answer_of
+from funnels.adhoc import Source
+from funnels.answers import Answers
 from funnels.plg import stage_funnel
 from funnels.request import Known, body_of, parse
 from funnels.result import iso
@@ -46,6 +47,7 @@ _OF_UNIT: Final = documented(
 
 def router(serving: Serving) -> APIRouter:
     routes = APIRouter(tags=["funnels"])
+    answers = Answers()
 
     @routes.get("/api/funnels", **documented("The funnels that there are"))
     async def funnels(request: Request) -> Response:
@@ -65,7 +67,7 @@ def router(serving: Serving) -> APIRouter:
         serving.caller(request)  # before a body is read
         body = await json_body(request)
         return await serving.answer(
-            request, _VIEW, lambda asked: answer_of(source_of(serving, asked), parse(body, known(serving)))
+            request, _VIEW, lambda asked: answers.of(source_of(serving, asked), parse(body, known(serving)))
         )
 
     @routes.post("/api/funnel/people", **_OF_LIST)
