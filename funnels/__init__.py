@@ -9,7 +9,7 @@ Owns
   (``kernel``) -> ``result``; doors are ``adhoc`` and ``plg``;
 - what an answer holds: ``steps``, ``survival`` (Kaplan-Meier), ``groups`` (breakdowns), figures of ``stats``;
 - ``cohorts`` (written in definitions or a request) -> ``cohort_sql`` (their members);
-- ``drivers`` (``driver_sql``): what goes with converting, over the same streams and matcher;
+- ``driver_question`` -> ``drivers`` (``driver_sql``): what goes with converting, over the same streams and matcher;
 - metrics: ``metrics`` (the catalogue, one answer shape), one file per question (``virality``, ``north_star``) over
   ``sql/metrics``; ``question`` reads what is asked, ``figures`` holds what was found.
 
