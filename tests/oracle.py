@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 NONE: frozenset[int] = frozenset()
@@ -64,7 +65,7 @@ class Question:
     exclusions: tuple[tuple[int, int], ...] = ()  # (after, before), steps from 0
     hold: bool = False
 
-    @property
+    @cached_property
     def required(self) -> list[int]:
         return [step for step in range(len(self.withins)) if step not in self.optional]
 
@@ -126,7 +127,7 @@ def read(events: Sequence[Event], question: Question) -> Unit:
     once = {event.id: event for event in numbered if event.time <= question.as_of}
     stream = sorted(once.values(), key=lambda event: (event.time, event.id))
     first = {step: next((event for event in stream if step in names(event)), None) for step in question.first_ever}
-    stream = [replace(event, steps=may_serve(event, question, first)) for event in stream]
+    stream = [serving(event, may_serve(event, question, first)) for event in stream]
     unit = Unit(stream, question, frozenset(step for step, event in first.items() if event is not None))
     unit.chains.extend(valid_chains(unit))
     return unit
@@ -134,6 +135,10 @@ def read(events: Sequence[Event], question: Question) -> Unit:
 
 def names(event: Event) -> frozenset[int]:
     return event.steps if event.named is None else event.named
+
+
+def serving(event: Event, steps: frozenset[int]) -> Event:
+    return event if steps == event.steps else replace(event, steps=steps)
 
 
 def may_serve(event: Event, question: Question, first: dict[int, Event | None]) -> frozenset[int]:
