@@ -294,14 +294,13 @@ def verdict(unit: Unit, chains: Sequence[Chain]) -> Verdict:
 def is_pending(chain: Chain, unit: Unit) -> bool:
     """Could events after as_of complete this chain?"""
     question, now = unit.question, unit.question.as_of
-    served = [step for step, _ in chain]
+    if is_complete(chain, question) or chain[0][1].time + question.window <= now:
+        return False
+    served, last = [step for step, _ in chain], chain[-1][1].time
     to_come = [step for step in question.required if step not in served and (question.order == "any" or step > served[-1])]
     following = [step for step in next_steps(chain, question) if step not in unit.spent]
-    last = chain[-1][1].time
     return (
-        not is_complete(chain, question)
-        and chain[0][1].time + question.window > now
-        and any(ends_within(step, last, question) > now for step in following)
+        any(ends_within(step, last, question) > now for step in following)
         and not any(step in unit.spent for step in to_come)
         and not (question.order == "strict" and any(event.time > last for event in unit.stream))
         and not met_exclusions(chain, unit)
