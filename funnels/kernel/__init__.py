@@ -18,6 +18,7 @@ from funnels.kernel.words import (
     PENDING,
     Codes,
     Ints,
+    compiled,
 )
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "PENDING",
     "Codes",
     "Ints",
+    "compiled",
 ]
