@@ -11,8 +11,8 @@ range, so that nobody's conversion is still to come); converted is who reached s
   first ``period`` after step ``from``? Only units that had not reached step ``to`` by then, and still could, are compared,
   by whether they did later. So both sides had the same time to do it: without a landmark, who converts at once has no time
   for anything else, and who takes long has time for everything, and time alone would look like a driver. ``period`` is, by
-  default, the time in which a quarter of the conversions happen, at most half of the window (and half of the next step's
-  ``within``). The events of the steps between are no candidates: they are the way itself.
+  default, the time in which a quarter of the conversions happen, at most half of the window (or of the first
+  ``within`` on the way). The events of the steps between are no candidates: they are the way itself.
 
 Going with is not causing: whoever means to convert may do the event for that reason.
 
@@ -37,16 +37,13 @@ from numpy.typing import NDArray
 
 from funnels.adhoc import Source, data_of
 from funnels.as_rules import rules_of
-from funnels.ask import ANY_EVENT, Funnel
-from funnels.driver_sql import CANDIDATES, count_events, count_halves, count_properties, make_entries
-from funnels.durations import format_duration
-from funnels.errors import Faults
+from funnels.ask import ANY_EVENT
+from funnels.driver_question import DriverQuestion, longest_period, question_as_json
+from funnels.driver_sql import Span, count_events, count_halves, count_properties, make_entries
 from funnels.filter_sql import Parameters
 from funnels.groups import chosen, in_time
 from funnels.kernel import Ints
 from funnels.match import Outcome, Rules, match_streams
-from funnels.reader import Reader
-from funnels.request import KEYS, NOTHING, Known, body_of, read
 from funnels.restate import definition
 from funnels.result import iso
 from funnels.stats import Table, corrected, ratio
@@ -57,20 +54,9 @@ from transforms.engine import Engine
 
 LEAST: Final = 30  # units on either side
 ALPHA: Final = 0.05
-_KEYS: Final = ("from", "to", "period", "limit")
+COLUMNS: Final = ("kind", "property", "op", "value", "event", "confirmed", "significant", "p_corrected")  # of its items
 _SECOND: Final = timedelta(seconds=1)
 _MICROSECOND: Final = timedelta(microseconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class DriverQuestion:
-    """Steps count from 0; ``period`` None: a quarter of the conversions."""
-
-    funnel: Funnel
-    start: int
-    end: int
-    period: timedelta | None = None
-    limit: int = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,49 +68,9 @@ class Candidate:
     held: Table
 
 
-def parse_drivers(body: object, known: Known = NOTHING) -> DriverQuestion:
-    """A funnel's body with ``drivers``; what only shapes a funnel's answer is left aside. Raises ``BadRequest``."""
-    found, faults = body_of(body), Faults()
-    faults.unknown_keys(found, (*KEYS, "drivers"), "")
-    funnel = replace(read(found, known, faults), breakdown=None, trend=None, time_to_convert=None)
-    own = found.get("drivers")
-    if not isinstance(own, Mapping | None):
-        faults.add("drivers", own, ['{"from": 1, "to": 2}', None], "write an object with from, to, period and limit")
-        own = None
-    faults.unknown_keys(own or {}, _KEYS, "drivers")
-    reader, last = Reader(own or {}, "drivers.", faults), max(len(funnel.steps), 1)
-    question = DriverQuestion(
-        funnel,
-        reader.number("from", 1, last, 1) - 1,
-        reader.number("to", 1, last, last) - 1,
-        reader.duration("period", required=False),
-        reader.number("limit", 1, CANDIDATES, 50),
-    )
-    _check(question, faults)
-    faults.raise_any()
-    return question
-
-
-def _check(question: DriverQuestion, faults: Faults) -> None:
-    funnel, between = question.funnel, (question.start, question.end)
-    required = [step + 1 for step in funnel.required]
-    if question.start >= question.end:
-        faults.add("drivers.to", question.end + 1, [f"{question.start + 2} or more"], "to is a later step than from")
-    for name, step in zip(("from", "to"), between, strict=True):
-        if step not in funnel.required and step < len(funnel.steps):
-            faults.add(f"drivers.{name}", step + 1, required, "an optional step is no beginning or end")
-    options: dict[str, tuple[object, tuple[str | None, ...]]] = {
-        "unit": (funnel.unit, ("person", "account")),
-        "count": (funnel.count, ("units",)),
-        "preset": (funnel.preset, (None,)),
-    }
-    for option, (value, those) in options.items():
-        if value not in those:
-            faults.add(option, value, those, f"drivers are found with {option} {' or '.join(map(json.dumps, those))}")
-    longest = _longest_period(question) if funnel.steps else funnel.window
-    if question.period is not None and not timedelta() < question.period <= longest:
-        allowed = [f"more than nothing, at most {format_duration(longest)}"]
-        faults.add("drivers.period", format_duration(question.period), allowed, "period leaves no time to convert after it")
+def explained() -> str:
+    """How drivers are found, for readers of the API."""
+    return (__doc__ or "").strip()
 
 
 def drivers(source: Source, question: DriverQuestion) -> Json:
@@ -141,20 +87,21 @@ def drivers(source: Source, question: DriverQuestion) -> Json:
         period = question.period or _quarter(cases, question, rules)
         converted = reached_by(cases, question.end, rules)
         at_risk = _at_risk(cases, question, rules, period)
-        make_entries(engine, _cases(cases, found, question, converted, at_risk), funnel, question.start)
-        candidates = list(_candidates(engine, source, replace(question, funnel=funnel), period, converted.size))
+        span = make_entries(engine, _cases(cases, found, question, converted, at_risk), funnel)
+        candidates = list(_candidates(engine, source, question, span, period, converted.size))
     risen, all_converted = int(np.count_nonzero(at_risk)), int(np.count_nonzero(converted))
     return {
         "from": question.start + 1,
         "to": question.end + 1,
+        "entries": {"from": iso(rules.start), "to": iso(rules.end)},
         "entrants": int(converted.size),
         "converted": all_converted,
         "conversion": ratio(all_converted, converted.size),
         "period_seconds": period / _SECOND,
         "at_risk": {"entrants": risen, "converted": int(np.count_nonzero(at_risk & converted))},
         "candidates": len(candidates),
-        "drivers": rows_of(candidates)[: question.limit],
-        "definition": {**definition(funnel, as_of), "drivers": _as_json(question)},
+        "items": rows_of(candidates)[: question.limit],
+        "definition": {**definition(question.funnel, as_of), "drivers": question_as_json(question)},
         "warnings": _warnings(question, converted.size, all_converted),
         "as_of": iso(as_of),
         "data": data_of(source, found),
@@ -165,9 +112,15 @@ def _cases(
     cases: Outcome, found: Found, question: DriverQuestion, converted: NDArray[np.bool_], at_risk: NDArray[np.bool_]
 ) -> pa.Table:
     events = cases.witness[:, question.start]
-    ids = pa.array([found.event_ids[event] for event in events.tolist()], pa.string())
-    units = found.units.take(pa.array(cases.units))
-    return pa.table({"unit": units, "event_id": ids, "converted": pa.array(converted), "at_risk": pa.array(at_risk)})
+    return pa.table(
+        {
+            "unit": found.units.take(pa.array(cases.units)),
+            "event_id": found.event_ids.at(events),
+            "time": pa.array(cases.event_times[events] if events.size else np.zeros(0, np.int64)),
+            "converted": pa.array(converted),
+            "at_risk": pa.array(at_risk),
+        }
+    )
 
 
 def _at_risk(cases: Outcome, question: DriverQuestion, rules: Rules, period: timedelta) -> NDArray[np.bool_]:
@@ -184,33 +137,27 @@ def _quarter(cases: Outcome, question: DriverQuestion, rules: Rules) -> timedelt
     converted = reached_by(cases, question.end, rules)
     taken: Ints = cases.times[converted, question.end] - cases.times[converted, question.start]
     quarter = timedelta(microseconds=int(np.quantile(taken, 0.25))) if taken.size else timedelta()
-    return min(max(quarter, _SECOND), _longest_period(question))
-
-
-def _longest_period(question: DriverQuestion) -> timedelta:
-    """Half of what there is to convert in."""
-    withins = (question.funnel.steps[step].within for step in range(question.start + 1, question.end + 1))
-    known = [within for within in withins if within is not None]
-    return min([question.funnel.window, *known[:1]]) / 2
+    return min(max(quarter, _SECOND), longest_period(question))
 
 
 def _candidates(
-    engine: Engine, source: Source, question: DriverQuestion, period: timedelta, total: int
+    engine: Engine, source: Source, question: DriverQuestion, span: Span, period: timedelta, total: int
 ) -> Iterator[Candidate]:
     rows = count_halves(engine).to_pylist()
     support = max(LEAST, -(-total // 100))
     for row in count_properties(engine, support, total).to_pylist():
         value = None if row["value"] is None else json.loads(row["value"])
-        told = {"op": "is_set"} if value is None else {"op": "eq", "value": value}
-        yield Candidate({"kind": "property", "property": row["property"], **told}, *_tables(row, rows))
+        told = {"property": row["property"], "op": "is_set" if value is None else "eq", "value": value, "event": None}
+        yield Candidate({"kind": "property", **told}, *_tables(row, rows))
     waiting = [row for row in rows if row["at_risk"]]
     parameters, funnel = Parameters(), question.funnel
     ours = "false" if funnel.internal == "include" else condition(engine, source.internal, parameters)
     way = [choice.event for step in funnel.steps[question.start : question.end + 1] for choice in step.choices]
     left = sum(row["found"] + row["held"] for row in waiting)
     names = set(way) - {ANY_EVENT}
-    for row in count_events(engine, funnel, period, names, ours, parameters, support, left).to_pylist():
-        yield Candidate({"kind": "event", "event": row["event"]}, *_tables(row, waiting))
+    for row in count_events(engine, funnel, span, period, names, ours, parameters, support, left).to_pylist():
+        named = {"property": None, "op": None, "value": None, "event": row["event"]}
+        yield Candidate({"kind": "event", **named}, *_tables(row, waiting))
 
 
 def _tables(row: Mapping[str, int], totals: Sequence[Mapping[str, int]]) -> tuple[Table, Table]:
@@ -271,11 +218,6 @@ def _half(table: Table) -> Json:
         "interval": None if odds is None else list(odds[1:]),
         "p_value": table.p_value(),
     }
-
-
-def _as_json(question: DriverQuestion) -> Json:
-    period = None if question.period is None else format_duration(question.period)
-    return {"from": question.start + 1, "to": question.end + 1, "period": period, "limit": question.limit}
 
 
 def _warnings(question: DriverQuestion, entrants: int, converted: int) -> list[str]:

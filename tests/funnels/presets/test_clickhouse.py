@@ -77,7 +77,8 @@ def window_funnel(units: list[list[Event]], question: Question, rules: Rules, mo
         select unit, windowFunnel({parameters})(time, {conditions}) as level from file('{file}', Parquet)
         where time >= {question.start * 1_000_000} and time < {question.end * 1_000_000} group by unit"""
     found = dict.fromkeys(range(UNITS), 0)
-    for line in str(chdb.query(query, "CSV")).split():
+    answer = chdb.query(query, "CSV")  # type: ignore[no-untyped-call]
+    for line in str(answer).split():
         unit, level = line.split(",")
         found[int(unit)] = int(level)
     return list(found.values())
