@@ -94,7 +94,7 @@ def reached(levels: Mapping[int, int], steps: int) -> list[int]:
 def _session(folder: Path) -> Any:
     from chdb.session import Session
 
-    return Session(str(folder / "clickhouse"))
+    return Session(str(folder / "clickhouse"))  # type: ignore[no-untyped-call]
 
 
 def main() -> None:
