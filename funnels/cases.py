@@ -31,9 +31,21 @@ _Number = TypeVar("_Number", bound=np.generic)
 
 def ready(streams: Streams) -> Streams:
     """The same arrays, contiguous and writable: numba compiles all loops again for arrays that are not."""
-    wide = {name: np.require(getattr(streams, name), np.int64, ["C", "W"]) for name in ("times", "masks", "bars", "spent")}
-    codes = ("units", "held", "instants", "last_instant")
-    return replace(streams, **wide, **{name: np.require(getattr(streams, name), np.int32, ["C", "W"]) for name in codes})
+    return replace(
+        streams,
+        units=_ready(streams.units, np.int32),
+        times=_ready(streams.times, np.int64),
+        masks=_ready(streams.masks, np.int64),
+        bars=_ready(streams.bars, np.int64),
+        held=_ready(streams.held, np.int32),
+        instants=_ready(streams.instants, np.int32),
+        last_instant=_ready(streams.last_instant, np.int32),
+        spent=_ready(streams.spent, np.int64),
+    )
+
+
+def _ready(array: NDArray[np.generic], kind: type[_Number]) -> NDArray[_Number]:
+    return np.require(array, kind, ["C_CONTIGUOUS", "WRITEABLE"])
 
 
 def match_plainly(streams: Streams, rules: Rules) -> Outcome:
