@@ -6,7 +6,7 @@ Owns
 - models for the build, handed over by ``api``: ``stages`` (repaired as ``stage_repair`` says) and ``invites``, with their
   generations (``sql/models``), over the events that ``selections`` finds;
 - funnels: ``request``, ``filters`` -> ``streams`` (events) or ``stage_streams`` (the table ``stages``) -> ``match``
-  (``kernel``) -> ``result``; doors are ``adhoc`` and ``plg``;
+  (``kernel``) -> ``result``; doors are ``adhoc`` and ``plg``; ``presets`` match by other products' rules instead;
 - what an answer holds: ``steps``, ``survival`` (Kaplan-Meier), ``groups`` (breakdowns), figures of ``stats``;
 - ``cohorts`` (written in definitions or a request) -> ``cohort_sql`` (their members);
 - ``drivers`` (``driver_sql``): what goes with converting, over the same streams and matcher;
@@ -16,7 +16,8 @@ Owns
 On disk: nothing of its own. It reads a deployment's ``DIR/definitions/*.toml`` and the lake at the versions of one manifest.
 
 Invariants
-- One matcher: every funnel number comes from ``match.match_streams``; ``tests/oracle.py`` says what it must be.
+- One matcher: every funnel number comes from ``match.match_streams``; ``tests/oracle.py`` says what it must be. Under a
+  preset it comes from that product's rules, and says so.
 - A stage is a condition; entering it is an event of its subject. No stage presupposes another unless its definition says so.
 - All faults of a definition or a question are told at once, with what was found and what is allowed.
 - A figure without a base is null with a reason, never 0. Time is an argument: ``as_of`` is the manifest's completeness mark.
