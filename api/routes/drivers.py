@@ -13,7 +13,8 @@ from api.funnel_schema import driver_body
 from api.parameters import KNOWN_AT
 from api.routes.funnels import known, source_of
 from api.serving import Answer, Asked, Serving, documented
-from funnels.drivers import COLUMNS, drivers, explained, parse_drivers
+from funnels.driver_question import parse_drivers
+from funnels.drivers import COLUMNS, drivers, explained
 
 _VIEW: Final = (KNOWN_AT,)
 

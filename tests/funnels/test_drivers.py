@@ -11,7 +11,8 @@ from typing import cast
 import pytest
 
 from funnels.adhoc import Source
-from funnels.drivers import Candidate, drivers, parse_drivers, rows_of
+from funnels.driver_question import parse_drivers
+from funnels.drivers import Candidate, drivers, rows_of
 from funnels.errors import BadRequest
 from funnels.stats import Table
 from funnels.steps import Json
@@ -201,6 +202,12 @@ def test_a_driver_that_turns_round_on_the_other_half_is_not_confirmed() -> None:
         ("same", True, True),
         ("turned", True, False),
     ]
+
+
+def test_the_longest_period_is_told_in_whole_seconds() -> None:
+    with pytest.raises(BadRequest) as caught:
+        parse_drivers({**BODY, "window": "5s", "drivers": {"period": "3s"}})
+    assert caught.value.faults[0].allowed == ("more than nothing, at most 2s",)
 
 
 def test_all_faults_of_a_question_are_told_at_once() -> None:
