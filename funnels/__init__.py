@@ -24,6 +24,7 @@ On disk: nothing of its own. It reads a deployment's ``DIR/definitions/*.toml`` 
 Invariants
 - One matcher: every funnel number comes from ``match.match_streams``, whose page is the written definition;
   ``tests/oracle.py`` says what it must be, also where a question is plain enough for a faster loop.
+  Under a preset it comes from that product's rules, and says so.
 - A stage is a condition; entering it is an event of its subject. No stage presupposes another unless its definition says so.
 - All faults of a definition or a question are told at once, with what was found and what is allowed.
 - A figure without a base is null with a reason, never 0. Time is an argument: ``as_of`` is the manifest's completeness mark.
