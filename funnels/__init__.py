@@ -7,7 +7,7 @@ Owns
   generations (``sql/models``), over the events that ``selections`` finds;
 - funnels: ``request``, ``filters`` -> ``streams`` (events) or ``stage_streams`` (the table ``stages``) -> ``match``
   (``kernel``) -> ``result``; doors are ``adhoc`` and ``plg``;
-- what an answer holds: ``steps``, ``survival`` (Kaplan-Meier), ``groups`` (breakdowns), figures of ``stats``;
+- what an answer holds: ``steps``, ``survival`` (Kaplan-Meier), ``groups`` (breakdowns, ``lanes``), figures of ``stats``;
 - ``cohorts`` (written in definitions or a request) -> ``cohort_sql`` (their members);
 - ``driver_question`` -> ``drivers`` (``driver_sql``): what goes with converting, over the same streams and matcher;
 - metrics: ``metrics`` (the catalogue, one answer shape), one file per question (``virality``, ``north_star``) over
