@@ -93,12 +93,12 @@ def chosen(outcome: Outcome, cases: Rows) -> Outcome:
     """An outcome of some of the cases; ``mature`` and ``trend`` stay those of all."""
     return replace(
         outcome,
-        units=outcome.units[cases],
-        levels=outcome.levels[cases],
-        states=outcome.states[cases],
-        witness=outcome.witness[cases],
-        entered=outcome.entered[cases],
-        barred=outcome.barred[cases],
+        units=outcome.units.take(cases),  # take: rows of the witness are copied thrice as fast as by an index
+        levels=outcome.levels.take(cases),
+        states=outcome.states.take(cases),
+        witness=outcome.witness.take(cases, axis=0),
+        entered=outcome.entered.take(cases),
+        barred=outcome.barred.take(cases),
     )
 
 
@@ -111,12 +111,13 @@ def largest(grouping: Grouping, limit: int) -> list[Group]:
     place = places[grouping.codes]
     order = np.argsort(place, kind="stable")  # of 8 or 16 bits, as a rule: a radix sort
     ends = np.cumsum(np.bincount(place, minlength=len(listed) + 1)).tolist()
+    total = _converted(grouping.outcome if grouping.whole is None else grouping.whole)
     found = [
-        _group(grouping, order[start:end], grouping.values[code], other=False)
+        _group(grouping, order[start:end], grouping.values[code], total, other=False)
         for start, end, code in zip([0, *ends], ends[:-1], listed, strict=False)
     ]
     rest = order[ends[-2] if listed else 0 :]
-    return [*found, _group(grouping, _once(grouping, rest), (), other=True)] if rest.size else found
+    return [*found, _group(grouping, _once(grouping, rest), (), total, other=True)] if rest.size else found
 
 
 def _most(sizes: Ints, values: Sequence[Values], limit: int) -> list[int]:
@@ -132,13 +133,14 @@ def _name(values: Values) -> tuple[str, ...]:
     return tuple("" if value is None else str(value) for value in values)
 
 
-def _group(grouping: Grouping, cases: Rows, values: Values, *, other: bool) -> Group:
+def _group(grouping: Grouping, cases: Rows, values: Values, total: int, *, other: bool) -> Group:
+    """``total``: how many converted in all."""
     outcome = chosen(grouping.outcome, cases)
     entrants, converted = outcome.levels.size, _converted(outcome)
     whole, inside = grouping.outcome, (entrants, converted)
     if grouping.whole is not None and grouping.owners is not None:
         whole, inside = grouping.whole, _of_units(grouping.whole, np.unique(grouping.owners[cases]))
-    shares = Table(converted, entrants, _converted(whole) - inside[1], whole.levels.size - inside[0])
+    shares = Table(converted, entrants, total - inside[1], whole.levels.size - inside[0])
     return Group(values, other, outcome, shares)
 
 
