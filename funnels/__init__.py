@@ -13,7 +13,7 @@ Owns
   matched by the same code as the number;
 - reading events: ``direct`` (names without filters, straight from the files: ``scan`` -> ``who`` -> ``gather``; ``people``
   keeps who is who) beside the query of ``stream_sql``; ``parts`` matches what is too much for memory; ``answers`` are kept;
-- what an answer holds: ``steps``, ``survival`` (Kaplan-Meier), ``groups`` (breakdowns), figures of ``stats``;
+- what an answer holds: ``steps``, ``survival`` (Kaplan-Meier), ``groups`` (breakdowns, ``lanes``), figures of ``stats``;
 - ``cohorts`` (written in definitions or a request) -> ``cohort_sql`` (their members);
 - ``driver_question`` -> ``drivers`` (``driver_sql``): what goes with converting, over the same streams and matcher;
 - metrics: ``metrics`` (the catalogue, one answer shape), one file per question (``virality``, ``north_star``) over
