@@ -68,7 +68,7 @@ def state_of(level: int, window: int, as_of: int, within: Ints, board: Ints) -> 
 
 @spliced
 def lie_apart(times: Ints, lo: int, hi: int) -> bool:
-    for i in range(lo + 1, hi):
+    for i in range(lo + 1, hi):  # noqa: SIM110 - numba does not compile generators of all()
         if times[i] == times[i - 1]:
             return False
     return True
