@@ -53,8 +53,8 @@ def decode_of_funnel(text: str) -> FunnelCursor:
     """Raises ``Unprocessable`` for a text that no answer gave out."""
     try:
         events, manifest, ledger, until, question, entry, id_ = _decode(text)
-        versions = [None if version is None else int(version) for version in (events, manifest, ledger)]
-        return FunnelCursor(*versions, _moment(until), str(question), int(entry), str(id_))
+        first, second, third = (None if version is None else int(version) for version in (events, manifest, ledger))
+        return FunnelCursor(first, second, third, _moment(until), str(question), int(entry), str(id_))
     except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
         raise _unknown("after", text) from None
 
