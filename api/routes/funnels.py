@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -10,10 +11,12 @@ from starlette.responses import Response
 
 from api.body import json_body
 from api.parameters import FROM, KNOWN_AT, TO, Parameter
+from api.saved import Saved
 from api.serving import Answer, Asked, Serving, documented
 from funnels.adhoc import funnel
 from funnels.plg import stage_funnel
 from funnels.request import parse
+from funnels.unknown import UnknownName
 from ingest.progress import complete_until
 
 _PARAMETERS: Final = (
@@ -47,11 +50,12 @@ def router(serving: Serving) -> APIRouter:
     def listed(asked: Asked) -> Answer:
         found = serving.definitions().funnels.values()
         own = [{"name": one.name, "title": one.title, "unit": one.unit, "steps": list(one.steps)} for one in found]
-        return {"items": [{**one, "saved": False} for one in own]}
+        kept = serving.saved.all(asked.project.name)
+        return {"items": [*({**one, "saved": False} for one in own), *map(_kept, kept)]}
 
-    @routes.get("/api/funnels/{name}", **documented("A funnel over stages, such as plg", _PARAMETERS))
+    @routes.get("/api/funnels/{name}", **documented("A funnel by its name: over stages, such as plg, or saved", _PARAMETERS))
     async def stages(request: Request, name: str) -> Response:
-        return await serving.answer(request, None, lambda asked: over_stages(serving, asked, name))
+        return await serving.answer(request, None, lambda asked: by_name(serving, asked, name))
 
     @routes.post(
         "/api/funnel", **documented("A funnel over raw events, by the definition of a funnel", _VIEW, requestBody=_BODY)
@@ -79,6 +83,30 @@ def over_events(serving: Serving, asked: Asked, body: object) -> Answer:
         view=serving.view(asked),
         internal=serving.definitions().internal,
     )
+
+
+def by_name(serving: Serving, asked: Asked, name: str) -> Answer:
+    """One of the definitions' files, else a saved one: its question, of which the parameters say single values anew."""
+    definitions = serving.definitions()
+    kept = None if name in definitions.funnels else serving.saved.find(asked.project.name, name)
+    if kept is not None:
+        return over_events(serving, asked, {**kept.asked(asked.now), **anew(asked.parameters)})
+    if name not in definitions.funnels:
+        saved = [one.name for one in serving.saved.all(asked.project.name)]
+        raise UnknownName("funnel", name, [*definitions.funnels, *saved])
+    return over_stages(serving, asked, name)
+
+
+def anew(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """``by`` is a property here, or several with commas between them; every other name is the request's own."""
+    given = dict(parameters)
+    by = given.pop("by", None)
+    return given if by is None else {**given, "breakdown": {"by": by.split(",")}}
+
+
+def _kept(one: Saved) -> dict[str, Any]:
+    unit = one.question.get("unit") or "person"
+    return {"name": one.name, "title": one.title, "unit": unit, "steps": one.steps, "saved": True}
 
 
 def over_stages(serving: Serving, asked: Asked, name: str) -> Answer:
