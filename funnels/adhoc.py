@@ -1,22 +1,30 @@
 """A funnel over raw events, from the question to the answer: read the streams, match them, tell the result.
 
 Events and identity are read at one pair of versions, so that no answer mixes two states; ``person_now`` and ``account_now``
-are those of the last build.
+are those of the last build. The lists of people and the explanation of one unit read the same way (``listing``, ``explain``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from funnels.ask import Funnel, definition
+from funnels.ask import Funnel
+from funnels.bounds import within_limits
 from funnels.definition import Internal
 from funnels.errors import nearest
-from funnels.match import Rules, match_streams
+from funnels.groups import Grouping, breakdown
+from funnels.match import Exclusion, Outcome, Rules, match_streams
 from funnels.periods import periods
-from funnels.result import Json, answer, iso
+from funnels.restate import definition
+from funnels.result import GROUPS, Histogram, answer, iso
+from funnels.steps import Json
+from funnels.stream_sql import Query
 from funnels.streams import Found, missing_names, read_streams
-from funnels.traffic import TABLE
+from funnels.traffic import TABLE, condition
 from ingest.lake import Lake
 from transforms.domains import OFF, Domains
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
@@ -25,6 +33,47 @@ from transforms.manifest import Manifest
 from transforms.overlay import identity
 
 NOBODY: Final = Internal()
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a funnel is asked.
+
+    ``complete_until``: the data's completeness mark, the latest ``as_of`` there can be. ``version``: of the events, None
+    where there are none. ``domains``: as the build was given. ``view``: how identity is seen. ``internal``: the traffic that
+    is left out.
+    """
+
+    lake: Lake
+    project: str
+    version: int | None
+    complete_until: datetime
+    manifest: Manifest | None
+    limits: Limits = DEFAULT_LIMITS
+    domains: Domains = OFF
+    view: View = DEFAULT_VIEW
+    internal: Internal = NOBODY
+
+    def as_of(self, request: Funnel) -> datetime:
+        return self.complete_until if request.as_of is None else min(request.as_of, self.complete_until)
+
+    @contextmanager
+    def engine(self) -> Iterator[Engine]:
+        """Events at one version, who is who at the same, and the last build's people and accounts; within the limits."""
+        tables = {} if self.manifest is None else self.manifest.tables
+        known = identity(self.lake, self.project, self.version, self.manifest, self.limits, self.domains, self.view)
+        built = {name: tables.get(name) for name in ("people", "accounts", TABLE)}
+        versions = {"events": self.version, **built, **known.built}
+        with Engine(self.lake, self.project, versions, self.limits) as engine, within_limits(engine, self.limits):
+            known.bind(engine)
+            yield engine
+
+    def query(self, engine: Engine, request: Funnel, *, with_ids: bool = False, only_unit: object = None) -> Query:
+        """The question's query, over what the engine holds."""
+        query = Query(request, self.as_of(request), with_ids=with_ids, only_unit=only_unit)
+        if request.internal == "include":
+            return query
+        return query.leaving_out(condition(engine, self.internal, query.parameters))
 
 
 def funnel(
@@ -39,50 +88,77 @@ def funnel(
     view: View = DEFAULT_VIEW,
     internal: Internal = NOBODY,
 ) -> Json:
-    """The answer of section 7 to a request that ``funnels.request.parse`` has read.
-
-    ``complete_until``: the data's completeness mark, the latest ``as_of`` there can be. ``domains``: as the build was given.
-    ``view``: how identity is seen. ``internal``: the traffic that is left out.
-    """
-    as_of = complete_until if request.as_of is None else min(request.as_of, complete_until)
+    """The answer of section 7 to a request that ``funnels.request.parse`` has read; see ``Source``."""
     version = lake.version(project, "events")
-    with _engine(lake, project, version, manifest, limits, domains, view) as engine:
-        found = read_streams(engine, request, as_of, internal)
+    source = Source(lake, project, version, complete_until, manifest, limits, domains, view, internal)
+    return answer_of(source, request)
+
+
+def answer_of(source: Source, request: Funnel) -> Json:
+    """The answer of section 7."""
+    with source.engine() as engine:
+        found = read_streams(engine, source.query(engine, request), source.limits)
         missing = missing_names(engine, request.event_names)
-    rules = rules_of(request, as_of)
-    outcome = match_streams(found.streams, rules)
+    matched = match(request, found, rules_of(request, source.as_of(request)))
+    labels = [step.label for step in request.steps]
+    limit = GROUPS if request.breakdown is None else request.breakdown.limit
+    times = request.time_to_convert
+    histogram = None if times is None else Histogram(times.start, times.end, times.bins)
     return {
-        **answer(outcome, [step.label for step in request.steps], rules, request.zone),
-        "definition": definition(request, as_of),
-        "warnings": [*_moved(request, as_of), *map(_never, missing, missing.values())],
-        "data": _data(version, manifest, complete_until, found),
+        **answer(matched.outcome, labels, matched.rules, request.zone, matched.grouping, limit, histogram),
+        "definition": definition(request, matched.rules.as_of),
+        "warnings": [*_moved(request, matched.rules.as_of), *map(_never, missing, missing.values())],
+        "data": data_of(source, found),
     }
+
+
+@dataclass(frozen=True)
+class Matched:
+    """What became of each unit, and the groups if they were asked for."""
+
+    rules: Rules
+    outcome: Outcome
+    grouping: Grouping | None
+
+
+def match(request: Funnel, found: Found, rules: Rules) -> Matched:
+    """Match every unit: by the definition, or by a preset's rules."""
+    streams, by = found.streams, request.breakdown
+    outcome = match_streams(streams, rules)
+    grouping = None if by is None else breakdown(outcome, streams, rules, found.groups, by.attribution)
+    return Matched(rules, outcome, grouping)
 
 
 def rules_of(request: Funnel, as_of: datetime) -> Rules:
     """The request as the matcher's rules."""
     buckets = [] if request.trend is None else periods(request.start, request.end, request.trend, request.zone)
-    edges = (*(bucket.start for bucket in buckets), *(bucket.end for bucket in buckets[-1:]))
-    withins = tuple(step.within for step in request.steps)
-    return Rules(withins, request.window, request.start, request.end, as_of, edges)
+    return Rules(
+        withins=tuple(step.within for step in request.steps),
+        window=request.window,
+        start=request.start,
+        end=request.end,
+        as_of=as_of,
+        edges=(*(bucket.start for bucket in buckets), *(bucket.end for bucket in buckets[-1:])),
+        order=request.order,
+        ties=request.ties,
+        optional=frozenset(number for number, step in enumerate(request.steps) if step.optional),
+        reentry=request.reentry,
+        witness=request.witness,
+        count=request.count,
+        exclusions=tuple(Exclusion(one.after, one.before) for one in request.exclude),
+    )
 
 
-def _engine(
-    lake: Lake,
-    project: str,
-    version: int | None,
-    manifest: Manifest | None,
-    limits: Limits,
-    domains: Domains,
-    view: View,
-) -> Engine:
-    """Events at one version, who is who at the same, and the last build's people and accounts."""
-    tables = {} if manifest is None else manifest.tables
-    known = identity(lake, project, version, manifest, limits, domains, view)
-    built = {name: tables.get(name) for name in ("people", "accounts", TABLE)}
-    engine = Engine(lake, project, {"events": version, **built, **known.built}, limits)
-    known.bind(engine)
-    return engine
+def data_of(source: Source, found: Found) -> Json:
+    """Which data was read, and how many events of it are in no stream."""
+    return {
+        "events": source.version,
+        "actors": None if source.manifest is None else source.manifest.number,
+        "complete_until": iso(source.complete_until),
+        "events_without_unit": found.without_unit,
+        "bots_left_out": found.bots,
+        "internal_left_out": found.internal,
+    }
 
 
 def _moved(request: Funnel, as_of: datetime) -> list[str]:
@@ -94,14 +170,3 @@ def _moved(request: Funnel, as_of: datetime) -> list[str]:
 def _never(name: str, occurred: list[str]) -> str:
     near = ", ".join(repr(other) for other in nearest(name, occurred))
     return f"no event {name!r} has ever occurred" + (f"; the nearest names are {near}" if near else "")
-
-
-def _data(version: int | None, manifest: Manifest | None, complete_until: datetime, found: Found) -> Json:
-    return {
-        "events": version,
-        "actors": None if manifest is None else manifest.number,
-        "complete_until": iso(complete_until),
-        "events_without_unit": found.without_unit,
-        "bots_left_out": found.bots,
-        "internal_left_out": found.internal,
-    }

@@ -36,7 +36,8 @@ NEVER: Final = -(1 << 62)  # a time before all times
 ALWAYS: Final = 1 << 61  # a duration without end
 MAX_STEPS: Final = 32
 
-ENTRANTS, CONVERTED, PENDING = 0, 1, 2  # columns of a tally
+CONVERTED, PENDING, EXCLUDED, LOST = 1, 2, 3, 4  # states of a case; beside ENTRANTS also columns of a tally
+ENTRANTS: Final = 0
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
@@ -57,17 +58,18 @@ class Rules(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What ``match_units`` fills in; zeros and NEVER before."""
+    """What ``match_units`` fills in; zeros, -1 and NEVER before."""
 
     levels: Ints  # (units,) steps reached, 0: no entry
-    pending: NDArray[np.bool_]  # (units,)
-    witness: Ints  # (units, steps) times; NEVER where the step was not reached
-    mature: Ints  # (3,) a tally of entries whose window has closed
-    trend: Ints  # (buckets, 3) tallies
+    states: NDArray[np.int8]  # (units,) 0: no entry
+    witness: Ints  # (units, steps) the event that served the step; -1 where the step was not reached
+    entered: Ints  # (units,) the first entry
+    mature: Ints  # (5,) a tally of entries whose window has closed
+    trend: Ints  # (buckets, 5) tallies
 
 
 RUN, AT, ENTRY, SOONEST, HELD, SEEN = 0, 1, 2, 3, 4, 5  # rows of Board.steps
-KEPT, OWNER, VIA = 0, 1, 2  # rows of Board.instant
+KEPT, OWNER, VIA, ROW = 0, 1, 2, 3  # rows of Board.instant
 BEGINS, ENDS = 0, 1  # rows of Board.unit
 
 
@@ -79,7 +81,7 @@ class Board(NamedTuple):
     """
 
     steps: Ints  # (6, steps); SOONEST: looking back, the nearest later instant from which a run leads to the end
-    instant: Ints  # (3, steps * steps): the events kept of one instant, while steps are matched to them
+    instant: Ints  # (4, steps * steps): the events kept of one instant, while steps are matched to them
     unit: Ints  # (2, events of the longest unit), see look_back
 
 
@@ -98,6 +100,7 @@ def keep_events(masks: Ints, first: int, last: int, steps: int, board: Board) ->
                 wanted = True
         if wanted:
             board.instant[KEPT, count] = masks[i]
+            board.instant[ROW, count] = i
             count += 1
             for a in range(steps):
                 board.steps[SEEN, a] += masks[i] >> a & 1
@@ -255,6 +258,45 @@ def look_back(
 
 
 @compiled
+def choose_events(masks: Ints, first: int, last: int, a: int, b: int, steps: int, board: Board, witness: Ints) -> None:
+    """Write which events of an instant serve steps a..b: of all ways the one with the lexicographically smallest rows."""
+    if last == first + 1:
+        witness[a] = first
+        return
+    count = keep_events(masks, first, last, steps, board)
+    board.instant[OWNER, :count] = -1
+    board.steps[HELD, :] = -1
+    for step in range(a, b + 1):
+        serve(step, count, board.steps[SEEN], board)
+    for step in range(a, b + 1):
+        for event in range(count):
+            if board.instant[KEPT, event] >> step & 1 and take(step, event, count, board):
+                witness[step] = board.instant[ROW, event]
+                board.instant[KEPT, event] = 0  # nobody else may have it
+                break
+
+
+@compiled
+def take(step: int, event: int, count: int, board: Board) -> bool:
+    """Give ``event`` to ``step``, for good; False if its owner would find no other."""
+    owner, left = board.instant[OWNER, event], board.steps[HELD, step]
+    if owner == step:
+        return True
+    kept = board.instant[KEPT, event]
+    board.instant[OWNER, left], board.instant[OWNER, event] = -1, step
+    board.instant[KEPT, event] = 0
+    if owner >= 0:
+        board.steps[HELD, owner] = -1
+        if not serve(owner, count, board.steps[SEEN], board):
+            board.instant[OWNER, left], board.instant[OWNER, event] = step, owner
+            board.steps[HELD, owner] = event
+            board.instant[KEPT, event] = kept
+            return False
+    board.steps[HELD, step] = event
+    return True
+
+
+@compiled
 def walk(
     times: Ints, masks: Ints, lo: int, hi: int, level: int, earliest: int, rules: Rules, board: Board, witness: Ints
 ) -> None:
@@ -273,9 +315,8 @@ def walk(
         b = min(board.steps[RUN, a], level) - 1
         while not board.unit[ENDS, i - lo] >> b & 1:
             b -= 1
-        while a <= b:
-            witness[a] = times[i]
-            a += 1
+        choose_events(masks, i, after, a, b, rules.within.size, board, witness)
+        a = b + 1
         i = after
 
 
@@ -299,6 +340,8 @@ def tally_buckets(times: Ints, masks: Ints, lo: int, hi: int, rules: Rules, boar
             trend[k, CONVERTED] += 1
         elif is_pending(level, rules, board):
             trend[k, PENDING] += 1
+        else:
+            trend[k, LOST] += 1
         while i < hi and times[i] < end:
             i += 1
 
@@ -310,7 +353,7 @@ def match_units(times: Ints, masks: Ints, offsets: Ints, rules: Rules, answer: A
     longest = 1
     for u in range(offsets.size - 1):
         longest = max(longest, offsets[u + 1] - offsets[u])
-    board = Board(np.empty((6, steps), np.int64), np.empty((3, steps * steps), np.int64), np.empty((2, longest), np.int64))
+    board = Board(np.empty((6, steps), np.int64), np.empty((4, steps * steps), np.int64), np.empty((2, longest), np.int64))
     ripe = min(rules.end, rules.as_of - rules.window)
     for u in range(offsets.size - 1):
         lo, hi = offsets[u], offsets[u + 1]
@@ -320,7 +363,14 @@ def match_units(times: Ints, masks: Ints, offsets: Ints, rules: Rules, answer: A
         if level == 0:
             continue
         answer.levels[u] = level
-        answer.pending[u] = level < steps and is_pending(level, rules, board)
+        if level == steps:
+            answer.states[u] = CONVERTED
+        else:
+            answer.states[u] = PENDING if is_pending(level, rules, board) else LOST
+        first = lo
+        while times[first] < rules.start or not masks[first] & 1:
+            first += 1
+        answer.entered[u] = times[first]
         earliest = max(rules.start, times[top] - rules.window)
         look_back(times, masks, lo, hi, top, level, earliest, rules, board)
         walk(times, masks, lo, hi, level, earliest, rules, board, answer.witness[u])
@@ -328,5 +378,6 @@ def match_units(times: Ints, masks: Ints, offsets: Ints, rules: Rules, answer: A
             level, top = reach(times, masks, lo, hi, rules.start, ripe, rules, board)
         answer.mature[ENTRANTS] += level > 0
         answer.mature[CONVERTED] += level == steps
+        answer.mature[LOST] += 0 < level < steps
         if rules.edges.size > 1:
             tally_buckets(times, masks, lo, hi, rules, board, answer.trend)

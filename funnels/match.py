@@ -26,33 +26,80 @@ Raw events and stage tables both come as ``Streams``; every number shown of a fu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from functools import cached_property
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from funnels import kernel
-from funnels.kernel import ALWAYS, MAX_STEPS, NEVER, Ints
+from funnels.kernel import ALWAYS, CONVERTED, EXCLUDED, LOST, MAX_STEPS, NEVER, PENDING, Ints
+
+__all__ = [
+    "CONVERTED",
+    "EXCLUDED",
+    "LOST",
+    "NEVER",
+    "PENDING",
+    "Codes",
+    "Exclusion",
+    "Outcome",
+    "Rules",
+    "Streams",
+    "Tally",
+    "match_streams",
+    "microseconds",
+    "warm",
+]
+
+Codes = NDArray[np.int32]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
+def _none() -> Ints:
+    return np.zeros(0, np.int64)
+
+
+def _no_codes() -> Codes:
+    return np.zeros(0, np.int32)
+
+
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """The events of many units, ordered by (unit, time); the three arrays are parallel.
+    """The events of many units, ordered by (unit, time, event id); arrays are parallel, those not needed have size 0.
 
     A unit may have no event at all: it then simply did not enter. ``unit_ids[code]`` is a unit's public id; it stays empty
     where nobody lists the units.
     """
 
-    units: NDArray[np.int32]  # codes from 0, rising
+    units: Codes  # from 0, rising
     times: Ints  # microseconds since 1970 UTC, rising within a unit
-    masks: Ints  # bit k: the event matches step k (from 0)
+    masks: Ints  # bit k: the event may serve step k (from 0)
     count: int  # how many units there are; codes are below it
     unit_ids: Sequence[str] = ()
+    # Exclusions. Bit x: the event is one that rules.exclusions[x] excludes.
+    bars: Ints = field(default_factory=_none)
+    # Hold constant: the event's held values; -1: one of them is null, so it serves no step and bars nothing.
+    held: Codes = field(default_factory=_no_codes)
+    # Order strict: which one of the unit's instants of any name, until as_of, the event's is, from 0; by unit the last one.
+    instants: Codes = field(default_factory=_no_codes)
+    last_instant: Codes = field(default_factory=_no_codes)
+    # First ever, by unit. Bit k: the first event in all history among step k's names lies at or before as_of.
+    spent: Ints = field(default_factory=_none)
+    # Breakdown: the event's values; -1: null. The matcher does not read them.
+    values: Codes = field(default_factory=_no_codes)
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """No excluded event between these two required steps, counted from 0; ``before`` is greater than ``after``."""
+
+    after: int
+    before: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +116,13 @@ class Rules:
     end: datetime
     as_of: datetime
     edges: tuple[datetime, ...] = ()
+    order: Literal["sequential", "strict", "any"] = "sequential"
+    ties: Literal["in_order", "strict"] | timedelta = "in_order"
+    optional: frozenset[int] = frozenset()  # steps from 0; neither the first nor the last
+    reentry: Literal["any", "first"] = "any"
+    witness: Literal["earliest", "shortest"] = "earliest"
+    count: Literal["units", "attempts"] = "units"
+    exclusions: tuple[Exclusion, ...] = ()
 
     @property
     def ripe(self) -> datetime:
@@ -78,26 +132,43 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Units that entered, and how many of them converted or still may."""
+    """Cases that entered; each of them is in one of the four states."""
 
     entrants: int
     converted: int
     pending: int
+    excluded: int
+    lost: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outcome:
-    """What became of each unit (arrays by unit code), the mature figures and the trend."""
+    """What became of each case, and the mature figures and the trend.
 
-    levels: Ints  # steps reached; 0: did not enter
-    pending: NDArray[np.bool_]
-    witness: Ints  # (units, steps) microseconds since 1970; kernel.NEVER where not reached
+    A case is a unit that entered, or (``count: attempts``) an attempt. Cases are in order of unit and entry; the arrays are
+    parallel, one row per case.
+    """
+
+    units: Codes
+    levels: Ints  # required steps that the witness matches, at least 1
+    states: NDArray[np.int8]  # CONVERTED, PENDING, EXCLUDED or LOST
+    witness: Ints  # (cases, steps) the row of the event that served the step; -1: not reached, or optional and not taken
+    entered: Ints  # the case's first entry in range, in microseconds since 1970
+    barred: Ints  # the time of the exclusion that ended the witness (state EXCLUDED); NEVER for others
     mature: Tally
     trend: tuple[Tally, ...]
+    event_times: Ints  # those of the streams
 
     @property
     def steps(self) -> int:
         return int(self.witness.shape[1])
+
+    @cached_property
+    def times(self) -> Ints:
+        """(cases, steps) the witness's times; NEVER where the step has no event."""
+        if not self.event_times.size:
+            return np.full(self.witness.shape, NEVER, np.int64)
+        return np.where(self.witness < 0, NEVER, self.event_times[self.witness])
 
 
 def microseconds(time: datetime) -> int:
@@ -111,15 +182,26 @@ def match_streams(streams: Streams, rules: Rules) -> Outcome:
     steps, buckets = len(rules.withins), max(len(rules.edges) - 1, 0)
     answer = kernel.Answer(
         levels=np.zeros(streams.count, np.int64),
-        pending=np.zeros(streams.count, np.bool_),
-        witness=np.full((streams.count, steps), NEVER, np.int64),
-        mature=np.zeros(3, np.int64),
-        trend=np.zeros((buckets, 3), np.int64),
+        states=np.zeros(streams.count, np.int8),
+        witness=np.full((streams.count, steps), -1, np.int64),
+        entered=np.full(streams.count, NEVER, np.int64),
+        mature=np.zeros(5, np.int64),
+        trend=np.zeros((buckets, 5), np.int64),
     )
     offsets = np.searchsorted(streams.units, np.arange(streams.count + 1)).astype(np.int64)
     kernel.match_units(streams.times, streams.masks, offsets, _in_numbers(rules), answer)
-    trend = tuple(Tally(*map(int, row)) for row in answer.trend)
-    return Outcome(answer.levels, answer.pending, answer.witness, Tally(*map(int, answer.mature)), trend)
+    cases = np.flatnonzero(answer.levels)
+    return Outcome(
+        units=cases.astype(np.int32),
+        levels=answer.levels[cases],
+        states=answer.states[cases],
+        witness=answer.witness[cases],
+        entered=answer.entered[cases],
+        barred=np.full(cases.size, NEVER, np.int64),
+        mature=Tally(*map(int, answer.mature)),
+        trend=tuple(Tally(*map(int, row)) for row in answer.trend),
+        event_times=streams.times,
+    )
 
 
 def warm() -> None:
@@ -134,6 +216,9 @@ def _check(rules: Rules) -> None:
         raise ValueError(f"a funnel has 1 to {MAX_STEPS} steps, not {len(rules.withins)}")
     if rules.edges and not (rules.edges[0] <= rules.start and rules.end <= rules.edges[-1]):
         raise ValueError("the trend's buckets do not cover the range of entries")
+    asked = (rules.order, rules.ties, rules.optional, rules.reentry, rules.witness, rules.count, rules.exclusions)
+    if asked != ("sequential", "in_order", frozenset(), "any", "earliest", "units", ()):
+        raise NotImplementedError(f"the matcher does not know these rules yet: {asked}")
 
 
 def _in_numbers(rules: Rules) -> kernel.Rules:

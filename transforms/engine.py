@@ -34,11 +34,15 @@ from transforms.tables import SCHEMAS
 
 @dataclass(frozen=True)
 class Limits:
-    """What one engine may take. Beyond ``memory`` it spills below ``scratch``, to a folder that goes when it is closed."""
+    """What one engine may take. Beyond ``memory`` it spills below ``scratch``, to a folder that goes when it is closed.
+
+    ``seconds``: how long whoever asks may take; it is theirs to keep, with ``Engine.interrupt``.
+    """
 
     memory: str = "2GB"
     threads: int = 2
     scratch: Path | None = None
+    seconds: float | None = None
 
 
 DEFAULT_LIMITS: Final = Limits()
@@ -150,9 +154,9 @@ class Engine:
         """The rows of one query, in no order but the query's own."""
         return self._connection.sql(text, params=dict(params) if params else None).to_arrow_table()
 
-    def batches(self, text: str, rows: int) -> Iterator[pa.RecordBatch]:
+    def batches(self, text: str, rows: int, params: Mapping[str, object] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows of one query, so many at a time."""
-        yield from self._connection.sql(text).to_arrow_reader(rows)
+        yield from self._connection.sql(text, params=dict(params) if params else None).to_arrow_reader(rows)
 
     def bind_files(self, name: str, handle: DeltaTable, paths: Collection[str]) -> None:
         """Makes some files of a table a relation, without its partition column; ``paths`` as the table's log has them."""
@@ -164,6 +168,10 @@ class Engine:
             fields = pa.schema(handle.schema().to_arrow())
             schema = pa.schema([field for field in fields if field.name not in handle.metadata().partition_columns])
             self._register(name, self._dataset(handle.table_uri, list(paths), schema), schema.names)
+
+    def interrupt(self) -> None:
+        """From another thread: the query that runs now, if any, ends with ``duckdb.InterruptException``."""
+        self._connection.interrupt()
 
     def close(self) -> None:
         self._connection.close()

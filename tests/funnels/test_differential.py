@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from random import Random
 
+import numpy as np
 import pytest
 
-from funnels.kernel import NEVER
-from funnels.match import Outcome, Tally, match_streams
+from funnels.match import CONVERTED, NEVER, PENDING, Outcome, Tally, match_streams
 from tests.funnels.random_streams import as_rules, as_streams, random_edges, random_events, random_question
 from tests.oracle import Event, Question, Verdict, bucket, judge, mature
 
@@ -40,18 +40,19 @@ def test_the_matcher_agrees_with_the_oracle(part: int) -> None:
 
 def verdict(outcome: Outcome, unit: int) -> Verdict:
     """The engine's outcome of one unit in the oracle's words."""
-    level = int(outcome.levels[unit])
-    if level == 0:
+    cases = np.flatnonzero(outcome.units == unit)
+    if not cases.size:
         return Verdict(0, None, ())
-    unfinished = "pending" if outcome.pending[unit] else "lost"
-    assert all(outcome.witness[unit, level:] == NEVER)
-    times = tuple(int(time) // 1_000_000 for time in outcome.witness[unit, :level])
-    return Verdict(level, "converted" if level == outcome.steps else unfinished, times)
+    (case,) = cases
+    level = int(outcome.levels[case])
+    assert all(outcome.times[case, level:] == NEVER)
+    times = tuple(int(time) // 1_000_000 for time in outcome.times[case, :level])
+    return Verdict(level, {CONVERTED: "converted", PENDING: "pending"}.get(int(outcome.states[case]), "lost"), times)
 
 
 def tally(units: Sequence[Sequence[Event]], question: Question) -> Tally:
     states = Counter(judge(events, question).state for events in units)
-    return Tally(sum(states.values()) - states[None], states["converted"], states["pending"])
+    return Tally(sum(states.values()) - states[None], states["converted"], states["pending"], 0, states["lost"])
 
 
 def without_pending(found: Tally) -> Tally:

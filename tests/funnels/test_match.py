@@ -10,8 +10,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from funnels.kernel import MAX_STEPS, NEVER
-from funnels.match import Outcome, Rules, Streams, Tally, match_streams, warm
+from funnels.kernel import MAX_STEPS
+from funnels.match import CONVERTED, PENDING, Outcome, Rules, Streams, Tally, match_streams, warm
 from tests.funnels.random_streams import as_rules, as_streams, moment, random_edges, random_events, random_question
 from tests.oracle import Event, Question
 
@@ -33,8 +33,14 @@ def match(text: str, steps: int = 2, window: int = 10, **changes: object) -> Out
 
 def told(outcome: Outcome) -> tuple[int, list[int]]:
     """The level and the witness's seconds."""
+    if not outcome.units.size:
+        return 0, []
     level = int(outcome.levels[0])
-    return level, [int(time) // 1_000_000 for time in outcome.witness[0, :level]]
+    return level, [int(time) // 1_000_000 for time in outcome.times[0, :level]]
+
+
+def is_pending(outcome: Outcome) -> bool:
+    return [int(state) for state in outcome.states] == [PENDING]
 
 
 @pytest.mark.parametrize(
@@ -89,24 +95,23 @@ def test_events_at_as_of_count_and_later_ones_do_not() -> None:
 
 
 def test_a_unit_is_pending_until_its_window_and_its_within_have_passed() -> None:
-    assert match("A0", as_of=9).pending[0]
-    assert not match("A0", as_of=10).pending[0]
-    assert not match("A0", as_of=9, withins=(None, 9)).pending[0]
-    assert match("A0", as_of=9, withins=(None, 10)).pending[0]
-    assert match("A0 A5", as_of=12).pending[0]
-    assert not match("A0 B1", as_of=2).pending[0]
+    assert is_pending(match("A0", as_of=9))
+    assert not is_pending(match("A0", as_of=10))
+    assert not is_pending(match("A0", as_of=9, withins=(None, 9)))
+    assert is_pending(match("A0", as_of=9, withins=(None, 10)))
+    assert is_pending(match("A0 A5", as_of=12))
+    assert not is_pending(match("A0 B1", as_of=2))
 
 
 def test_a_unit_without_events_did_not_enter() -> None:
     streams = Streams(np.array([1], np.int32), np.zeros(1, np.int64), np.ones(1, np.int64), 3)
     outcome = match_streams(streams, as_rules(Question((None,), 10, 0, 9, 9)))
-    assert outcome.levels.tolist() == [0, 1, 0]
-    assert outcome.witness[:, 0].tolist() == [NEVER, 0, NEVER]
+    assert (outcome.units.tolist(), outcome.levels.tolist(), outcome.witness.tolist()) == ([1], [1], [[0]])
 
 
 def test_nothing_at_all_can_be_matched() -> None:
     outcome = match_streams(as_streams([]), as_rules(Question((None, None), 10, 0, 9, 9), [0, 9]))
-    assert (outcome.levels.size, outcome.mature, outcome.trend) == (0, Tally(0, 0, 0), (Tally(0, 0, 0),))
+    assert (outcome.levels.size, outcome.mature, outcome.trend) == (0, Tally(0, 0, 0, 0, 0), (Tally(0, 0, 0, 0, 0),))
 
 
 def test_there_is_room_for_every_step_even_at_one_instant() -> None:
@@ -129,7 +134,7 @@ def test_buckets_that_leave_out_entries_are_refused() -> None:
 def test_a_unit_with_entries_in_two_buckets_stands_in_both() -> None:
     question = Question((None, None), 3, 0, 20, 100)
     outcome = match_streams(as_streams([stream("A1 A12 B13"), stream("A2 B3")]), as_rules(question, [0, 10, 20]))
-    assert outcome.trend == (Tally(2, 1, 0), Tally(1, 1, 0))
+    assert outcome.trend == (Tally(2, 1, 0, 0, 1), Tally(1, 1, 0, 0, 0))
 
 
 def test_warming_up_compiles_without_a_question() -> None:
@@ -149,10 +154,9 @@ def cases(number: int) -> list[tuple[Question, list[list[Event]], list[int], ran
 def test_every_unit_is_in_one_state_and_the_witness_keeps_the_rules() -> None:
     for question, units, _, _ in cases(60):
         outcome = match_streams(as_streams(units), as_rules(question))
-        assert not outcome.pending[outcome.levels == outcome.steps].any()
-        assert not outcome.pending[outcome.levels == 0].any()
-        for unit in np.flatnonzero(outcome.levels):
-            times = [int(time) // 1_000_000 for time in outcome.witness[unit, : outcome.levels[unit]]]
+        assert ((outcome.states == CONVERTED) == (outcome.levels == outcome.steps)).all()
+        for case, level in enumerate(outcome.levels):
+            times = [int(time) // 1_000_000 for time in outcome.times[case, :level]]
             assert times == sorted(times) and question.start <= times[0] < question.end
             assert times[-1] <= min(times[0] + question.window, question.as_of)
             gaps = [later - earlier for earlier, later in pairwise(times)]
@@ -165,8 +169,8 @@ def test_the_order_in_which_events_came_is_of_no_account() -> None:
         for events in units:
             dice.shuffle(events)
         again = match_streams(as_streams(units), as_rules(question, edges))
-        assert once.levels.tolist() == again.levels.tolist() and once.pending.tolist() == again.pending.tolist()
-        assert once.witness.tolist() == again.witness.tolist()
+        assert once.levels.tolist() == again.levels.tolist() and once.states.tolist() == again.states.tolist()
+        assert once.times.tolist() == again.times.tolist()
         assert (once.mature, once.trend) == (again.mature, again.trend)
 
 
@@ -176,9 +180,9 @@ def test_waiting_never_undoes_a_step_and_only_the_pending_go_on() -> None:
         now = replace(question, end=min(question.end, question.as_of + 1))  # no entry is still to come
         before = match_streams(streams, as_rules(now))
         after = match_streams(streams, as_rules(replace(now, as_of=now.as_of + dice.randint(1, 40))))
-        assert (after.levels >= before.levels).all()
-        converted_since = (after.levels == after.steps) & (before.levels < before.steps)
-        assert before.pending[converted_since].all()
+        assert before.units.tolist() == after.units.tolist() and (after.levels >= before.levels).all()
+        converted_since = (after.states == CONVERTED) & (before.states != CONVERTED)
+        assert (before.states[converted_since] == PENDING).all()
 
 
 def test_a_closed_bucket_never_changes() -> None:
