@@ -23,17 +23,18 @@ export function chart(label, specify) {
   const sized = new ResizeObserver(() => {
     if (!place.clientWidth) return;
     sized.disconnect();
-    draw(place, specify).catch((error) => place.replaceChildren(failure(error)));
+    draw(place, label, specify).catch((error) => place.replaceChildren(failure(error)));
   });
   sized.observe(place);
   return place;
 }
 
-async function draw(place, specify) {
+async function draw(place, label, specify) {
   const embed = await library();
   const specification = {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
     background: null,
+    description: label, // becomes the accessible name, which the library sets
     width: "container",
     autosize: { type: "fit", contains: "padding" },
     ...specify(colours()),
@@ -46,7 +47,7 @@ async function draw(place, specify) {
     tooltip: { disableDefaultStyle: true, theme: "custom" },
   });
   drawn.get(place)?.view.finalize();
-  drawn.set(place, { specify, view });
+  drawn.set(place, { label, specify, view });
 }
 
 /** A specification as a file: "svg", or "png" at twice its size; on the page's own ground. */
@@ -66,8 +67,8 @@ export async function exported(specify, form) {
 }
 
 function redraw() {
-  for (const [place, { specify, view }] of drawn) {
-    if (place.isConnected) draw(place, specify);
+  for (const [place, { label, specify, view }] of drawn) {
+    if (place.isConnected) draw(place, label, specify);
     else {
       view.finalize();
       drawn.delete(place);

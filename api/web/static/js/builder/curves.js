@@ -76,11 +76,11 @@ export function histogram({ bins, median }) {
     layer: [
       {
         data: { values },
-        mark: { type: "bar", color: second, binSpacing: 1, cornerRadiusTopLeft: 2, cornerRadiusTopRight: 2 },
+        mark: { type: "bar", color: second, binSpacing: 1 },
         encoding: {
-          x: { field: "from", type: "quantitative", bin: { binned: true }, title: unit, axis: { format: "~g", title: unit } },
+          x: { field: "from", type: "quantitative", bin: "binned", axis: { format: "~g", title: unit } },
           x2: { field: "to" },
-          y: { field: "count", type: "quantitative", axis: { format: "~s", tickMinStep: 1 } },
+          y: { field: "count", type: "quantitative", stack: null, axis: { format: "~s", tickMinStep: 1 } },
           tooltip: [
             { field: "told", title: "After" },
             { field: "count", title: "Converted", format: "," },

@@ -25,6 +25,8 @@ function showAt(root, { path, message }) {
     const told = el("p", { class: "fault-at small bad", id: `fault-${++made}`, "data-fault": path }, message);
     place.append(told);
     for (let folded = place.closest("details"); folded; folded = folded.parentElement.closest("details")) folded.open = true;
+    const hidden = place.closest("[hidden]");
+    if (hidden) hidden.hidden = false;
     const field = place.querySelector("input, select");
     field?.setAttribute("aria-invalid", "true");
     field?.setAttribute("aria-describedby", told.id);

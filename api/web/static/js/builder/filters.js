@@ -26,7 +26,7 @@ const TEXT = ["contains", "not_contains", "icontains", "not_icontains", "matches
 const KINDS = { string: "text", number: "number", boolean: "flag" };
 
 /** Edits `list` in place. `board`: {catalogue, changed()}; `changed({shape: true})` draws the builder anew. */
-export function filters(list, { path, board, label = "filter" }) {
+export function filters(list, { path, board, label = "filter", more = null }) {
   return el(
     "div",
     { class: "filters", "data-path": path },
@@ -34,8 +34,9 @@ export function filters(list, { path, board, label = "filter" }) {
     el(
       "div",
       { class: "line tight" },
-      adder(label, () => add(list, { property: "", op: "eq", value: "" }, board), { "data-focus": `${path}+` }),
+      adder(label, () => add(list, { property: "", op: "eq", value: "" }, board)),
       list.length > 0 && adder("any of", () => add(list, { any: [blank()] }, board)),
+      more,
     ),
   );
 }

@@ -29,13 +29,13 @@ class Builder {
     Object.assign(this, { catalogue, known, saved, signal, now, freshness });
     this.held = (query.ask && fromQuery(query)) || (saved ? read(saved.question, { last: saved.last }) : fresh());
     this.unfolded = new Map();
-    this.took = null;
+    this.slow = false;
     this.found = null;
     this.said = el("p", { class: "hidden-text", role: "status" });
     this.question = el("div", { class: "question" });
-    this.trouble = el("div");
+    this.trouble = el("div", { class: "trouble" });
     this.answer = el("div", { class: "answer" });
-    this.run = el("button", { class: "button primary run", type: "button", onclick: () => this.ask() }, "Run");
+    this.run = el("button", { class: "button primary run", type: "button", onclick: () => this.ask({ byHand: true }) }, "Run");
     this.heading = el("h1", {}, saved?.title ?? "Funnels");
     this.panel = peoplePanel(
       () => request(this.held, this.now),
@@ -59,7 +59,7 @@ class Builder {
       if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
       event.preventDefault();
       document.activeElement.blur(); // a field tells its value when it is left
-      this.ask();
+      this.ask({ byHand: true });
     });
     return root;
   }
@@ -134,7 +134,7 @@ class Builder {
     this.store();
     clearTimeout(this.timer);
     if (!isWhole(this.held)) return;
-    if ((this.took ?? 0) <= QUICK) this.timer = setTimeout(() => this.ask(), PAUSE);
+    if (!this.slow) this.timer = setTimeout(() => this.ask(), PAUSE);
     else this.answer.classList.add("stale");
   }
 
@@ -152,7 +152,7 @@ class Builder {
     return address("funnels", this.saved ? [this.saved.name] : [], toQuery(this.held, this.now));
   }
 
-  async ask() {
+  async ask({ byHand = false } = {}) {
     clearTimeout(this.timer);
     if (!isWhole(this.held) || this.signal.aborted) return;
     this.asking?.abort();
@@ -167,15 +167,16 @@ class Builder {
         post("funnel", request(this.held, this.now), asking),
         range ? post("funnel", request(this.held, this.now, { range }), asking) : null,
       ]);
-      this.took = performance.now() - began;
-      this.found = { answer, before, took: this.took };
+      const took = performance.now() - began;
+      this.slow = this.found !== null && took > QUICK; // the first answer after a start of the server says little
+      this.found = { answer, before, took };
       clearFaults(this.question);
       this.trouble.replaceChildren();
       this.show();
       this.say(`${count(answer.entrants)} entered, ${count(answer.converted)} converted`);
     } catch (error) {
       if (error.name === "AbortError" || this.signal.aborted) return;
-      this.failed(error);
+      this.failed(error, byHand);
     }
     if (this.asking === asking) {
       this.answer.removeAttribute("aria-busy");
@@ -183,7 +184,7 @@ class Builder {
     }
   }
 
-  failed(error) {
+  failed(error, byHand) {
     if (error.status === 401) return window.dispatchEvent(new CustomEvent("apifailure", { detail: error }));
     const homeless = error.status === 422 ? showFaults(this.question, error.errors) : null;
     if (!this.found) this.answer.replaceChildren();
@@ -197,7 +198,7 @@ class Builder {
           el("p", { class: "small" }, "They are marked where they stand.", ...homeless.map((one) => ` ${one.message}.`)),
         ),
       );
-      this.question.querySelector("[aria-invalid]")?.focus({ preventScroll: false });
+      if (byHand) this.question.querySelector("[aria-invalid]")?.focus();
     } else this.trouble.replaceChildren(failure(error));
   }
 

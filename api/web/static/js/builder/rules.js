@@ -6,7 +6,7 @@ import { adder, field, iconButton, select, span } from "./fields.js";
 import { filters } from "./filters.js";
 import { picker } from "./picker.js";
 import { called, choice, rangeOf } from "./question.js";
-import { choices } from "./steps.js";
+import { choices, or } from "./steps.js";
 
 const LAST = [
   ["7d", "Last 7 days"],
@@ -262,7 +262,7 @@ function exclusions(board) {
           }),
         ),
         choices(one, { path, place: `Exclusion ${index + 1}`, board }),
-        filters(one.where, { path: `${path}.where`, board }),
+        filters(one.where, { path: `${path}.where`, board, more: or(one, { path, board }) }),
         el(
           "div",
           { class: "grid two" },
@@ -294,7 +294,7 @@ function counting(board) {
   return [
     el(
       "div",
-      { class: "grid" },
+      { class: "grid two top" },
       one("Order of the steps", "order", ORDER),
       field(
         "At the same instant",

@@ -50,35 +50,38 @@ function card(one, index, { list, board, items, move }) {
   const several = one.choices.length > 1;
   const last = index === list.length - 1;
   const place = `Step ${index + 1}`;
+  const rules = more(one, index, { board, path, last });
+  const remove = () => {
+    list.splice(index, 1);
+    tidyEnds(list);
+    board.changed({ shape: true });
+  };
   return el(
     "li",
     { class: "step-card", "data-step": String(index), "data-path": path },
+    el("div", { class: "gutter" }, grip(one, index, { items, move }), el("span", { class: "place" }, String(index + 1))),
     el(
       "div",
-      { class: "step-head" },
-      grip(one, index, { items, move }),
-      el("span", { class: "place" }, String(index + 1)),
-      one.optional && el("span", { class: "chip" }, "optional"),
-      el(
-        "span",
-        { class: "tools-row" },
-        iconButton(`Move ${place.toLowerCase()} up`, "↑", () => move(index, index - 1), { disabled: index === 0 }),
-        iconButton(`Move ${place.toLowerCase()} down`, "↓", () => move(index, index + 1), { disabled: last }),
-        iconButton(
-          `Remove ${place.toLowerCase()}`,
-          "×",
-          () => {
-            list.splice(index, 1);
-            tidyEnds(list);
-            board.changed({ shape: true });
-          },
-          { disabled: list.length === 1 },
-        ),
-      ),
+      { class: "step-parts" },
+      choices(one, { path, place, board }),
+      filters(one.where, {
+        path: `${path}.where`,
+        board,
+        label: several ? "filter all" : "filter",
+        more: [
+          or(one, { path, board }),
+          folder("Rules", rules, path, board, { said: ruled(one) }),
+          el(
+            "span",
+            { class: "tools-row" },
+            iconButton(`Move ${place.toLowerCase()} up`, "↑", () => move(index, index - 1), { disabled: index === 0 }),
+            iconButton(`Move ${place.toLowerCase()} down`, "↓", () => move(index, index + 1), { disabled: last }),
+            iconButton(`Remove ${place.toLowerCase()}`, "×", remove, { disabled: list.length === 1 }),
+          ),
+        ],
+      }),
+      rules,
     ),
-    choices(one, { path, place, board, kind: "step" }),
-    filters(one.where, { path: `${path}.where`, board, label: several ? "filter for all of them" : "filter" }),
-    more(one, index, { board, path, last }),
   );
 }
 
@@ -108,15 +111,45 @@ export function choices(one, { path, place, board }) {
           if (one.choices.length === 1) one.choices[0].where = [];
           board.changed({ shape: true });
         }),
-      several && filters(each.where, { path: `${own}.where`, board, label: `filter ${each.event || "it"}` }),
+      several && filters(each.where, { path: `${own}.where`, board, label: "filter" }),
     );
   });
-  const or = adder("or another event", () => {
-    if (!several) one.choices[0].where = one.where.splice(0);
+  return el("div", { class: "choices-editor" }, rows);
+}
+
+/** Another event that serves as well. */
+export function or(one, { path, board }) {
+  return adder("or", () => {
+    if (one.choices.length === 1) one.choices[0].where = one.where.splice(0);
     one.choices.push(choice());
     board.changed({ shape: true, focus: `[data-path="${path}.any_of[${one.choices.length - 1}]"] input` });
-  });
-  return el("div", { class: "choices-editor" }, rows, one.choices[0].event && or);
+  }, { title: "Or another event" });
+}
+
+/** A button that shows and hides `part`; it stays as it was when the builder is drawn anew. */
+function folder(label, part, name, board, { said }) {
+  part.hidden = !board.isOpen(name);
+  const node = el(
+    "button",
+    {
+      class: "button plain compact add",
+      type: "button",
+      "aria-expanded": String(!part.hidden),
+      "aria-label": label,
+      onclick: () => {
+        part.hidden = !part.hidden;
+        board.open(name, !part.hidden);
+        node.setAttribute("aria-expanded", String(!part.hidden));
+      },
+    },
+    said || label,
+  );
+  return node;
+}
+
+/** The rules of a step that are not the usual ones, in a few words. */
+function ruled(one) {
+  return [one.within && `within ${one.within}`, one.optional && "optional", one.first_ever && "first ever"].filter(Boolean).join(", ");
 }
 
 function more(one, index, { board, path, last }) {
@@ -124,14 +157,9 @@ function more(one, index, { board, path, last }) {
     Object.assign(one, change);
     board.changed({ shape });
   };
-  const said = [one.within && `within ${one.within}`, one.first_ever && "first ever", one.label && "named"].filter(Boolean);
   return el(
-    "details",
-    { class: "more-of", open: board.isOpen(path), ontoggle: (event) => board.open(path, event.target.open) },
-    el("summary", {}, "Rules of this step", said.length > 0 && el("span", { class: "faint" }, ` · ${said.join(", ")}`)),
-    el(
       "div",
-      { class: "grid" },
+      { class: "grid step-rules" },
       index > 0 &&
         field(
           "Within, since the step before",
@@ -158,7 +186,6 @@ function more(one, index, { board, path, last }) {
           tick("Only their first ever", one.first_ever, (first_ever) => set({ first_ever })),
         ),
       ),
-    ),
   );
 }
 
