@@ -1,6 +1,7 @@
 // The funnel of an answer: a column a step, whose bar lists who reached it and whose gap lists who stopped before it.
 import { el } from "../dom.js";
 import { count, duration, percent, percentInterval } from "../format.js";
+import { scrolled } from "./parts.js";
 
 /** `list(state, step, title, total)` shows people; `before`: an answer to compare with, or null; `names`: what units are called. */
 export function bars(answer, { held, before, list, names }) {
@@ -188,23 +189,6 @@ export function table(answer) {
     "details",
     { class: "numbers" },
     el("summary", {}, "All numbers as a table"),
-    el(
-      "div",
-      { class: "scroll", tabindex: "0", role: "region", "aria-label": "Funnel as a table" },
-      el(
-        "table",
-        { class: "steps" },
-        el(
-          "thead",
-          {},
-          el(
-            "tr",
-            {},
-            heads.map((text, at) => el("th", { scope: "col", class: at ? "number" : null }, text)),
-          ),
-        ),
-        el("tbody", {}, rows),
-      ),
-    ),
+    scrolled("Funnel as a table", "steps", heads, rows),
   );
 }

@@ -1,4 +1,96 @@
 // Which properties and other events go with converting: asked for by a button, since it reads more than the funnel does.
-export function drivers() {
-  return null;
+import { post } from "../api.js";
+import { el } from "../dom.js";
+import { count, decimal, duration, percent } from "../format.js";
+import { failure, waiting } from "../states.js";
+import { pValue, scrolled, stepSelect } from "./parts.js";
+import { called, request } from "./question.js";
+
+const LISTED = 30;
+
+export function drivers(board) {
+  const { held } = board;
+  const required = held.steps.map((one, at) => [at + 1, `${at + 1} ${called(one)}`]).filter((_, at) => !held.steps[at].optional);
+  let [from, to] = [required[0][0], required.at(-1)[0]];
+  const place = el("div", { class: "drivers" });
+  const find = async () => {
+    place.replaceChildren(waiting("8rem"));
+    place.setAttribute("aria-busy", "true");
+    try {
+      const body = { ...request(board.held, board.now), drivers: { from, to, limit: LISTED } };
+      place.replaceChildren(...table(await post("funnel/drivers", body), board));
+    } catch (error) {
+      place.replaceChildren(failure(error));
+    }
+    place.removeAttribute("aria-busy");
+  };
+  return el(
+    "section",
+    { class: "card", "aria-labelledby": "drivers-title" },
+    el(
+      "header",
+      {},
+      el(
+        "div",
+        {},
+        el("h2", { id: "drivers-title" }, "What goes with converting"),
+        el("p", {}, "Properties and other events, found on one half of the units and confirmed on the other. No proof of a cause."),
+      ),
+      el(
+        "div",
+        { class: "line tight" },
+        stepSelect("From step", required.slice(0, -1), from, (at) => {
+          from = at;
+        }),
+        stepSelect("To step", required.slice(1), to, (at) => {
+          to = at;
+        }),
+        el("button", { class: "button compact", type: "button", onclick: find }, "Find drivers"),
+      ),
+    ),
+    el("div", { class: "body" }, place),
+  );
+}
+
+function table(answer, board) {
+  const told = (answer.warnings ?? []).map((text) => el("p", { class: "notice warn small" }, text));
+  if (!answer.drivers.length) return [...told, el("p", { class: "quiet" }, "Nothing was seen often enough to compare.")];
+  const heads = ["With it", "Without it", "Lift", "Odds ratio", "95% interval", "p, corrected", ""];
+  return [
+    ...told,
+    el(
+      "p",
+      { class: "small quiet figures" },
+      `${count(answer.candidates)} candidates among ${count(answer.entrants)} units whose window is over. An event counts if it came in the first ${duration(answer.period_seconds)}.`,
+    ),
+    scrolled("Drivers", "groups", ["Driver", ...heads], answer.drivers.map((one) => row(one, board))),
+  ];
+}
+
+function row(one, board) {
+  const { found } = one;
+  const name = one.kind === "event" ? one.event : `${one.property} ${one.op === "is_set" ? "is set" : `= ${one.value}`}`;
+  const [word, kind] = one.confirmed ? ["confirmed", "good"] : one.significant ? ["not confirmed", "warn"] : ["", ""];
+  const split = () => {
+    if (!board.held.by.includes(one.property)) board.held.by = [...board.held.by, one.property].slice(-3);
+    board.changed({ shape: true });
+  };
+  return el(
+    "tr",
+    {},
+    el("th", { scope: "row", title: name }, name, word && [" ", el("span", { class: `chip ${kind}` }, word)]),
+    [
+      `${percent(found.with.conversion)} of ${count(found.with.entrants)}`,
+      `${percent(found.without.conversion)} of ${count(found.without.entrants)}`,
+      found.lift === null ? "–" : `${decimal(found.lift)}×`,
+      found.odds_ratio === null ? "–" : decimal(found.odds_ratio),
+      found.interval ? `${decimal(found.interval[0])}–${decimal(found.interval[1])}` : "–",
+      pValue(one.p_corrected),
+    ].map((text) => el("td", { class: "number" }, text)),
+    el(
+      "td",
+      { class: "number" },
+      one.kind === "property" && el("button", { class: "button plain compact", type: "button", onclick: split, "aria-label": `Break down by ${one.property}` }, "Break down"),
+    ),
+  );
 }

@@ -74,9 +74,7 @@ function listed(answer, { page, why, held }) {
 }
 
 function row(item, why, held) {
-  const id = item.unit ?? item.unit_id ?? item.person;
-  const times = item.times ?? [];
-  const entered = item.entered ?? times.find(Boolean);
+  const { unit: id, times, entered } = item;
   const name = held.unit === "person" ? el("a", { href: address("people", [id]), class: "mono" }, id) : el("span", { class: "mono" }, id);
   const taken = held.steps.slice(1).map((_, index) => {
     const at = times[index + 1];

@@ -5,6 +5,7 @@ import { count, duration, moment, percent, percentInterval } from "../format.js"
 import { bars, states, table } from "./bars.js";
 import { histogram, survival, trend } from "./curves.js";
 import { drivers } from "./drivers.js";
+import { pValue, scrolled } from "./parts.js";
 import { UNITS, sentence } from "./question.js";
 
 const SURE = 0.05; // below it a corrected p-value is called out
@@ -34,7 +35,7 @@ export function result({ answer, before, took }, { board, list, tools }) {
     answer.entrants > 0 && answer.trend?.length > 1 && trendCard(answer),
     answer.converted > 0 && answer.time_to_convert?.bins?.length > 0 && times(answer),
     answer.groups && groups(answer, { list, names }),
-    answer.entrants > 0 && held.steps.length > 1 && drivers(answer, board),
+    answer.entrants > 0 && held.steps.length > 1 && drivers(board),
   ];
 }
 
@@ -118,7 +119,7 @@ function groups({ groups: list, definition }, { list: show, names }) {
   const rows = list.map((one) => {
     const name = one.other ? "other" : one.values.map((value) => (value === null ? "(none)" : String(value))).join(" · ");
     const told = `${count(one.converted)} ${names} of ${name} converted`;
-    const open = () => show({ state: "converted", group: one.other ? "other" : one.values }, told, one.converted);
+    const open = () => show({ state: "converted", group: one.values }, told, one.converted);
     return el(
       "tr",
       {},
@@ -127,9 +128,7 @@ function groups({ groups: list, definition }, { list: show, names }) {
       el(
         "td",
         { class: "number" },
-        one.other
-          ? count(one.converted)
-          : el("button", { class: "link", type: "button", disabled: !one.converted, onclick: open, "aria-label": `${told}: list them` }, count(one.converted)),
+        el("button", { class: "link", type: "button", disabled: !one.converted, onclick: open, "aria-label": `${told}: list them` }, count(one.converted)),
       ),
       el(
         "td",
@@ -160,20 +159,6 @@ function groups({ groups: list, definition }, { list: show, names }) {
         el("p", {}, `Each against the rest: p by Fisher’s exact test or chi-square, corrected for the number of groups.${overlap}`),
       ),
     ),
-    el(
-      "div",
-      { class: "scroll", tabindex: "0", role: "region", "aria-label": "Groups" },
-      el(
-        "table",
-        { class: "groups" },
-        el("thead", {}, el("tr", {}, el("th", { scope: "col" }, by.join(" · ")), heads.map((text) => el("th", { scope: "col", class: "number" }, text)))),
-        el("tbody", {}, rows),
-      ),
-    ),
+    scrolled("Groups", "groups", [by.join(" · "), ...heads], rows),
   );
-}
-
-export function pValue(value) {
-  if (value === null || value === undefined) return "–";
-  return value < 0.001 ? "<0.001" : value.toFixed(3);
 }
