@@ -125,7 +125,8 @@ class Serving:
     def limits(self) -> Limits:
         """One question's share of the memory, and its threads."""
         share = max(self.settings.query_memory // self.settings.queries, 128 << 20)
-        return Limits(f"{share >> 20}MiB", self.settings.query_threads, self.settings.folder.scratch)
+        seconds = float(self.settings.query_seconds)
+        return Limits(f"{share >> 20}MiB", self.settings.query_threads, self.settings.folder.scratch, seconds)
 
     def view(self, asked: Asked) -> View:
         """Identity as the question wants it: known now, or at the moment that it names."""

@@ -1,7 +1,7 @@
 """A funnel over raw events, from the question to the answer: read the streams, match them, tell the result.
 
 Events and identity are read at one pair of versions, so that no answer mixes two states; ``person_now`` and ``account_now``
-are those of the last build. The lists of people and the explanation of one unit read the same way (``listing``, ``explain``).
+are those of the last build. Lists of people and the explanation of one unit read the same way (``listing``, ``explain``).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from funnels.match import Exclusion, Outcome, Rules, match_streams
 from funnels.periods import periods
 from funnels.restate import definition
 from funnels.result import GROUPS, Histogram, answer, iso
+from funnels.session_units import find_sessions
 from funnels.steps import Json
 from funnels.stream_sql import Query
 from funnels.streams import Found, missing_names, read_streams
@@ -30,7 +31,7 @@ from transforms.domains import OFF, Domains
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.identity import DEFAULT_VIEW, View
 from transforms.manifest import Manifest
-from transforms.overlay import identity
+from transforms.overlay import NEWEST, identity
 
 NOBODY: Final = Internal()
 
@@ -53,6 +54,7 @@ class Source:
     domains: Domains = OFF
     view: View = DEFAULT_VIEW
     internal: Internal = NOBODY
+    ledger: int | None = NEWEST  # version of the ledger of identity
 
     def as_of(self, request: Funnel) -> datetime:
         return self.complete_until if request.as_of is None else min(request.as_of, self.complete_until)
@@ -61,16 +63,26 @@ class Source:
     def engine(self) -> Iterator[Engine]:
         """Events at one version, who is who at the same, and the last build's people and accounts; within the limits."""
         tables = {} if self.manifest is None else self.manifest.tables
-        known = identity(self.lake, self.project, self.version, self.manifest, self.limits, self.domains, self.view)
+        known = identity(
+            self.lake, self.project, self.version, self.manifest, self.limits, self.domains, self.view, self.ledger
+        )
         built = {name: tables.get(name) for name in ("people", "accounts", TABLE)}
         versions = {"events": self.version, **built, **known.built}
         with Engine(self.lake, self.project, versions, self.limits) as engine, within_limits(engine, self.limits):
             known.bind(engine)
             yield engine
 
-    def query(self, engine: Engine, request: Funnel, *, with_ids: bool = False, only_unit: object = None) -> Query:
-        """The question's query, over what the engine holds."""
-        query = Query(request, self.as_of(request), with_ids=with_ids, only_unit=only_unit)
+    def prepare(self, engine: Engine, request: Funnel, *, named: bool = False) -> None:
+        """Makes the relations that the question's queries read; ``named``: its units will be."""
+        if request.unit != "session":
+            return
+        query = Query(request, self.as_of(request))
+        whole = named or any(step.first_ever for step in request.steps)
+        find_sessions(engine, None if whole else query.first_moment, None if named else query.last_moment)
+
+    def query(self, engine: Engine, request: Funnel, *, with_ids: bool = False, unit: object = None) -> Query:
+        """The question's query, of all units or of one."""
+        query = Query(request, self.as_of(request), with_ids=with_ids, unit=unit)
         if request.internal == "include":
             return query
         return query.leaving_out(condition(engine, self.internal, query.parameters))
@@ -97,6 +109,7 @@ def funnel(
 def answer_of(source: Source, request: Funnel) -> Json:
     """The answer of section 7."""
     with source.engine() as engine:
+        source.prepare(engine, request)
         found = read_streams(engine, source.query(engine, request), source.limits)
         missing = missing_names(engine, request.event_names)
     matched = match(request, found, rules_of(request, source.as_of(request)))

@@ -42,7 +42,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Any of ``choices`` serves it; ``where`` must hold besides. ``first_ever``: only the unit's first event of these names."""
+    """Any of ``choices`` serves it; ``where`` must hold besides.
+
+    ``first_ever``: only the unit's first event of these names counts, before any filter.
+    """
 
     choices: tuple[Choice, ...]
     label: str

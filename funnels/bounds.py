@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -15,7 +15,6 @@ import duckdb
 import pyarrow as pa
 
 from funnels.errors import TooLarge, TooSlow
-from funnels.stream_sql import Query
 from transforms.engine import Engine, Limits
 from transforms.errors import ModelFailed
 
@@ -54,12 +53,11 @@ def within_limits(engine: Engine, limits: Limits) -> Iterator[None]:
         raise _slow(limits)
 
 
-def rows_within(engine: Engine, query: Query, limits: Limits) -> pa.Table:
+def table_within(engine: Engine, text: str, params: Mapping[str, object], limits: Limits) -> pa.Table:
     """All rows of a query; raises ``TooLarge`` as soon as they take more than the question's memory."""
-    text, most = query.text(), in_bytes(limits.memory)
-    taken, batches = 0, list[pa.RecordBatch]()
-    schema = engine.table(f"select * from ({text}) limit 0", query.parameters.values).schema
-    for batch in engine.batches(text, _ROWS, query.parameters.values):
+    taken, most, batches = 0, in_bytes(limits.memory), list[pa.RecordBatch]()
+    schema = engine.table(f"select * from ({text}) limit 0", params).schema
+    for batch in engine.batches(text, _ROWS, params):
         taken += batch.nbytes
         if taken > most:
             raise too_large(limits)
@@ -76,11 +74,15 @@ def in_bytes(memory: str) -> int:
 
 
 def too_large(limits: Limits) -> TooLarge:
-    return TooLarge(f"This question takes more memory than one may ({limits.memory}). Narrow it, or raise query_memory.", NARROW)
+    return TooLarge(
+        f"This question takes more memory than one may ({limits.memory}). Narrow it, or raise query_memory.", NARROW
+    )
 
 
 def _slow(limits: Limits) -> TooSlow:
-    return TooSlow(f"This question takes longer than one may ({limits.seconds:g} s). Narrow it, or raise query_seconds.", NARROW)
+    return TooSlow(
+        f"This question takes longer than one may ({limits.seconds:g} s). Narrow it, or raise query_seconds.", NARROW
+    )
 
 
 def _watch(engine: Engine, seconds: float | None, done: threading.Event, late: threading.Event) -> None:

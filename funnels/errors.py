@@ -1,6 +1,7 @@
 """What can go wrong when a question is asked.
 
 FunnelError
+├── NoSuchUnit     nobody has the id that the question names
 ├── BadRequest     the question itself: carries one Fault per thing to mend, all of them at once
 └── TooMuch        the question takes more than one may take: says of what, and what to narrow
     ├── TooLarge   memory
@@ -45,6 +46,14 @@ class BadRequest(FunnelError):
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
         super().__init__("; ".join(map(str, self.faults)))
+
+
+class NoSuchUnit(FunnelError):
+    """Nobody has the id ``given``; ``form`` says what may stand there."""
+
+    def __init__(self, message: str, given: str, form: str) -> None:
+        self.given, self.form = given, form
+        super().__init__(message)
 
 
 class TooMuch(FunnelError):

@@ -40,7 +40,7 @@ _SIGNS: Final = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 _ISO: Final = f"'{ISO_DATE}'"
 _WITH_OFFSET: Final = "'.*(Z|[+-][0-9]{2}:?[0-9]{2})'"
 _NULL: Final = "null"
-_ISO_TEXT: Final = "strftime(timezone('UTC', {}), '%Y-%m-%dT%H:%M:%S.%fZ')"
+_ISO_TEXT: Final = "replace(strftime(timezone('UTC', {}), '%Y-%m-%dT%H:%M:%S.%fZ'), '.000000Z', 'Z')"
 
 
 class Parameters:

@@ -4,8 +4,9 @@
      {"any": [{"property": "country", "op": "eq", "value": "DE"}, {"property": "bot", "op": "eq", "value": true}]}]
 
 A list means all. Where a property may come from (its root) is listed in ``ROOTS`` and ``COLUMNS``; dots lead into objects
-and lists; ``cohort:<name>`` is true or false. Types compare as they are: 5 equals 5.0 and not "5"; order compares numbers with numbers and ISO dates with
-dates, nothing else. A missing value (or a null) satisfies only the negative operators and ``is_not_set``.
+and lists; ``cohort:<name>`` is true or false. Types compare as they are: 5 equals 5.0 and not "5"; order compares numbers
+with numbers and ISO dates with dates, nothing else. A missing value (or a null) satisfies only the negative operators and
+``is_not_set``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Sessions as units: spans of a person's events of one source without more than 30 minutes of silence.
 
-They are found anew from the events that are read, by the rule of ``sql/models/sessions.sql``, so that events and merges since
-the last build are in them. Events in a stretch of time fall into the same sessions whether or not what came before is read;
-only a session's name (its first event) and its first-ever events need all that came before.
+They are found anew from the events that are read, by the rule of ``sql/models/sessions.sql``, so that events and merges
+since the last build are in them. Events in a stretch of time fall into the same sessions whether or not what came before is
+read; only a session's name (its first event) and its first-ever events need all that came before.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ with halves as ( -- half hours: none has a silence that ends a session
         events.time - date_trunc('hour', events.time) < interval '30' minute as early,
         min(events.time) as started, max(events.time) as ended
     from events join actors on actors.actor_id = events.actor_id
-    where ($first is null or events.time >= cast($first as timestamptz)) and events.time <= cast($last as timestamptz)
+    where ($first is null or events.time >= cast($first as timestamptz))
+        and ($last is null or events.time <= cast($last as timestamptz))
     group by all
 ),
 followed as (
@@ -54,8 +55,8 @@ where session_spans.session in (select unit from listed)
 group by all"""
 
 
-def find_sessions(engine: Engine, first: datetime | None, last: datetime) -> None:
-    """Makes ``session_spans`` of the events in [first, last]; ``first`` None: of all that came before, too."""
+def find_sessions(engine: Engine, first: datetime | None, last: datetime | None) -> None:
+    """Makes ``session_spans`` of the events in [first, last]; None: without that bound."""
     engine.make(RELATION, _SPANS, {"first": first, "last": last})
 
 

@@ -9,7 +9,7 @@
     instant, last_instant    order strict: among the instants of all events of the unit
     spent       bit k: the unit had its first event of step k's names (first ever)
 
-Filters at the top restrict steps only, so they are part of ``mask`` where excluded events or strict neighbours are read, too.
+Filters at the top restrict steps only: they are part of ``mask`` where excluded events or strict neighbours are read, too.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from funnels.filters import COHORT
 from funnels.session_units import SESSIONS
 from funnels.traits_then import joins, uses
 
-_ACTORS: Final = "left join actors on actors.actor_id = events.actor_id"
-_MEMBERSHIPS: Final = """left join sole_memberships on sole_memberships.person_id = actors.person_id
+ACTORS: Final = "left join actors on actors.actor_id = events.actor_id"
+MEMBERSHIPS: Final = """left join sole_memberships on sole_memberships.person_id = actors.person_id
     and sole_memberships.since <= events.time
     and (sole_memberships.until is null or events.time < sole_memberships.until)"""
 PERSON: Final = "actors.person_id"
@@ -47,7 +47,7 @@ class Query:
     parameters: Parameters = field(default_factory=Parameters)
     cohorts: Mapping[str, str] = field(default_factory=dict)
     with_ids: bool = False
-    only_unit: object = None  # read this unit alone
+    unit: object = None  # read this one alone: its person_id, account_id, or the number of its session
 
     def leaving_out(self, internal: str) -> Query:
         """Without the events of this condition, whose values are in ``parameters``."""
@@ -63,6 +63,24 @@ class Query:
             parts += [part.format(outside=self.outside) for part in (_RANKED, _NUMBERED)]
             source = "numbered"
         return f"with {', '.join(parts)}\n{self._select(source, firsts)}"
+
+    def story(self) -> str:
+        """All events of one unit by the names asked for, at any time, each with what filters and first-ever leave of it.
+
+        ``named``: a step or an exclusion has its name; ``fits``: filters leave it one. To be made once, instead of ``text``.
+        """
+        firsts = [number for number, step in enumerate(self.funnel.steps) if step.first_ever]
+        parts = [f"first_{number} as ({self._first(self.funnel.steps[number])})" for number in firsts]
+        mask, joined = self._first_mask("told", firsts)
+        return f"""
+with {"".join(f"{part}, " for part in parts)}told as (
+    select {self._unit} as unit, epoch_us(events.time) as time, events.event_id as event_id, events.event as name,
+        events.bot as bot, {self.internal} as internal, {self._known()} as named, {self._mask(always=True)} as mask,
+        {self._bars()} as bars{self._columns("held", self.funnel.hold)}
+    from events {" ".join(self._joins())}
+    where {self._named()} and {self._of_one()}
+)
+select told.* exclude (mask), mask <> 0 or bars <> 0 as fits, {mask} as mask from told {joined}"""
 
     @property
     def first_moment(self) -> datetime:
@@ -95,8 +113,9 @@ class Query:
 
     def _told(self) -> str:
         return f"""
-select {self._unit} as unit, epoch_us(events.time) as time, {self._identified} events.bot as bot, {self.internal} as internal,
-    {self._mask()} as mask, {self._bars()} as bars{self._columns("held", self.funnel.hold)}{self._columns("value", self.groups_by)}
+select {self._unit} as unit, epoch_us(events.time) as time, {self._identified} events.bot as bot,
+    {self.internal} as internal, {self._mask()} as mask, {self._bars()} as bars
+    {self._columns("held", self.funnel.hold)} {self._columns("value", self.groups_by)}
 from events
 {" ".join(self._joins())}
 where {self._in_time()} and {self._named()} and {self._restricted()} and {self._of_one()}"""
@@ -112,14 +131,9 @@ where {self._in_time()} and {self._named()} and {self._restricted()} and {self._
 
     def _select(self, source: str, firsts: Sequence[int]) -> str:
         """Takes back from ``mask`` what is no first event; whoever has no unit keeps it, to be counted."""
-        mask, spent = f"{source}.mask", "0"
-        for number in firsts:
-            first = f"first_{number}"
-            kept = f"{first}.unit is null or ({first}.time = {source}.time and {first}.event_id = {source}.event_id)"
-            mask = f"({mask} & case when {kept} then -1 else ~cast({1 << number} as bigint) end)"
-            spent += f" | case when {first}.unit is null then 0 else {1 << number} end"
-        joined = " ".join(f"left join first_{number} on first_{number}.unit = {source}.unit" for number in firsts)
-        spent_column = f", cast({spent} as bigint) as spent" if firsts else ""
+        mask, joined = self._first_mask(source, firsts)
+        bits = " | ".join(f"case when first_{number}.unit is null then 0 else {1 << number} end" for number in firsts)
+        spent_column = f", cast({bits} as bigint) as spent" if firsts else ""
         others = "mask" if self._identified and self.ids else "mask, event_id" if self._identified else "mask"
         return f"""
 select * from (
@@ -127,6 +141,15 @@ select * from (
     from {source} {joined}
     where {source}.mask <> 0 or {source}.bars <> 0
 ) where mask <> 0 or bars <> 0"""
+
+    def _first_mask(self, source: str, firsts: Sequence[int]) -> tuple[str, str]:
+        """The mask without what is no first event, and the joins that it needs."""
+        mask = f"{source}.mask"
+        for number in firsts:
+            first = f"first_{number}"
+            kept = f"{first}.unit is null or ({first}.time = {source}.time and {first}.event_id = {source}.event_id)"
+            mask = f"({mask} & case when {kept} then -1 else ~cast({1 << number} as bigint) end)"
+        return mask, " ".join(f"left join first_{number} on first_{number}.unit = {source}.unit" for number in firsts)
 
     def _first(self, step: Step) -> str:
         """Each unit's first event among the step's names, in all history until as_of, before any filter."""
@@ -140,9 +163,9 @@ from events {" ".join(self._unit_joins())}
 where {wanted} and {last} and {bots} and not {self.internal} and {self._unit} is not null and {self._of_one()}
 group by all"""
 
-    def _mask(self) -> str:
+    def _mask(self, *, always: bool = False) -> str:
         served = [self._served(step) for step in self.funnel.steps]
-        top = self._compile(self.funnel.where) if self._reads_more else "true"
+        top = self._compile(self.funnel.where) if always or self._reads_more else "true"
         return f"case when {top} then {_bits(served)} else 0 end"
 
     def _bars(self) -> str:
@@ -176,15 +199,17 @@ group by all"""
         return "true" if self._reads_more else self._compile(self.funnel.where)
 
     def _named(self) -> str:
-        if self.funnel.takes_any_event or self.funnel.order == "strict":
-            return "true"
-        return self._among(self.funnel.event_names)
+        return "true" if self.funnel.order == "strict" else self._known()
+
+    def _known(self) -> str:
+        """A step or an exclusion has the event's name."""
+        return "true" if self.funnel.takes_any_event else self._among(self.funnel.event_names)
 
     def _among(self, names: Sequence[str]) -> str:
         return f"events.event in ({', '.join(self.parameters.add(name) for name in names)})"
 
     def _of_one(self) -> str:
-        return "true" if self.only_unit is None else f"{self._unit} = {self.parameters.add(self.only_unit)}"
+        return "true" if self.unit is None else f"{self._unit} = {self.parameters.add(self.unit)}"
 
     def _in_time(self) -> str:
         """Where a chain can lie. The month of an event is that of its time (later for times before the first month)."""
@@ -197,15 +222,15 @@ group by all"""
 
     def _unit_joins(self) -> list[str]:
         """What it takes to know the unit."""
-        more = {"person": [], "account": [_MEMBERSHIPS], "session": [SESSIONS]}
-        return [_ACTORS, *more[self.funnel.unit]]
+        more = {"person": [], "account": [MEMBERSHIPS], "session": [SESSIONS]}
+        return [ACTORS, *more[self.funnel.unit]]
 
     def _joins(self) -> list[str]:
         asked = self.funnel.properties
         account_now = uses(ACCOUNT_NOW, asked)
         of_account = account_now or uses(ACCOUNT_THEN, asked) or any(name.startswith(COHORT) for name in asked)
         wanted = [
-            (of_account and self.funnel.unit != "account", _MEMBERSHIPS),
+            (of_account and self.funnel.unit != "account", MEMBERSHIPS),
             (uses(PERSON_NOW, asked), _PERSON_NOW),
             (account_now, _ACCOUNT_NOW),
         ]

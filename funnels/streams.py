@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from funnels.bounds import rows_within
+from funnels.bounds import table_within
 from funnels.codes import Value, held_codes, value_codes
 from funnels.kernel import Ints
 from funnels.match import Streams
-from funnels.session_units import find_sessions, session_names
+from funnels.session_units import session_names
 from funnels.stream_sql import Query
 from transforms.engine import Engine, Limits
 
@@ -40,16 +40,13 @@ class Found:
     event_ids: Sequence[str] = field(default_factory=tuple)  # parallel to the streams' events, where they were asked for
 
 
-def read_streams(engine: Engine, query: Query, limits: Limits, *, listed: bool = False) -> Found:
-    """The streams of a funnel. The engine holds ``events``, ``actors``, ``sole_memberships``, ``people`` and ``accounts``.
+def read_streams(engine: Engine, query: Query, limits: Limits) -> Found:
+    """The streams of a funnel. The engine holds what ``adhoc.Source`` puts into it.
 
-    Bots are left out unless the question asks about ``bot``, internal traffic unless the funnel includes it. ``listed``: the
-    units will be named. Raises ``TooLarge``.
+    Bots are left out unless the question asks about ``bot``, internal traffic unless the funnel includes it. Raises
+    ``TooLarge``.
     """
-    if query.funnel.unit == "session":
-        whole = listed or any(step.first_ever for step in query.funnel.steps)
-        find_sessions(engine, None if whole else query.first_moment, query.last_moment)
-    rows = rows_within(engine, query, limits)
+    rows = table_within(engine, query.text(), query.parameters.values, limits)
     bots = np.zeros(len(rows), np.bool_) if query.takes_bots else rows["bot"].to_numpy()
     ours = rows["internal"].to_numpy() & ~bots
     known = rows["unit"].is_valid().to_numpy()

@@ -1,23 +1,34 @@
-"""``GET /api/funnels``, ``/api/funnels/{name}`` (over stages) and ``POST /api/funnel`` (any funnel over raw events)."""
+"""``GET /api/funnels``, ``/api/funnels/{name}`` (over stages), and ``POST /api/funnel`` (any funnel over raw events) with
+``/people`` (who stands behind a number) and ``/explain`` (why one unit stands where it stands).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
 
+import duckdb
+from deltalake.exceptions import DeltaError
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api import cursor
 from api.body import json_body
+from api.errors import Detail, Unprocessable
+from api.funnel_schema import codes, funnel_body, list_body, unit_body
 from api.parameters import FROM, KNOWN_AT, TO, Parameter
 from api.saved import Saved
 from api.serving import Answer, Asked, Serving, documented
-from funnels.adhoc import funnel
+from funnels import explain, listing
+from funnels.adhoc import Source, answer_of
 from funnels.plg import stage_funnel
-from funnels.request import parse
+from funnels.request import body_of, parse
+from funnels.result import iso
 from funnels.unknown import UnknownName
 from ingest.progress import complete_until
+from transforms.ledger import LEDGER
+from transforms.manifest import published
 
 _PARAMETERS: Final = (
     FROM,
@@ -29,15 +40,11 @@ _PARAMETERS: Final = (
     Parameter("window", "Time from the first step to the last, such as 14d; by default the funnel's own."),
 )
 _VIEW: Final = (KNOWN_AT,)
-_EXAMPLE: Final = {
-    "steps": [{"event": "Signed Up", "label": "Registered"}, {"event": "Project Created", "within": "7d"}],
-    "from": "2026-01-01",
-    "to": "2026-02-01",
-    "window": "14d",
-    "unit": "person",
-    "trend": "week",
-}
-_BODY: Final = {"required": True, "content": {"application/json": {"schema": {"type": "object"}, "example": _EXAMPLE}}}
+_OF_FUNNEL: Final = documented("A funnel over raw events, by the definition of a funnel", _VIEW, requestBody=funnel_body())
+_OF_LIST: Final = documented("Who stands behind a number of a funnel", _VIEW, requestBody=list_body())
+_OF_UNIT: Final = documented(
+    "Why a unit stands where it stands in a funnel", _VIEW, requestBody=unit_body(), description=codes()
+)
 
 
 def router(serving: Serving) -> APIRouter:
@@ -57,32 +64,58 @@ def router(serving: Serving) -> APIRouter:
     async def stages(request: Request, name: str) -> Response:
         return await serving.answer(request, None, lambda asked: by_name(serving, asked, name))
 
-    @routes.post(
-        "/api/funnel", **documented("A funnel over raw events, by the definition of a funnel", _VIEW, requestBody=_BODY)
-    )
+    @routes.post("/api/funnel", **_OF_FUNNEL)
     async def ad_hoc(request: Request) -> Response:
         serving.caller(request)  # before a body is read
         body = await json_body(request)
         return await serving.answer(request, _VIEW, lambda asked: over_events(serving, asked, body))
 
+    @routes.post("/api/funnel/people", **_OF_LIST)
+    async def people(request: Request) -> Response:
+        serving.caller(request)
+        body = await json_body(request)
+        return await serving.answer(request, _VIEW, lambda asked: page_of(serving, asked, body), columns=listing.COLUMNS)
+
+    @routes.post("/api/funnel/explain", **_OF_UNIT)
+    async def why(request: Request) -> Response:
+        serving.caller(request)
+        body = await json_body(request)
+        return await serving.answer(
+            request,
+            _VIEW,
+            lambda asked: explain.explain(source_of(serving, asked), explain.parse_unit(body)),
+            columns=explain.COLUMNS,
+        )
+
     return routes
 
 
-def over_events(serving: Serving, asked: Asked, body: object) -> Answer:
-    """Any funnel, over all events that are in the lake now; identity is as of these very events."""
-    question = parse(body)
+def source_of(serving: Serving, asked: Asked, place: cursor.FunnelCursor | None = None) -> Source:
+    """All events that are in the lake now, and identity as of these very events; or what a cursor was read from."""
+    lake, project = serving.lake, asked.project.name
     until = complete_until(serving.settings.folder.log, asked.now).until  # before the events' version is read
-    return funnel(
-        serving.lake,
-        asked.project.name,
-        question,
-        complete_until=until,
-        manifest=asked.manifest,
+    manifest = asked.manifest
+    if place is not None:
+        numbers = {one.number: one for one in published(lake, project)}
+        manifest = None if place.manifest is None else numbers.get(place.manifest)
+        if manifest is None and place.manifest is not None:
+            raise _gone(place)
+    return Source(
+        lake,
+        project,
+        version=lake.version(project, "events") if place is None else place.events,
+        complete_until=until if place is None else place.complete_until,
+        manifest=manifest,
         limits=serving.limits,
         domains=serving.domains(asked),
         view=serving.view(asked),
         internal=serving.definitions().internal,
+        ledger=lake.version(project, LEDGER) if place is None else place.ledger,
     )
+
+
+def over_events(serving: Serving, asked: Asked, body: object) -> Answer:
+    return answer_of(source_of(serving, asked), parse(body))
 
 
 def by_name(serving: Serving, asked: Asked, name: str) -> Answer:
@@ -107,6 +140,39 @@ def anew(parameters: Mapping[str, Any]) -> dict[str, Any]:
 def _kept(one: Saved) -> dict[str, Any]:
     unit = one.question.get("unit") or "person"
     return {"name": one.name, "title": one.title, "unit": unit, "steps": one.steps, "saved": True}
+
+
+def page_of(serving: Serving, asked: Asked, body: object) -> Answer:
+    """A page of a list; its cursor keeps the pages on one state of the data, and to one question."""
+    question = listing.parse_list(body)
+    own = cursor.digest(
+        listing.same_question(body_of(body)),
+        serving.definitions().version,
+        str(asked.parameters["known_at"]),
+        asked.project.name,
+    )
+    place = cursor.decode_of_funnel(question.after) if question.after else None
+    if place is not None and place.question != own:
+        fault = Detail("after", question.after, ["the 'next' of a page of this very question"], "another question's cursor")
+        raise Unprocessable("after: this cursor belongs to another question, or the definitions have changed.", [fault])
+    source = source_of(serving, asked, place)
+    try:
+        page = listing.page(source, question, (place.entry, place.id) if place else None)
+    except (DeltaError, duckdb.IOException):
+        if place is None:
+            raise
+        raise _gone(place) from None
+    following = None
+    if page.last is not None:
+        number = None if source.manifest is None else source.manifest.number
+        versions = (source.version, number, source.ledger)
+        following = cursor.FunnelCursor(*versions, source.complete_until, own, *page.last).encode()
+    return {"items": page.items, "next": following, "total": page.total, "as_of": iso(page.as_of), "data": page.data}
+
+
+def _gone(place: cursor.FunnelCursor) -> Unprocessable:
+    fault = Detail("after", place.encode(), [None], "the data that the first page was read from is kept no more")
+    return Unprocessable("after: the first page's data is kept no more; ask for the first page again.", [fault])
 
 
 def over_stages(serving: Serving, asked: Asked, name: str) -> Answer:

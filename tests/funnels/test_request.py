@@ -256,7 +256,11 @@ ABC = [{"event": "A"}, {"event": "B", "optional": True}, {"event": "C"}, {"event
             "ties",
             "a tolerance needs steps that no one event can serve; 1 and 2 may share one",
         ),
-        ({"steps": [{"event": "A", "optional": True}]}, "steps[0].optional", "neither the first step nor the last can be optional"),
+        (
+            {"steps": [{"event": "A", "optional": True}]},
+            "steps[0].optional",
+            "neither the first step nor the last can be optional",
+        ),
         (
             {"steps": [{"event": "A"}, {"event": "B", "optional": True}]},
             "steps[1].optional",
