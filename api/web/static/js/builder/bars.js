@@ -74,7 +74,7 @@ function gap(before, step, { list, names }) {
     class: "gap",
     type: "button",
     tabindex: "-1", // the same list is behind "stopped here", which the keyboard reaches
-    "aria-hidden": "true",
+    "aria-label": `${told}: list them`,
     title: `${told}: list them`,
     onclick: () => before.dropped && list({ state: "dropped", step }, told, before.dropped),
   });

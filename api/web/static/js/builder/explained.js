@@ -1,7 +1,10 @@
 // Why a unit stands where it stands: its events in order, each with the step it served or the rule that kept it out.
 import { el } from "../dom.js";
 import { moment } from "../format.js";
+import { address } from "../router.js";
 import { called } from "./question.js";
+
+const FOLDED = 4; // events kept out by one rule in a row, from which on they are folded
 
 /** The API's codes in words (its documentation says each in full); one that is not here is shown as it is. */
 const CODES = {
@@ -41,12 +44,47 @@ export function explained(answer, held) {
     return el("span", { class: `chip ${kind}` }, `${which}${words}, entered ${moment(one.entered)}`);
   });
   return [
-    el("p", { class: "line tight" }, cases.length ? cases : el("span", { class: "chip" }, "did not enter")),
+    el(
+      "p",
+      { class: "line tight" },
+      cases.length ? cases : el("span", { class: "chip" }, "did not enter"),
+      held.unit === "person" && el("a", { class: "small", href: address("people", [answer.unit]) }, "Open the profile"),
+    ),
     answer.items.length
-      ? el("ol", { class: "story" }, answer.items.map((event) => told(event, held)))
+      ? el("ol", { class: "story" }, runs(answer.items).map((run) => (run.length < FOLDED ? run.map((one) => told(one, held)) : folded(run, held))))
       : el("p", { class: "quiet" }, "No event of theirs has a name that the question knows."),
   ];
 }
+
+/** Neighbours that the same rule kept out, together: what served a step stands alone. */
+function runs(events) {
+  const found = [];
+  for (const event of events) {
+    const last = found.at(-1);
+    if (last && last[0].code === event.code && event.code !== "served") last.push(event);
+    else found.push([event]);
+  }
+  return found;
+}
+
+/** A long run, folded: how many, of which names, why. */
+function folded(run, held) {
+  const names = [...new Set(run.map(({ name }) => name))];
+  const listed = names.length > 3 ? `${names.slice(0, 3).join(", ")}, …` : names.join(", ");
+  return el(
+    "li",
+    { class: "run-of", "data-code": run[0].code },
+    el("span", { class: "when figures" }, moment(run[0].time)),
+    el(
+      "details",
+      {},
+      el("summary", {}, el("b", {}, `${run.length} events`), ` · ${listed}`, el("br"), el("span", { class: "small quiet" }, words(run[0].code))),
+      el("ol", { class: "story" }, run.map((one) => told(one, held))),
+    ),
+  );
+}
+
+const words = (code) => CODES[code] ?? code.replaceAll("_", " ");
 
 function told(event, held) {
   const served = event.code === "served";
@@ -58,6 +96,6 @@ function told(event, held) {
     el("b", {}, event.name),
     served
       ? el("span", { class: "chip good" }, `${attempt}step ${event.step} · ${called(held.steps[event.step - 1])}`)
-      : el("span", { class: "small quiet" }, CODES[event.code] ?? event.code.replaceAll("_", " ")),
+      : el("span", { class: "small quiet" }, words(event.code)),
   );
 }

@@ -84,9 +84,9 @@ function remove(list, index, board) {
 function condition(list, index, path, board) {
   const one = list[index];
   const known = board.catalogue.property(one.property);
-  const set = (change) => {
+  const set = (change, focus = null) => {
     Object.assign(one, change);
-    board.changed({ shape: true });
+    board.changed({ shape: true, focus });
   };
   return el(
     "div",
@@ -99,7 +99,7 @@ function condition(list, index, path, board) {
         value: one.property,
         placeholder: "property",
         options: () => board.catalogue.properties,
-        choose: (property) => set({ property }),
+        choose: (property) => set({ property }, property && one.value === "" ? `[data-path="${path}.value"] input` : null),
       }),
     ),
     iconButton("Remove the filter", "×", () => remove(list, index, board)),

@@ -3,7 +3,6 @@ import { post } from "../api.js";
 import { el } from "../dom.js";
 import { duration, moment } from "../format.js";
 import { moreRows } from "../listing.js";
-import { address } from "../router.js";
 import { failure, waiting } from "../states.js";
 import { explained } from "./explained.js";
 
@@ -57,15 +56,16 @@ function listed(answer, { page, why, held }) {
   const steps = held.steps.map((_, index) => index + 1);
   const make = (item) => row(item, why, held);
   const body = el("tbody", {}, answer.items.map(make));
-  const heads = [held.unit === "person" ? "Person" : held.unit === "account" ? "Account" : "Session", "Entered", ...steps.slice(1).map((at) => `Step ${at}`), ""];
+  const heads = [held.unit === "person" ? "Person" : held.unit === "account" ? "Account" : "Session", "Entered", ...steps.slice(1).map((at) => `Step ${at}`)];
   return [
+    el("p", { class: "small quiet" }, "Choose one to see why they stand there."),
     el(
       "div",
-      { class: "scroll" },
+      { class: "scroll", tabindex: "0", role: "region", "aria-label": "Who" },
       el(
         "table",
         { class: "members listed" },
-        el("thead", {}, el("tr", {}, heads.map((text) => el("th", { scope: "col" }, text || el("span", { class: "hidden-text" }, "Why"))))),
+        el("thead", {}, el("tr", {}, heads.map((text, at) => el("th", { scope: "col", class: at > 1 ? "number" : null }, text)))),
         body,
       ),
     ),
@@ -75,7 +75,7 @@ function listed(answer, { page, why, held }) {
 
 function row(item, why, held) {
   const { unit: id, times, entered } = item;
-  const name = held.unit === "person" ? el("a", { href: address("people", [id]), class: "mono" }, id) : el("span", { class: "mono" }, id);
+  const name = el("button", { class: "link mono clip", type: "button", onclick: () => why(id), title: `${id}: why?` }, id);
   const taken = held.steps.slice(1).map((_, index) => {
     const at = times[index + 1];
     const after = at && (Date.parse(at) - Date.parse(entered)) / 1000;
@@ -87,7 +87,6 @@ function row(item, why, held) {
     el("th", { scope: "row" }, name),
     el("td", { class: "figures" }, moment(entered)),
     taken,
-    el("td", { class: "number" }, el("button", { class: "button compact", type: "button", onclick: () => why(id), "aria-label": `Why ${id}` }, "Why")),
   );
 }
 

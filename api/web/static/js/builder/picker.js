@@ -86,7 +86,7 @@ export function picker({ label, value = "", options, choose, placeholder = "", j
 
   input.addEventListener("focus", () => {
     input.select();
-    show(true);
+    if (!input.value) show(true); // a field that is filled opens by a click, by typing or by an arrow key
   });
   input.addEventListener("click", () => list.hidden && show(true));
   input.addEventListener("input", () => show(false));

@@ -217,16 +217,18 @@ function grip(one, index, { items, move }) {
   return node;
 }
 
+function middle(node) {
+  const { top, height } = node.getBoundingClientRect();
+  return top + height / 2;
+}
+
 function drag(card, items, { pointerId, target }, drop) {
   target.setPointerCapture(pointerId);
   card.classList.add("dragged");
   const at = ({ clientY }) => {
-    const others = [...items.children].filter((other) => other !== card);
-    const below = others.find((other) => {
-      const box = other.getBoundingClientRect();
-      return clientY < box.top + box.height / 2;
-    });
-    if (below !== card.nextElementSibling) items.insertBefore(card, below ?? null);
+    // The others move around the card: it would lose the pointer if it were taken out itself.
+    for (let next = card.nextElementSibling; next && middle(next) < clientY; next = card.nextElementSibling) card.before(next);
+    for (let back = card.previousElementSibling; back && middle(back) > clientY; back = card.previousElementSibling) card.after(back);
   };
   const end = () => {
     target.removeEventListener("pointermove", at);
