@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from funnels import explain, listing
-from funnels.ask import COUNTS, ORDERS, PRESETS, REENTRIES, TOUCHES, TRAFFIC, UNITS, WITNESSES
+from funnels.ask import COUNTS, ORDERS, REENTRIES, TOUCHES, TRAFFIC, UNITS, WITNESSES
 from funnels.filters import OPERATORS
 from funnels.kernel import MAX_STEPS
 from funnels.periods import GRAINS
+from funnels.presets import PRESETS
 from funnels.request import MAX_BINS, MAX_BY, MAX_EXCLUSIONS, MAX_GROUPS, MAX_HELD
 
 Schema = dict[str, Any]
@@ -113,7 +114,12 @@ _PROPERTIES: Final[Schema] = {
     },
     "as_of": {**_TIME, "description": "Later events are not there; by default the moment up to which the data is complete."},
     "internal": {"enum": list(TRAFFIC), "default": "exclude", "description": "Internal traffic: left out, or put back in."},
-    "preset": {"enum": [*PRESETS, None], "default": None, "description": "Count by another product's rules."},
+    "preset": {
+        "enum": [*PRESETS, None],
+        "default": None,
+        "description": "Count by another product's rules. "
+        + " ".join(f"{one.name}: {one.line}." for one in PRESETS.values()),
+    },
 }
 _REQUIRED: Final = ["steps", "from", "to", "window"]
 

@@ -23,7 +23,7 @@ from api.errors import Conflict, Detail, Forbidden, Problem, Unprocessable, unkn
 from api.store import Store
 from funnels.durations import parse_duration
 from funnels.errors import BadRequest
-from funnels.request import parse
+from funnels.request import Known, parse
 from ingest.keys import Key
 
 MOST: Final = 500
@@ -116,18 +116,18 @@ class SavedFunnels:
             db.execute(sa.delete(_TABLE).where(_of(project, name)))
 
 
-def read(body: object, key: Key, now: datetime) -> Saved:
+def read(body: object, key: Key, now: datetime, known: Known) -> Saved:
     """A new one from a request's body; raises 422 with every fault. Without a name it gets one of its title."""
     given = _object(body)
     title = _title(given)
     name = given.get("name") or slug(title)
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise _wrong("name", name, ["up to 63 of a-z, 0-9 and '-'"], "name it in lower case, such as sign-up-to-paid")
-    question, last = checked(given.get("question"), given.get("last"), now)
+    question, last = checked(given.get("question"), given.get("last"), now, known)
     return Saved(name, title, question, last, key.source, now, now)
 
 
-def changed(saved: Saved, body: object, now: datetime) -> Saved:
+def changed(saved: Saved, body: object, now: datetime, known: Known) -> Saved:
     """``saved`` with what the body says anew: its title, its question with ``last``, or both. The name stays."""
     given = _object(body)
     if given.get("name", saved.name) != saved.name:
@@ -135,7 +135,7 @@ def changed(saved: Saved, body: object, now: datetime) -> Saved:
     title = _title(given) if "title" in given else saved.title
     if "question" not in given and "last" not in given:
         return replace(saved, title=title, changed=now)
-    question, last = checked(given.get("question", saved.question), given.get("last"), now)
+    question, last = checked(given.get("question", saved.question), given.get("last"), now, known)
     return replace(saved, title=title, question=question, last=last, changed=now)
 
 
@@ -145,14 +145,14 @@ def may_change(saved: Saved, key: Key) -> None:
         raise Forbidden(f"'{saved.name}' was saved with a key of '{saved.saved_by}': take one of those, or an admin key.")
 
 
-def checked(question: object, last: object, now: datetime) -> tuple[Mapping[str, Any], str | None]:
-    """What can be asked today; raises 422 with paths below ``question``."""
+def checked(question: object, last: object, now: datetime, known: Known) -> tuple[Mapping[str, Any], str | None]:
+    """What can be asked today; raises 422 with paths below ``question``. ``known``: what requests may name."""
     if not isinstance(question, Mapping):
         raise _wrong("question", question, ["the body of POST /api/funnel"], "write the question as an object")
     if last is not None:
         _days(last)
     try:
-        parse(with_range(question, None if last is None else str(last), now))
+        parse(with_range(question, None if last is None else str(last), now), known)
     except BadRequest as error:
         faults = [Detail(f"question.{f.path}".rstrip("."), f.found, list(f.allowed), f.message) for f in error.faults]
         raise Unprocessable(str(error), faults) from None

@@ -6,19 +6,23 @@ are those of the last build. Lists of people and the explanation of one unit rea
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 
+from funnels import presets
+from funnels.as_rules import rules_of
 from funnels.ask import Funnel
 from funnels.bounds import within_limits
+from funnels.cohort_sql import bind_cohorts
 from funnels.definition import Internal
 from funnels.errors import nearest
+from funnels.filter_sql import Parameters
 from funnels.groups import Grouping, breakdown
-from funnels.match import Exclusion, Outcome, Rules, match_streams
-from funnels.periods import periods
+from funnels.match import Outcome, Rules, match_streams
 from funnels.restate import definition
 from funnels.result import GROUPS, Histogram, answer, iso
 from funnels.session_units import find_sessions
@@ -34,6 +38,7 @@ from transforms.manifest import Manifest
 from transforms.overlay import NEWEST, identity
 
 NOBODY: Final = Internal()
+NO_BUILD: Final = "there is no build yet: person_now, account_now and stages hold nobody"
 
 
 @dataclass(frozen=True)
@@ -66,26 +71,39 @@ class Source:
         known = identity(
             self.lake, self.project, self.version, self.manifest, self.limits, self.domains, self.view, self.ledger
         )
-        built = {name: tables.get(name) for name in ("people", "accounts", TABLE)}
+        built = {name: tables.get(name) for name in ("people", "accounts", "stages", TABLE)}
         versions = {"events": self.version, **built, **known.built}
         with Engine(self.lake, self.project, versions, self.limits) as engine, within_limits(engine, self.limits):
             known.bind(engine)
             yield engine
 
-    def prepare(self, engine: Engine, request: Funnel, *, named: bool = False) -> None:
+    def asking(self, engine: Engine, request: Funnel, *, named: bool = False) -> Asking:
         """Makes the relations that the question's queries read; ``named``: its units will be."""
-        if request.unit != "session":
-            return
-        query = Query(request, self.as_of(request))
-        whole = named or any(step.first_ever for step in request.steps)
-        find_sessions(engine, None if whole else query.first_moment, None if named else query.last_moment)
+        as_of = self.as_of(request)
+        if request.unit == "session":
+            query = Query(request, as_of)
+            whole = named or any(step.first_ever for step in request.steps)
+            find_sessions(engine, None if whole else query.first_moment, None if named else query.last_moment)
+        internal = None if request.internal == "include" else self.internal
+        cohorts = bind_cohorts(engine, {cohort.name: cohort for cohort in request.cohorts}, as_of, internal)
+        return Asking(engine, request, as_of, internal, cohorts)
 
-    def query(self, engine: Engine, request: Funnel, *, with_ids: bool = False, unit: object = None) -> Query:
-        """The question's query, of all units or of one."""
-        query = Query(request, self.as_of(request), with_ids=with_ids, unit=unit)
-        if request.internal == "include":
-            return query
-        return query.leaving_out(condition(engine, self.internal, query.parameters))
+
+@dataclass(frozen=True)
+class Asking:
+    """A question with all that its queries need. ``internal``: the traffic that is left out, None where none is."""
+
+    engine: Engine
+    request: Funnel
+    as_of: datetime
+    internal: Internal | None
+    cohorts: Mapping[str, str]
+
+    def query(self, *, with_ids: bool = False, unit: object = None) -> Query:
+        """Of all units, or of one; ``with_ids``: events are told by their ids."""
+        parameters = Parameters()
+        left_out = "false" if self.internal is None else condition(self.engine, self.internal, parameters)
+        return Query(self.request, self.as_of, left_out, parameters, self.cohorts, with_ids, unit)
 
 
 def funnel(
@@ -109,8 +127,7 @@ def funnel(
 def answer_of(source: Source, request: Funnel) -> Json:
     """The answer of section 7."""
     with source.engine() as engine:
-        source.prepare(engine, request)
-        found = read_streams(engine, source.query(engine, request), source.limits)
+        found = read_streams(engine, source.asking(engine, request).query(), source.limits)
         missing = missing_names(engine, request.event_names)
     matched = match(request, found, rules_of(request, source.as_of(request)))
     labels = [step.label for step in request.steps]
@@ -120,7 +137,11 @@ def answer_of(source: Source, request: Funnel) -> Json:
     return {
         **answer(matched.outcome, labels, matched.rules, request.zone, matched.grouping, limit, histogram),
         "definition": definition(request, matched.rules.as_of),
-        "warnings": [*_moved(request, matched.rules.as_of), *map(_never, missing, missing.values())],
+        "warnings": [
+            *_moved(request, matched.rules.as_of),
+            *map(_never, missing, missing.values()),
+            *([NO_BUILD] if request.reads_build and source.manifest is None else []),
+        ],
         "data": data_of(source, found),
     }
 
@@ -137,29 +158,10 @@ class Matched:
 def match(request: Funnel, found: Found, rules: Rules) -> Matched:
     """Match every unit: by the definition, or by a preset's rules."""
     streams, by = found.streams, request.breakdown
-    outcome = match_streams(streams, rules)
-    grouping = None if by is None else breakdown(outcome, streams, rules, found.groups, by.attribution)
+    matcher = match_streams if request.preset is None else partial(presets.match, request.preset)
+    outcome = matcher(streams, rules)
+    grouping = None if by is None else breakdown(outcome, streams, rules, found.groups, by.attribution, matcher)
     return Matched(rules, outcome, grouping)
-
-
-def rules_of(request: Funnel, as_of: datetime) -> Rules:
-    """The request as the matcher's rules."""
-    buckets = [] if request.trend is None else periods(request.start, request.end, request.trend, request.zone)
-    return Rules(
-        withins=tuple(step.within for step in request.steps),
-        window=request.window,
-        start=request.start,
-        end=request.end,
-        as_of=as_of,
-        edges=(*(bucket.start for bucket in buckets), *(bucket.end for bucket in buckets[-1:])),
-        order=request.order,
-        ties=request.ties,
-        optional=frozenset(number for number, step in enumerate(request.steps) if step.optional),
-        reentry=request.reentry,
-        witness=request.witness,
-        count=request.count,
-        exclusions=tuple(Exclusion(one.after, one.before) for one in request.exclude),
-    )
 
 
 def data_of(source: Source, found: Found) -> Json:

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Final, Literal, get_args
 from zoneinfo import ZoneInfo
 
-from funnels.filters import Filter, conditions
+from funnels.definition import Cohort
+from funnels.filters import COHORT, Filter, conditions
 from funnels.periods import Grain
 
 Unit = Literal["person", "account", "session"]
@@ -25,8 +26,6 @@ Count = Literal["units", "attempts"]
 COUNTS: Final[tuple[Count, ...]] = get_args(Count)
 Touch = Literal["first", "last", "all"]
 TOUCHES: Final[tuple[Touch, ...]] = get_args(Touch)
-Preset = Literal["posthog", "mixpanel", "amplitude", "clickhouse", "umami", "openpanel"]
-PRESETS: Final[tuple[Preset, ...]] = get_args(Preset)
 Traffic = Literal["exclude", "include"]  # internal traffic: left out, or put back in
 TRAFFIC: Final[tuple[Traffic, ...]] = get_args(Traffic)
 ANY_EVENT: Final = "*"
@@ -110,7 +109,8 @@ class Funnel:
     exclude: tuple[Exclude, ...] = ()
     breakdown: Breakdown | None = None
     time_to_convert: TimeToConvert | None = None
-    preset: Preset | None = None
+    preset: str | None = None  # a name of funnels.presets
+    cohorts: tuple[Cohort, ...] = ()  # those that are used
 
     @property
     def required(self) -> tuple[int, ...]:
@@ -135,6 +135,16 @@ class Funnel:
     def filtered(self) -> frozenset[str]:
         """Every property that a filter reads."""
         return frozenset(condition.property for part in self._filters() for condition in conditions(part))
+
+    @property
+    def cohorts_named(self) -> frozenset[str]:
+        return frozenset(name.removeprefix(COHORT) for name in self.properties if name.startswith(COHORT))
+
+    @property
+    def reads_build(self) -> bool:
+        """Whether it asks what the last build knows: ``person_now``, ``account_now``, stages."""
+        now = any(name.startswith(("person_now.", "account_now.")) for name in self.properties)
+        return now or any(cohort.where or cohort.stages for cohort in self.cohorts)
 
     @property
     def properties(self) -> frozenset[str]:

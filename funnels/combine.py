@@ -3,18 +3,27 @@
 - order ``any`` has no optional steps, no ``within``, and exclusions without ``after`` and ``before``: there is no order that
   they could speak of.
 - A tolerance of ties needs order ``sequential``, no exclusions, and steps that no one event can serve.
+- A preset has the options that its product has.
 - An exclusion lies between two required steps, a number as attribution names one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from itertools import combinations
 
+import numpy as np
+
+from funnels.as_rules import rules_of
 from funnels.ask import ANY_EVENT, Exclude, Funnel, Step
 from funnels.durations import format_duration
-from funnels.errors import Faults
+from funnels.errors import Faults, suggestion
+from funnels.filters import COHORT
+from funnels.match import Streams
+from funnels.presets import PRESETS, refused
 
 
 def check_together(funnel: Funnel, body: Mapping[str, object], faults: Faults) -> None:
@@ -29,6 +38,7 @@ def check_together(funnel: Funnel, body: Mapping[str, object], faults: Faults) -
         if one.choices:  # else it could not be read
             _check_exclusion(one, number, funnel, body, faults)
     _check_attribution(funnel, faults)
+    _check_preset(funnel, body, faults)
     times = funnel.time_to_convert
     if times is not None and times.start >= times.end:
         allowed = ["a step after time_to_convert.from"]
@@ -90,3 +100,42 @@ def _check_attribution(funnel: Funnel, faults: Faults) -> None:
     required = [step + 1 for step in funnel.required]
     if isinstance(touch, int) and touch + 1 not in required:
         faults.add("breakdown.attribution", touch + 1, required, "attribution by a step's number needs a required step")
+
+
+def _check_preset(funnel: Funnel, body: Mapping[str, object], faults: Faults) -> None:
+    """The options that its product has no rule for, as ``funnels.presets`` names them: ``order: any``, ``hold``."""
+    if funnel.preset is None:
+        return
+    none, held = np.zeros(0, np.int64), np.zeros(len(funnel.hold), np.int32)
+    streams = Streams(none.astype(np.int32), none, none, 0, held=held)
+    for option in refused(funnel.preset, streams, rules_of(replace(funnel, trend=None), funnel.end)):
+        key = re.split("[: ]", option)[0]
+        path = key if key in body else "preset"
+        found = body[path] if key in body else funnel.preset
+        faults.add(path, found, sorted(PRESETS[funnel.preset].allows), f"the preset {funnel.preset} has no {option}")
+
+
+def check_cohorts(body: Mapping[str, object], known: Collection[str], faults: Faults) -> None:
+    """Note every cohort that is named anywhere and that there is not."""
+    for path, found in _named_cohorts({key: value for key, value in body.items() if key != "cohorts"}, ""):
+        name = found.removeprefix(COHORT)
+        if name not in known:
+            allowed = [f"{COHORT}{one}" for one in sorted(known)]
+            faults.add(path, found, allowed, f"no such cohort{suggestion(name, known)}")
+
+
+def _named_cohorts(found: object, path: str) -> Iterator[tuple[str, str]]:
+    """Where a property stands: in conditions, in ``hold`` and in ``by``."""
+    if isinstance(found, Mapping):
+        for key, value in found.items():
+            at = f"{path}.{key}" if path else str(key)
+            if key == "property" and isinstance(value, str) and value.startswith(COHORT):
+                yield at, value
+            elif key in ("hold", "by") and isinstance(value, list):
+                names = [(f"{at}[{number}]", one) for number, one in enumerate(value)]
+                yield from ((place, one) for place, one in names if isinstance(one, str) and one.startswith(COHORT))
+            else:
+                yield from _named_cohorts(value, at)
+    elif isinstance(found, list):
+        for number, value in enumerate(found):
+            yield from _named_cohorts(value, f"{path}[{number}]")

@@ -25,13 +25,14 @@
     out_of_order       the steps it fits come after one that the witness did not reach
     before_previous    it lies before the event of the step before its own
     after_next         it lies after the event of the step after its own (an optional step)
-    not_later          it lies at the instant of the step before its own, and ties are strict
+    not_later          it lies at the instant of a neighbouring step's event, and ties are strict
     after_exclusion    the witness had been ended by an exclusion
     after_within       more time than the step's ``within`` has passed since the step before
     not_adjacent       under order strict, another event lies between it and the step before
-    not_chosen         a chain with it is no better than the witness (or a preset's rules left it out)
+    not_chosen         under a preset: its product's rules did not take it
 
-A code speaks of the witness, the one chain that the unit is counted by. The matching is that of the chart: the same query,
+A code speaks of the witness, the one chain that the unit is counted by. With a preset, whose rules are others, of these only
+``other_entry``, ``step_taken`` and ``not_chosen`` are told of an event that nothing keeps out of every chain. The matching is that of the chart: the same query,
 read for this unit alone.
 """
 
@@ -42,12 +43,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from funnels.adhoc import Source, data_of, match, rules_of
+from funnels.adhoc import Source, data_of, match
+from funnels.as_rules import rules_of
 from funnels.ask import Funnel
 from funnels.errors import Faults
 from funnels.match import CONVERTED, EXCLUDED, LOST, NEVER, PENDING, Outcome, Rules, microseconds
 from funnels.reader import Reader
-from funnels.request import KEYS, body_of, read
+from funnels.request import KEYS, NOTHING, Known, body_of, read
 from funnels.steps import Json
 from funnels.story import Told, find_unit, read_story
 from funnels.streams import Found, read_streams
@@ -63,11 +65,11 @@ class UnitQuestion:
     unit_id: str
 
 
-def parse_unit(body: object, zone: str = "UTC") -> UnitQuestion:
+def parse_unit(body: object, known: Known = NOTHING) -> UnitQuestion:
     """Raises ``BadRequest`` with every fault."""
     found, faults = body_of(body), Faults()
     faults.unknown_keys(found, (*KEYS, "unit_id"), "")
-    funnel, unit_id = read(found, zone, faults), Reader(found, "", faults).text("unit_id")
+    funnel, unit_id = read(found, known, faults), Reader(found, "", faults).text("unit_id")
     if not unit_id:
         faults.add("unit_id", found.get("unit_id"), ["an id of the unit"], "name the unit, such as user:42")
     faults.raise_any()
@@ -78,10 +80,10 @@ def explain(source: Source, question: UnitQuestion) -> Json:
     """The unit's events with their codes, and its cases; raises ``NoSuchUnit``."""
     request = question.funnel
     with source.engine() as engine:
-        source.prepare(engine, request, named=True)
+        asking = source.asking(engine, request, named=True)
         unit = find_unit(engine, request.unit, question.unit_id)
-        found = read_streams(engine, source.query(engine, request, with_ids=True, unit=unit.key), source.limits)
-        told = read_story(engine, source.query(engine, request, unit=unit.key), source.limits)
+        found = read_streams(engine, asking.query(with_ids=True, unit=unit.key), source.limits)
+        told = read_story(engine, asking.query(unit=unit.key), source.limits)
     rules = rules_of(request, source.as_of(request))
     outcome = match(request, found, rules).outcome
     held = {one.id: one.held for one in told}
@@ -115,7 +117,7 @@ class Case:
 def _case(outcome: Outcome, found: Found, held: Mapping[str, int], case: int) -> Case:
     """``held``: the code of the held values by event id."""
     rows = {step: int(row) for step, row in enumerate(outcome.witness[case]) if row >= 0}
-    served = {found.event_ids[row]: step for step, row in rows.items()}
+    served = {found.event_ids[row]: step for step, row in reversed(rows.items())}  # under a preset one may serve several
     at = {step: int(found.streams.times[row]) for step, row in rows.items()}
     return Case(
         served,
@@ -158,7 +160,7 @@ class Coder:
         if left is not None:
             return left, None, None
         if not self.cases:
-            return self._without_entry(event), None, None
+            return self._without_entry(event) if self.funnel.preset is None else "not_chosen", None, None
         number = self._nearest(event)
         return self._beside(event, self.cases[number]), None, number if attempts else None
 
@@ -204,6 +206,8 @@ class Coder:
 
     def _beside(self, event: Told, case: Case) -> str:
         """What keeps it out of the witness."""
+        if self.funnel.preset is not None:
+            return self._by_preset(event, case)
         if self._ended(event, case):
             return "ended_it"
         if not event.mask:
@@ -216,12 +220,19 @@ class Coder:
             return "before_entry"
         if event.time > case.entry + _micros(self.rules.window):
             return "after_window"
-        free = [step for step in range(len(self.funnel.steps)) if event.mask >> step & 1 and step not in case.at]
+        free = self._free(event, case)
         if not free:
             return "step_taken"
-        if self.funnel.preset is not None:
-            return "not_chosen"
         return self._in_any_order(event, case) if self.funnel.order == "any" else self._of_step(event, case, free)
+
+    def _by_preset(self, event: Told, case: Case) -> str:
+        if event.mask == 1:
+            return "other_entry"
+        return "not_chosen" if self._free(event, case) or not event.mask else "step_taken"
+
+    def _free(self, event: Told, case: Case) -> list[int]:
+        """The steps that it fits and that nothing serves."""
+        return [step for step in range(len(self.funnel.steps)) if event.mask >> step & 1 and step not in case.at]
 
     def _ended(self, event: Told, case: Case) -> bool:
         """Whether it is an excluded event that lay in the witness's way, at the instant that ended it."""
@@ -263,9 +274,11 @@ class Coder:
             return "not_later"
         if case.state == EXCLUDED and case.barred != NEVER and event.time > case.barred:
             return "after_exclusion"
-        later = [time for number, time in case.at.items() if number > step]
-        if later and event.time > min(later):
+        later = min((time for number, time in case.at.items() if number > step), default=None)
+        if later is not None and event.time > later + slack:
             return "after_next"
+        if later == event.time and ties == "strict":
+            return "not_later"
         if within is not None and event.time - before > _micros(within):
             return "after_within"
         return "not_adjacent" if self.funnel.order == "strict" else "not_chosen"

@@ -108,10 +108,10 @@ def largest(grouping: Grouping, limit: int) -> list[Group]:
     """The ``limit`` groups with most entrants, largest first (then by their values); what is left over as one, ``other``."""
     sizes = np.bincount(grouping.codes, minlength=len(grouping.values))
     listed = _most(sizes, grouping.values, limit)
-    places = np.full(len(grouping.values), len(listed), np.int16)
+    places = np.full(len(grouping.values), len(listed), np.min_scalar_type(len(listed)))
     places[listed] = np.arange(len(listed))
     place = places[grouping.codes]
-    order = np.argsort(place, kind="stable")  # of 16 bits: a radix sort
+    order = np.argsort(place, kind="stable")  # of 8 or 16 bits, as a rule: a radix sort
     ends = np.cumsum(np.bincount(place, minlength=len(listed) + 1)).tolist()
     found = [
         _group(grouping, order[start:end], grouping.values[code], other=False)

@@ -18,7 +18,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from funnels.adhoc import Matched, Source, data_of, match, rules_of
+from funnels.adhoc import Matched, Source, data_of, match
+from funnels.as_rules import rules_of
 from funnels.ask import Funnel
 from funnels.errors import Faults
 from funnels.filters import Scalar
@@ -26,7 +27,7 @@ from funnels.groups import Values, chosen, in_time, largest
 from funnels.kernel import Ints
 from funnels.match import CONVERTED, EXCLUDED, LOST, NEVER, PENDING, Outcome
 from funnels.reader import Reader
-from funnels.request import KEYS, MAX_BY, body_of, read
+from funnels.request import KEYS, MAX_BY, NOTHING, Known, body_of, read
 from funnels.steps import Json, last_steps, reached_by
 from funnels.streams import read_streams, unit_names
 from funnels.times import iso_of
@@ -68,11 +69,11 @@ class Page:
     as_of: datetime
 
 
-def parse_list(body: object, zone: str = "UTC") -> ListQuestion:
+def parse_list(body: object, known: Known = NOTHING) -> ListQuestion:
     """Raises ``BadRequest`` with every fault."""
     found, faults = body_of(body), Faults()
     faults.unknown_keys(found, (*KEYS, *OWN_KEYS), "")
-    funnel, reader = read(found, zone, faults), Reader(found, "", faults)
+    funnel, reader = read(found, known, faults), Reader(found, "", faults)
     state = reader.maybe_one_of("state", STATES)
     if found.get("state") is None:
         faults.add("state", None, STATES, f"name the state: {', '.join(STATES)}")
@@ -126,8 +127,8 @@ def page(source: Source, question: ListQuestion, after: tuple[int, str] | None =
     """The items that come after this entry and id; ``source`` must be the first page's."""
     request = question.funnel
     with source.engine() as engine:
-        source.prepare(engine, request, named=True)
-        found = read_streams(engine, source.query(engine, request), source.limits)
+        asking = source.asking(engine, request, named=True)
+        found = read_streams(engine, asking.query(), source.limits)
         matched = match(request, found, rules_of(request, source.as_of(request)))
         outcome, owners = listed(matched, question)
         cases = _upcoming(outcome, after, question.limit)

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -14,7 +15,6 @@ from funnels.ask import (
     ANY_EVENT,
     COUNTS,
     ORDERS,
-    PRESETS,
     REENTRIES,
     TIES,
     TOUCHES,
@@ -29,11 +29,14 @@ from funnels.ask import (
     Ties,
     TimeToConvert,
 )
-from funnels.combine import check_together
+from funnels.cohorts import read_cohorts
+from funnels.combine import check_cohorts, check_together
+from funnels.definition import Cohort
 from funnels.durations import parse_duration
 from funnels.errors import BadRequest, Fault, Faults
 from funnels.kernel import MAX_STEPS
 from funnels.periods import GRAINS, Grain
+from funnels.presets import PRESETS
 from funnels.reader import LONGEST, Reader
 
 MAX_BUCKETS: Final = 4000  # ten years of days
@@ -46,18 +49,30 @@ DAYS: Final[dict[Grain, int]] = {"day": 1, "week": 7, "month": 28}  # at least s
 
 KEYS: Final = (
     "steps", "from", "to", "timezone", "window", "order", "ties", "reentry", "witness", "unit", "count", "hold", "exclude",
-    "where", "breakdown", "trend", "time_to_convert", "as_of", "internal", "preset",
+    "where", "breakdown", "trend", "time_to_convert", "as_of", "internal", "preset", "cohorts",
 )  # fmt: skip
 _KEYS_OF_STEP: Final = ("event", "any_of", "where", "within", "label", "optional", "first_ever")
 _KEYS_OF_EXCLUDE: Final = ("event", "any_of", "where", "after", "before")
 _SOME_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def parse(body: object, zone: str = "UTC") -> Funnel:
-    """Read a request; ``zone`` is for requests that name none. Raises ``BadRequest`` with every fault."""
+@dataclass(frozen=True)
+class Known:
+    """What requests may name: the deployment's cohorts and stages. ``zone`` is for requests that name none."""
+
+    cohorts: Mapping[str, Cohort] = field(default_factory=dict)
+    stages: Collection[str] = ()
+    zone: str = "UTC"
+
+
+NOTHING: Final = Known()
+
+
+def parse(body: object, known: Known = NOTHING) -> Funnel:
+    """Read a request. Raises ``BadRequest`` with every fault."""
     found, faults = body_of(body), Faults()
     faults.unknown_keys(found, KEYS, "")
-    funnel = read(found, zone, faults)
+    funnel = read(found, known, faults)
     faults.raise_any()
     return funnel
 
@@ -74,10 +89,11 @@ def body_of(body: object) -> Mapping[str, object]:
     return body
 
 
-def read(body: Mapping[str, object], zone: str, faults: Faults) -> Funnel:
+def read(body: Mapping[str, object], known: Known, faults: Faults) -> Funnel:
     """The funnel of a body, whatever else stands in it; good only where no fault is noted."""
     reader = Reader(body, "", faults)
-    place = reader.zone(zone)
+    place = reader.zone(known.zone)
+    cohorts = {**known.cohorts, **read_cohorts(body.get("cohorts"), place, known.stages, faults)}
     start, end = reader.moment("from", place), reader.moment("to", place)
     trend = reader.maybe_one_of("trend", GRAINS)
     if start is not None and end is not None:
@@ -103,10 +119,11 @@ def read(body: Mapping[str, object], zone: str, faults: Faults) -> Funnel:
         exclude=_exclusions(reader, steps),
         breakdown=_breakdown(reader, steps),
         time_to_convert=_time_to_convert(reader, steps),
-        preset=reader.maybe_one_of("preset", PRESETS),
+        preset=reader.maybe_one_of("preset", tuple(PRESETS)),
     )
     check_together(funnel, body, faults)
-    return funnel
+    check_cohorts(body, cohorts, faults)
+    return replace(funnel, cohorts=tuple(cohorts[name] for name in sorted(funnel.cohorts_named & cohorts.keys())))
 
 
 def _check_range(start: datetime, end: datetime, trend: Grain | None, body: Mapping[str, object], faults: Faults) -> None:

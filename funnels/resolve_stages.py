@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from funnels.definition import SUBJECTS, Condition, Members, Rule, Selection, Stage, Subject
-from funnels.filters import Filter, conditions, parse_filters
+from funnels.filters import COHORT, Filter, conditions, parse_filters
 from funnels.toml_lines import KeyPath
 from funnels.written import Entry, is_table
 
@@ -135,7 +135,7 @@ def filters(entry: Entry) -> tuple[Filter, ...]:
     for fault in faults:
         entry.fault(key_path(fault.path), f"'{fault.path}' of {entry.title} is {fault.found!r}: {fault.message}")
     for condition in conditions(parsed):
-        if condition.property.startswith(("person.", "account.", "person_now.", "account_now.")):
+        if condition.property.startswith(("person.", "account.", "person_now.", "account_now.", COHORT)):
             message = f"'{condition.property}' in {entry.title} changes with time; filter by what the event itself carries"
             entry.fault("where", message)
     return parsed

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from funnels.ask import Breakdown, Choice, Exclude, Funnel, Step, TimeToConvert
+from funnels.cohorts import cohort_as_json
 from funnels.durations import format_duration
 from funnels.filters import Filter, filters_as_json
 from funnels.result import iso
@@ -35,6 +36,7 @@ def definition(funnel: Funnel, as_of: datetime) -> Json:
         "as_of": iso(as_of),
         "internal": funnel.internal,
         "preset": funnel.preset,
+        "cohorts": {cohort.name: cohort_as_json(cohort) for cohort in funnel.cohorts},
     }
 
 

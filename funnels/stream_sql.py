@@ -15,7 +15,7 @@ Filters at the top restrict steps only: they are part of ``mask`` where excluded
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -48,10 +48,6 @@ class Query:
     cohorts: Mapping[str, str] = field(default_factory=dict)
     with_ids: bool = False
     unit: object = None  # read this one alone: its person_id, account_id, or the number of its session
-
-    def leaving_out(self, internal: str) -> Query:
-        """Without the events of this condition, whose values are in ``parameters``."""
-        return replace(self, internal=internal)
 
     def text(self) -> str:
         """The SQL, whose values are then in ``parameters``; to be made once."""

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from api.routes import (
     catalogue,
     changes,
+    drivers,
     funnels,
     identity,
     metrics,
@@ -22,5 +23,6 @@ from api.serving import Serving
 
 
 def routers(serving: Serving) -> list[APIRouter]:
-    modules = (funnels, saved, catalogue, metrics, stages, people, identity, status, recent, project, quality, changes)
+    by_stages = (metrics, stages, people, identity)
+    modules = (funnels, drivers, saved, catalogue, *by_stages, status, recent, project, quality, changes)
     return [module.router(serving) for module in modules]

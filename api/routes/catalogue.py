@@ -16,7 +16,7 @@ def router(serving: Serving) -> APIRouter:
     routes = APIRouter(tags=["funnels"])
     kept = Kept()
 
-    @routes.get("/api/catalogue", **documented("Event names that came, their properties, types and values seen"))
+    @routes.get("/api/catalogue", **documented("Event names that came, their properties, types and values seen, cohorts"))
     async def catalogue_(request: Request) -> Response:
         return await serving.answer(request, (), answer)
 
@@ -28,6 +28,6 @@ def router(serving: Serving) -> APIRouter:
             with serving.engine(project, {"events": version}) as engine:
                 return catalogue(engine)
 
-        return kept(project, version, make)
+        return {**kept(project, version, make), "cohorts": sorted(serving.definitions().cohorts)}
 
     return routes

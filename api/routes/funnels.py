@@ -23,7 +23,7 @@ from api.serving import Answer, Asked, Serving, documented
 from funnels import explain, listing
 from funnels.adhoc import Source, answer_of
 from funnels.plg import stage_funnel
-from funnels.request import body_of, parse
+from funnels.request import Known, body_of, parse
 from funnels.result import iso
 from funnels.unknown import UnknownName
 from ingest.progress import complete_until
@@ -83,11 +83,17 @@ def router(serving: Serving) -> APIRouter:
         return await serving.answer(
             request,
             _VIEW,
-            lambda asked: explain.explain(source_of(serving, asked), explain.parse_unit(body)),
+            lambda asked: explain.explain(source_of(serving, asked), explain.parse_unit(body, known(serving))),
             columns=explain.COLUMNS,
         )
 
     return routes
+
+
+def known(serving: Serving) -> Known:
+    """What requests may name."""
+    definitions = serving.definitions()
+    return Known(definitions.cohorts, tuple(definitions.stages))
 
 
 def source_of(serving: Serving, asked: Asked, place: cursor.FunnelCursor | None = None) -> Source:
@@ -115,7 +121,7 @@ def source_of(serving: Serving, asked: Asked, place: cursor.FunnelCursor | None 
 
 
 def over_events(serving: Serving, asked: Asked, body: object) -> Answer:
-    return answer_of(source_of(serving, asked), parse(body))
+    return answer_of(source_of(serving, asked), parse(body, known(serving)))
 
 
 def by_name(serving: Serving, asked: Asked, name: str) -> Answer:
@@ -144,7 +150,7 @@ def _kept(one: Saved) -> dict[str, Any]:
 
 def page_of(serving: Serving, asked: Asked, body: object) -> Answer:
     """A page of a list; its cursor keeps the pages on one state of the data, and to one question."""
-    question = listing.parse_list(body)
+    question = listing.parse_list(body, known(serving))
     own = cursor.digest(
         listing.same_question(body_of(body)),
         serving.definitions().version,

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from api import saved
 from api.body import json_body
+from api.routes.funnels import known
 from api.serving import Answer, Asked, Serving, documented
 
 _COLUMNS: Final = ("name", "title", "last", "saved_by", "created", "changed")
@@ -51,13 +52,13 @@ def router(serving: Serving) -> APIRouter:
         return {"items": [one.as_json() for one in store.all(asked.project.name)]}
 
     def added(asked: Asked, body: object) -> Answer:
-        new = saved.read(body, asked.key, asked.now)
+        new = saved.read(body, asked.key, asked.now, known(serving))
         return store.add(asked.project.name, new, serving.definitions().funnels).as_json()
 
     def changed(asked: Asked, name: str, body: object) -> Answer:
         found = store.get(asked.project.name, name)
         saved.may_change(found, asked.key)
-        new = saved.changed(found, body, asked.now)
+        new = saved.changed(found, body, asked.now, known(serving))
         return store.change(asked.project.name, new).as_json()
 
     def removed(asked: Asked, name: str) -> Answer:

@@ -11,7 +11,7 @@ import pytest
 from funnels.ask import ANY_EVENT, Breakdown, Choice, Exclude, Step, TimeToConvert
 from funnels.errors import BadRequest
 from funnels.filters import Condition
-from funnels.request import parse
+from funnels.request import Known, parse
 from funnels.restate import definition
 
 GOOD: dict[str, object] = {
@@ -57,6 +57,7 @@ def test_the_smallest_request_gets_every_default() -> None:
         "as_of": "2026-03-01T00:00:00Z",
         "internal": "exclude",
         "preset": None,
+        "cohorts": {},
     }
 
 
@@ -78,7 +79,6 @@ def test_every_option_is_read_and_its_own_defaults_are_filled_in() -> None:
             ],
             "breakdown": {"by": ["properties.plan", "person.role"], "attribution": 3, "limit": 5},
             "time_to_convert": {},
-            "preset": "umami",
         }
     )
     assert [(step.optional, step.first_ever) for step in funnel.steps] == [
@@ -88,7 +88,7 @@ def test_every_option_is_read_and_its_own_defaults_are_filled_in() -> None:
         (False, False),
     ]
     assert (funnel.order, funnel.ties, funnel.reentry, funnel.witness) == ("strict", "strict", "first", "shortest")
-    assert (funnel.unit, funnel.count, funnel.preset) == ("session", "attempts", "umami")
+    assert (funnel.unit, funnel.count, parse({**GOOD, "preset": "umami"}).preset) == ("session", "attempts", "umami")
     assert funnel.hold == ("properties.project", "country")
     assert funnel.exclude == (
         Exclude((Choice("X"),), (), 0, 3),
@@ -116,8 +116,10 @@ def test_a_step_takes_a_name_or_any_of_names_and_objects() -> None:
 
 
 def test_dates_are_midnight_in_the_time_zone_of_the_request_else_of_the_project() -> None:
-    assert parse(GOOD, "America/New_York").start == datetime(2026, 1, 1, 5, tzinfo=UTC)
-    assert parse({**GOOD, "timezone": "Europe/Berlin"}, "America/New_York").start == datetime(2025, 12, 31, 23, tzinfo=UTC)
+    assert parse(GOOD, Known(zone="America/New_York")).start == datetime(2026, 1, 1, 5, tzinfo=UTC)
+    assert parse({**GOOD, "timezone": "Europe/Berlin"}, Known(zone="America/New_York")).start == datetime(
+        2025, 12, 31, 23, tzinfo=UTC
+    )
     assert parse({**GOOD, "from": "2026-01-01T08:00:00+08:00"}).start == datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -292,7 +294,19 @@ ABC = [{"event": "A"}, {"event": "B", "optional": True}, {"event": "C"}, {"event
         ({"hold": ["bot", "bot"]}, "hold[1]", "named twice"),
         ({"exclude": [{"event": "X"}] * 17}, "exclude", "write at most 16 exclusions"),
         ({"breakdown": {"by": ["bot", "os", "device", "browser"]}}, "breakdown.by", "write 1 to 3 properties"),
-        ({"preset": "heap"}, "preset", "preset can only be posthog, mixpanel, amplitude, clickhouse, umami, openpanel"),
+        (
+            {"preset": "heap"},
+            "preset",
+            "preset can only be posthog, mixpanel, amplitude, clickhouse, clickhouse:strict_deduplication, "
+            "clickhouse:strict_once, umami, openpanel",
+        ),
+        ({"preset": "umami", "order": "strict"}, "order", "the preset umami has no order: strict"),
+        ({"preset": "clickhouse", "hold": ["bot"]}, "hold", "the preset clickhouse has no hold"),
+        (
+            {"preset": "posthog", "steps": [{"event": "A"}, {"event": "B", "within": "1d"}]},
+            "preset",
+            "the preset posthog has no within",
+        ),
         ({"steps": [{"event": "A", "optional": 1}]}, "steps[0].optional", "optional is true or false"),
     ],
 )

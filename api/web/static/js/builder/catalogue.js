@@ -22,7 +22,7 @@ export async function loadCatalogue(signal) {
   }));
   return {
     events: [...events, { value: "*", note: "any event" }],
-    properties: grouped(properties),
+    properties: [...grouped(properties), ...found.cohorts.map((name) => ({ value: `cohort:${name}`, group: "Cohorts" }))],
     property: (name) => byName.get(name),
   };
 }

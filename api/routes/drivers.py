@@ -1,0 +1,44 @@
+"""``POST /api/funnel/drivers``: what goes with converting between two steps of a funnel."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.body import json_body
+from api.parameters import KNOWN_AT
+from api.routes.funnels import known, source_of
+from api.serving import Answer, Asked, Serving, documented
+from funnels.drivers import drivers, parse_drivers
+
+_EXAMPLE: Final = {
+    "steps": [{"event": "Signed Up"}, {"event": "Subscription Started"}],
+    "from": "2026-01-01",
+    "to": "2026-02-01",
+    "window": "14d",
+    "drivers": {"from": 1, "to": 2, "period": "1d", "limit": 50},
+}
+_BODY: Final = {"required": True, "content": {"application/json": {"schema": {"type": "object"}, "example": _EXAMPLE}}}
+_VIEW: Final = (KNOWN_AT,)
+
+
+def router(serving: Serving) -> APIRouter:
+    routes = APIRouter(tags=["funnels"])
+
+    @routes.post(
+        "/api/funnel/drivers",
+        **documented("Which properties and other events go with getting from one step to another", _VIEW, requestBody=_BODY),
+    )
+    async def found(request: Request) -> Response:
+        serving.caller(request)  # before a body is read
+        body = await json_body(request)
+        return await serving.answer(request, _VIEW, lambda asked: answer(serving, asked, body))
+
+    return routes
+
+
+def answer(serving: Serving, asked: Asked, body: object) -> Answer:
+    return drivers(source_of(serving, asked), parse_drivers(body, known(serving)))
