@@ -124,7 +124,8 @@ def read(body: object, key: Key, now: datetime, known: Known) -> Saved:
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise _wrong("name", name, ["up to 63 of a-z, 0-9 and '-'"], "name it in lower case, such as sign-up-to-paid")
     question, last = checked(given.get("question"), given.get("last"), now, known)
-    return Saved(name, title, question, last, key.source, now, now)
+    moment = now.replace(microsecond=0)
+    return Saved(name, title, question, last, key.source, moment, moment)
 
 
 def changed(saved: Saved, body: object, now: datetime, known: Known) -> Saved:
@@ -132,11 +133,11 @@ def changed(saved: Saved, body: object, now: datetime, known: Known) -> Saved:
     given = _object(body)
     if given.get("name", saved.name) != saved.name:
         raise _wrong("name", given["name"], [saved.name], "a name stays; save it anew under the other one")
-    title = _title(given) if "title" in given else saved.title
+    title, moment = _title(given) if "title" in given else saved.title, now.replace(microsecond=0)
     if "question" not in given and "last" not in given:
-        return replace(saved, title=title, changed=now)
+        return replace(saved, title=title, changed=moment)
     question, last = checked(given.get("question", saved.question), given.get("last"), now, known)
-    return replace(saved, title=title, question=question, last=last, changed=now)
+    return replace(saved, title=title, question=question, last=last, changed=moment)
 
 
 def may_change(saved: Saved, key: Key) -> None:
