@@ -100,8 +100,7 @@ def test_what_is_wrong_is_told_with_its_path_what_was_found_and_what_is_allowed(
     file = tmp_path / "wrong.toml"
     file.write_text(FILE.replace('"7d"', '"seven days"').replace("window", "windw"))
     told = run(world, str(file), status=2)
-    assert told.startswith(f"Error: {file} cannot be answered
-  windw: unknown key; did you mean 'window'?")
+    assert told.startswith(f"Error: {file} cannot be answered\n  windw: unknown key; did you mean 'window'?")
     assert "  steps[1].within: within must be a duration" in told and 'found "seven days", allowed: 90s, 30m' in told
     file.write_text("steps = [")
     assert "is no TOML" in run(world, str(file), status=2)
