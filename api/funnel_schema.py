@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from funnels import explain, listing
 from funnels.ask import COUNTS, ORDERS, REENTRIES, TOUCHES, TRAFFIC, UNITS, WITNESSES
+from funnels.definition import SUBJECTS
+from funnels.driver_sql import CANDIDATES
 from funnels.filters import OPERATORS
 from funnels.kernel import MAX_STEPS
 from funnels.periods import GRAINS
@@ -66,6 +68,27 @@ _EXCLUDE: Final[Schema] = {
         "before": {"type": "integer", "description": "A later required step; by default the last."},
     },
 }
+_DID: Final[Schema] = {
+    "type": "object",
+    "properties": {
+        **_EVENT,
+        "at_least": {"type": "integer", "minimum": 0, "description": "By default 1, or 0 beside at_most."},
+        "at_most": {"type": "integer", "minimum": 0},
+        "from": _TIME,
+        "to": {**_TIME, "description": "Not included."},
+        "last": {**_DURATION, "description": "So long before as_of, instead of from and to."},
+    },
+}
+_COHORT: Final[Schema] = {
+    "type": "object",
+    "description": "Who satisfies all that is written.",
+    "properties": {
+        "unit": {"enum": list(SUBJECTS), "default": "person"},
+        "where": {**_WHERE, "description": "On person_now. of persons, on account_now. of accounts."},
+        "did": {"oneOf": [_DID, {"type": "array", "items": _DID}]},
+        "stage": {"oneOf": [_TEXT, {"type": "array", "items": _TEXT}], "description": "Stages that were entered."},
+    },
+}
 _PROPERTIES: Final[Schema] = {
     "steps": {"type": "array", "minItems": 1, "maxItems": MAX_STEPS, "items": _STEP},
     "from": {**_TIME, "description": "Entries count from here; a date is midnight in timezone."},
@@ -114,6 +137,12 @@ _PROPERTIES: Final[Schema] = {
     },
     "as_of": {**_TIME, "description": "Later events are not there; by default the moment up to which the data is complete."},
     "internal": {"enum": list(TRAFFIC), "default": "exclude", "description": "Internal traffic: left out, or put back in."},
+    "cohorts": {
+        "type": "object",
+        "default": {},
+        "description": "Cohorts by name, beside those of the definitions; cohort:<name> is then a property, true or false.",
+        "additionalProperties": _COHORT,
+    },
     "preset": {
         "enum": [*PRESETS, None],
         "default": None,
@@ -163,6 +192,21 @@ _OF_LIST: Final[Schema] = {
 _OF_UNIT: Final[Schema] = {
     "unit_id": {**_TEXT, "description": "Any id of the person (user:42, anonymous:7f3a, 42), an account's, or a session's."}
 }
+_OF_DRIVERS: Final[Schema] = {
+    "drivers": {
+        "type": "object",
+        "properties": {
+            "from": {"type": "integer", "description": "A required step, from 1; by default the first."},
+            "to": {"type": "integer", "description": "A later required step; by default the last."},
+            "period": {
+                **_DURATION,
+                "description": "Events in the first so long after step from are candidates, for those who had not reached "
+                "step to by then; by default the time in which a quarter of the conversions happen.",
+            },
+            "limit": {"type": "integer", "minimum": 1, "maximum": CANDIDATES, "default": 50},
+        },
+    }
+}
 
 
 def funnel_body() -> Schema:
@@ -175,6 +219,11 @@ def list_body() -> Schema:
 
 def unit_body() -> Schema:
     return _body(_OF_UNIT, ["unit_id"], {**_SHORT, "unit_id": "user:42"})
+
+
+def driver_body() -> Schema:
+    example = {**{name: EXAMPLE[name] for name in ("steps", "from", "to", "window")}, "drivers": {"from": 1, "to": 4}}
+    return _body(_OF_DRIVERS, [], example)
 
 
 def codes() -> str:

@@ -10,15 +10,18 @@ Each query hands out at most ``CANDIDATES`` rows; DuckDB counts, and spills, wit
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from funnels.ask import ANY_EVENT, Funnel
+from funnels.ask import Funnel
 from funnels.filter_sql import Parameters
 from funnels.stream_sql import ACCOUNT, ACTORS, MEMBERSHIPS, PERSON
 from transforms.engine import Engine
+
+Span = tuple[datetime, datetime]  # both ends included
 
 VALUES: Final = 20  # of one property, the most frequent
 CANDIDATES: Final = 2000
@@ -26,6 +29,7 @@ COLUMNS: Final = (
     "source", "library", "page_path", "page_referrer", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
     "device", "os", "browser", "locale", "app_version", "country",
 )  # fmt: skip
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SCALARS: Final = "('VARCHAR', 'BIGINT', 'UBIGINT', 'DOUBLE', 'BOOLEAN')"
 _COUNTS: Final = """
     count(*) filter (half = 0) as found, count(*) filter (half = 0 and converted) as found_converted,
@@ -33,15 +37,16 @@ _COUNTS: Final = """
 _UNIT: Final[Mapping[str, str]] = {"person": PERSON, "account": ACCOUNT}
 
 
-def make_entries(engine: Engine, cases: pa.Table, funnel: Funnel, step: int) -> None:
-    """The relation ``entries``: each case with what its event at this step said.
+def make_entries(engine: Engine, cases: pa.Table, funnel: Funnel) -> Span:
+    """The relation ``entries``: each case with what its event at the first step said; the time between these events.
 
-    ``cases``: unit, event_id, converted, at_risk. A case's half, 0 or 1, is a bit of a hash of its unit's id.
+    ``cases``: unit, event_id, time (microseconds), converted, at_risk. A case's half, 0 or 1, is a bit of a hash of its
+    unit's id.
     """
-    parameters = Parameters()
+    parameters, span = Parameters(), _span(cases, funnel)
     engine.bind("cases", cases)
-    names = sorted({choice.event for choice in funnel.steps[step].choices})
-    named = "true" if ANY_EVENT in names else f"events.event in ({', '.join(map(parameters.add, names))})"
+    names = [] if funnel.takes_any_event else funnel.event_names
+    named = f"events.event in ({', '.join(map(parameters.add, names))})" if names else "true"
     columns = ", ".join(f"events.{name}" for name in COLUMNS)
     half = "cast(md5_number_lower(cast(cases.unit as varchar)) & 1 as tinyint)"
     text = f"""
@@ -50,8 +55,17 @@ select cases.unit, {half} as half, cases.converted, cases.at_risk,
 from cases
 join events on events.event_id = cases.event_id
 {ACTORS} {MEMBERSHIPS}
-where {named} and {_months(funnel, parameters)}"""
+where {named} and {_in_time(span, parameters)}"""
     engine.make("entries", text, parameters.values)
+    return span
+
+
+def _span(cases: pa.Table, funnel: Funnel) -> Span:
+    if not len(cases):
+        return funnel.start, funnel.start
+    bounds = pc.min_max(cases["time"]).as_py()
+    first, last = (_EPOCH + timedelta(microseconds=bounds[name]) for name in ("min", "max"))
+    return first, last
 
 
 def count_halves(engine: Engine) -> pa.Table:
@@ -86,6 +100,7 @@ order by found + held desc, property, value limit {CANDIDATES}"""
 def count_events(
     engine: Engine,
     funnel: Funnel,
+    span: Span,
     period: timedelta,
     without: Collection[str],
     internal: str,
@@ -102,7 +117,6 @@ def count_events(
     joins = ACTORS if funnel.unit == "person" else f"{ACTORS} {MEMBERSHIPS}"
     others = [parameters.add(name) for name in sorted(without)]
     named = f"events.event not in ({', '.join(others)})" if others else "true"
-    last = parameters.add(funnel.end + funnel.window + period)
     text = f"""
 with did as (
     select distinct events.event, entries.unit, entries.half, entries.converted
@@ -111,7 +125,7 @@ with did as (
     join entries on entries.unit = {unit} and events.time > entries."at"
         and events.time <= entries."at" + {parameters.add(period)}
     where entries.at_risk and events.kind in ('track', 'page', 'screen') and {named} and not events.bot and not {internal}
-        and {_months(funnel, parameters)} and events.time <= cast({last} as timestamptz)
+        and {_in_time((span[0], span[1] + period), parameters)}
 ),
 counted as (select event, {_COUNTS} from did group by event)
 select * from counted
@@ -120,12 +134,10 @@ order by found + held desc, event limit {CANDIDATES}"""
     return engine.table(text, parameters.values)
 
 
-def _months(funnel: Funnel, parameters: Parameters) -> str:
-    """Where events of the range and after it lie; a tolerance of ties may reach back a little."""
-    first: datetime = funnel.start - timedelta(days=1)
-    return (
-        f"events.month >= {parameters.add(f'{first:%Y-%m}')} and events.time >= cast({parameters.add(first)} as timestamptz)"
-    )
+def _in_time(span: Span, parameters: Parameters) -> str:
+    """The month of an event is that of its time (later for times before the first month)."""
+    first, last = (f"cast({parameters.add(moment)} as timestamptz)" for moment in span)
+    return f"events.time >= {first} and events.time <= {last} and events.month >= {parameters.add(f'{span[0]:%Y-%m}')}"
 
 
 _EVENT: Final = f"""

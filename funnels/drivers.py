@@ -38,7 +38,7 @@ from numpy.typing import NDArray
 from funnels.adhoc import Source, data_of
 from funnels.as_rules import rules_of
 from funnels.ask import ANY_EVENT, Funnel
-from funnels.driver_sql import CANDIDATES, count_events, count_halves, count_properties, make_entries
+from funnels.driver_sql import CANDIDATES, Span, count_events, count_halves, count_properties, make_entries
 from funnels.durations import format_duration
 from funnels.errors import Faults
 from funnels.filter_sql import Parameters
@@ -80,6 +80,11 @@ class Candidate:
     name: Json
     found: Table
     held: Table
+
+
+def explained() -> str:
+    """How drivers are found, for readers of the API."""
+    return (__doc__ or "").strip()
 
 
 def parse_drivers(body: object, known: Known = NOTHING) -> DriverQuestion:
@@ -141,12 +146,13 @@ def drivers(source: Source, question: DriverQuestion) -> Json:
         period = question.period or _quarter(cases, question, rules)
         converted = reached_by(cases, question.end, rules)
         at_risk = _at_risk(cases, question, rules, period)
-        make_entries(engine, _cases(cases, found, question, converted, at_risk), funnel, question.start)
-        candidates = list(_candidates(engine, source, replace(question, funnel=funnel), period, converted.size))
+        span = make_entries(engine, _cases(cases, found, question, converted, at_risk), funnel)
+        candidates = list(_candidates(engine, source, question, span, period, converted.size))
     risen, all_converted = int(np.count_nonzero(at_risk)), int(np.count_nonzero(converted))
     return {
         "from": question.start + 1,
         "to": question.end + 1,
+        "entries": {"from": iso(rules.start), "to": iso(rules.end)},
         "entrants": int(converted.size),
         "converted": all_converted,
         "conversion": ratio(all_converted, converted.size),
@@ -154,7 +160,7 @@ def drivers(source: Source, question: DriverQuestion) -> Json:
         "at_risk": {"entrants": risen, "converted": int(np.count_nonzero(at_risk & converted))},
         "candidates": len(candidates),
         "drivers": rows_of(candidates)[: question.limit],
-        "definition": {**definition(funnel, as_of), "drivers": _as_json(question)},
+        "definition": {**definition(question.funnel, as_of), "drivers": _as_json(question)},
         "warnings": _warnings(question, converted.size, all_converted),
         "as_of": iso(as_of),
         "data": data_of(source, found),
@@ -165,9 +171,15 @@ def _cases(
     cases: Outcome, found: Found, question: DriverQuestion, converted: NDArray[np.bool_], at_risk: NDArray[np.bool_]
 ) -> pa.Table:
     events = cases.witness[:, question.start]
-    ids = pa.array([found.event_ids[event] for event in events.tolist()], pa.string())
-    units = found.units.take(pa.array(cases.units))
-    return pa.table({"unit": units, "event_id": ids, "converted": pa.array(converted), "at_risk": pa.array(at_risk)})
+    return pa.table(
+        {
+            "unit": found.units.take(pa.array(cases.units)),
+            "event_id": found.event_ids.at(events),
+            "time": pa.array(cases.event_times[events] if events.size else np.zeros(0, np.int64)),
+            "converted": pa.array(converted),
+            "at_risk": pa.array(at_risk),
+        }
+    )
 
 
 def _at_risk(cases: Outcome, question: DriverQuestion, rules: Rules, period: timedelta) -> NDArray[np.bool_]:
@@ -195,7 +207,7 @@ def _longest_period(question: DriverQuestion) -> timedelta:
 
 
 def _candidates(
-    engine: Engine, source: Source, question: DriverQuestion, period: timedelta, total: int
+    engine: Engine, source: Source, question: DriverQuestion, span: Span, period: timedelta, total: int
 ) -> Iterator[Candidate]:
     rows = count_halves(engine).to_pylist()
     support = max(LEAST, -(-total // 100))
@@ -209,7 +221,7 @@ def _candidates(
     way = [choice.event for step in funnel.steps[question.start : question.end + 1] for choice in step.choices]
     left = sum(row["found"] + row["held"] for row in waiting)
     names = set(way) - {ANY_EVENT}
-    for row in count_events(engine, funnel, period, names, ours, parameters, support, left).to_pylist():
+    for row in count_events(engine, funnel, span, period, names, ours, parameters, support, left).to_pylist():
         yield Candidate({"kind": "event", "event": row["event"]}, *_tables(row, waiting))
 
 

@@ -31,9 +31,9 @@
     not_adjacent       under order strict, another event lies between it and the step before
     not_chosen         under a preset: its product's rules did not take it
 
-A code speaks of the witness, the one chain that the unit is counted by. With a preset, whose rules are others, of these only
-``other_entry``, ``step_taken`` and ``not_chosen`` are told of an event that nothing keeps out of every chain. The matching is that of the chart: the same query,
-read for this unit alone.
+A code speaks of the witness, the one chain that the unit is counted by. With a preset, whose rules are others, only
+``other_entry``, ``step_taken`` and ``not_chosen`` are told of an event that nothing keeps out of every chain. The matching
+is that of the chart: the same query, read for this unit alone.
 """
 
 from __future__ import annotations

@@ -195,12 +195,18 @@ def _part(values: Sequence[Scalar | None]) -> tuple[Ints, list[Scalar | None]]:
 def _lanes(outcome: Outcome, streams: Streams, rules: Rules, values: Sequence[Values], match: Match) -> Grouping:
     """The funnel of each (unit, value), in order of both."""
     kinds = len(values) + 1  # null's is the last
-    code = np.where(streams.values < 0, len(values), streams.values).astype(np.int64)
+    code = np.where(streams.values < 0, len(values), streams.values)
     own = streams.units.astype(np.int64) * kinds + code
-    serving = _first_entries(streams, rules) if rules.reentry == "first" else streams.masks != 0
-    lanes = np.unique(own[serving])
+    serving = np.flatnonzero(streams.masks != 0)
+    rows = serving[np.argsort(own[serving], kind="stable")]
+    lanes, starts = np.unique(own[rows], return_index=True)
+    lane = np.repeat(np.arange(lanes.size), np.diff(starts, append=rows.size))
+    if rules.reentry == "first":
+        kept = np.isin(lanes, own[_first_entries(streams, rules)])
+        rows, lane, lanes = rows[kept[lane]], (np.cumsum(kept) - 1)[lane[kept[lane]]], lanes[kept]
     owners = lanes // kinds
-    rows, lane = _rows_by_lane(streams, own, lanes, owners)
+    if streams.bars.size:
+        rows, lane = _with_exclusions(streams, rows, lane, owners)
     narrow = Streams(
         units=lane.astype(np.int32),
         times=streams.times[rows],
@@ -217,32 +223,27 @@ def _lanes(outcome: Outcome, streams: Streams, rules: Rules, values: Sequence[Va
     return Grouping(in_time(found, rules), lanes[found.units] % kinds, names, outcome, owners[found.units])
 
 
-def _rows_by_lane(streams: Streams, own: Ints, lanes: Ints, owners: Ints) -> tuple[Ints, Ints]:
-    """Which events lie in which lane, by lane and then as they were: those of its value, and every excluded one."""
-    bar = streams.bars != 0 if streams.bars.size else np.zeros(own.size, np.bool_)
-    serving = np.flatnonzero((streams.masks != 0) & ~bar)
-    serving = serving[np.isin(own[serving], lanes)]
-    barring = np.flatnonzero(bar)
+def _with_exclusions(streams: Streams, rows: Ints, lane: Ints, owners: Ints) -> tuple[Ints, Ints]:
+    """The rows of each lane, and among them every excluded event of its owner, in the order of the streams."""
+    barring = np.flatnonzero(streams.bars)
     starts = np.searchsorted(owners, streams.units[barring])
     copies = np.searchsorted(owners, streams.units[barring], "right") - starts
-    repeated = np.repeat(barring, copies)
-    nth = np.arange(repeated.size) - np.repeat(np.cumsum(copies) - copies, copies)
-    rows = np.concatenate([serving, repeated])
-    lane = np.concatenate([np.searchsorted(lanes, own[serving]), np.repeat(starts, copies) + nth])
+    nth = np.arange(copies.sum()) - np.repeat(np.cumsum(copies) - copies, copies)
+    alone = streams.bars[rows] == 0
+    rows = np.concatenate([rows[alone], np.repeat(barring, copies)])
+    lane = np.concatenate([lane[alone], np.repeat(starts, copies) + nth])
     order = np.lexsort((rows, lane))
     return rows[order], lane[order]
 
 
-def _first_entries(streams: Streams, rules: Rules) -> NDArray[np.bool_]:
+def _first_entries(streams: Streams, rules: Rules) -> Rows:
     """Each unit's first entry in range: the one that may begin a chain, so that only its lane has any."""
     entry = streams.masks != 0 if rules.order == "any" else (streams.masks & 1) != 0
     entry &= (streams.times >= microseconds(rules.start)) & (streams.times < microseconds(rules.end))
     if streams.held.size:
         entry &= streams.held >= 0
     rows = np.flatnonzero(entry)
-    first = np.zeros(entry.size, np.bool_)
-    first[rows[np.unique(streams.units[rows], return_index=True)[1]]] = True
-    return first
+    return rows[np.unique(streams.units[rows], return_index=True)[1]]
 
 
 def _taken(array: NDArray[np.generic], rows: Ints) -> NDArray:  # type: ignore[type-arg]

@@ -25,17 +25,14 @@ Raw events and stage tables both come as ``Streams``; every number shown of a fu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from funnels import kernel
-from funnels.kernel import ALWAYS, CONVERTED, EXCLUDED, LOST, MAX_STEPS, NEVER, PENDING, Ints
+from funnels.cases import match_plainly, match_spans
+from funnels.kernel import CONVERTED, EXCLUDED, LOST, MAX_EXCLUSIONS, MAX_STEPS, NEVER, PENDING, Codes
+from funnels.rules import Exclusion, Outcome, Rules, Streams, Tally, microseconds
 
 __all__ = [
     "CONVERTED",
@@ -54,154 +51,20 @@ __all__ = [
     "warm",
 ]
 
-Codes = NDArray[np.int32]
-
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
-
-
-def _none() -> Ints:
-    return np.zeros(0, np.int64)
-
-
-def _no_codes() -> Codes:
-    return np.zeros(0, np.int32)
-
-
-@dataclass(frozen=True, slots=True)
-class Streams:
-    """The events of many units, ordered by (unit, time, event id); arrays are parallel, those not needed have size 0.
-
-    A unit may have no event at all: it then simply did not enter. ``unit_ids[code]`` is a unit's public id; it stays empty
-    where nobody lists the units.
-    """
-
-    units: Codes  # from 0, rising
-    times: Ints  # microseconds since 1970 UTC, rising within a unit
-    masks: Ints  # bit k: the event may serve step k (from 0)
-    count: int  # how many units there are; codes are below it
-    unit_ids: Sequence[str] = ()
-    # Exclusions. Bit x: the event is one that rules.exclusions[x] excludes.
-    bars: Ints = field(default_factory=_none)
-    # Hold constant: the event's held values; -1: one of them is null, so it serves no step and bars nothing.
-    held: Codes = field(default_factory=_no_codes)
-    # Order strict: which one of the unit's instants of any name, until as_of, the event's is, from 0; by unit the last one.
-    instants: Codes = field(default_factory=_no_codes)
-    last_instant: Codes = field(default_factory=_no_codes)
-    # First ever, by unit. Bit k: the first event in all history among step k's names lies at or before as_of.
-    spent: Ints = field(default_factory=_none)
-    # Breakdown: the event's values; -1: null. The matcher does not read them.
-    values: Codes = field(default_factory=_no_codes)
-
-
-@dataclass(frozen=True, slots=True)
-class Exclusion:
-    """No excluded event between these two required steps, counted from 0; ``before`` is greater than ``after``."""
-
-    after: int
-    before: int
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What a chain must obey: one ``within`` per step (None: no limit; the first step's is ignored).
-
-    Entries count if ``start <= t < end``; ``window``, ``withins`` and ``as_of`` are inclusive. ``edges`` are those of the
-    trend's buckets, one more than there are buckets; together they must cover the range. Empty: no trend.
-    """
-
-    withins: tuple[timedelta | None, ...]
-    window: timedelta
-    start: datetime
-    end: datetime
-    as_of: datetime
-    edges: tuple[datetime, ...] = ()
-    order: Literal["sequential", "strict", "any"] = "sequential"
-    ties: Literal["in_order", "strict"] | timedelta = "in_order"
-    optional: frozenset[int] = frozenset()  # steps from 0; neither the first nor the last
-    reentry: Literal["any", "first"] = "any"
-    witness: Literal["earliest", "shortest"] = "earliest"
-    count: Literal["units", "attempts"] = "units"
-    exclusions: tuple[Exclusion, ...] = ()
-
-    @property
-    def ripe(self) -> datetime:
-        """The end of the mature range: entries before it have had their whole window."""
-        return max(self.start, min(self.end, self.as_of - self.window))
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """Cases that entered; each of them is in one of the four states."""
-
-    entrants: int
-    converted: int
-    pending: int
-    excluded: int
-    lost: int
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of each case, and the mature figures and the trend.
-
-    A case is a unit that entered, or (``count: attempts``) an attempt. Cases are in order of unit and entry; the arrays are
-    parallel, one row per case.
-    """
-
-    units: Codes
-    levels: Ints  # required steps that the witness matches, at least 1
-    states: NDArray[np.int8]  # CONVERTED, PENDING, EXCLUDED or LOST
-    witness: Ints  # (cases, steps) the row of the event that served the step; -1: not reached, or optional and not taken
-    entered: Ints  # the case's first entry in range, in microseconds since 1970
-    barred: Ints  # the time of the exclusion that ended the witness (state EXCLUDED); NEVER for others
-    mature: Tally
-    trend: tuple[Tally, ...]
-    event_times: Ints  # those of the streams
-
-    @property
-    def steps(self) -> int:
-        return int(self.witness.shape[1])
-
-    @cached_property
-    def times(self) -> Ints:
-        """(cases, steps) the witness's times; NEVER where the step has no event."""
-        if not self.event_times.size:
-            return np.full(self.witness.shape, NEVER, np.int64)
-        return np.where(self.witness < 0, NEVER, self.event_times[self.witness])
-
-
-def microseconds(time: datetime) -> int:
-    """Microseconds since 1970 of an aware time, exactly."""
-    return (time - _EPOCH) // _MICROSECOND
 
 
 def match_streams(streams: Streams, rules: Rules) -> Outcome:
-    """Match every unit of ``streams``; linear in events, on the calling thread, without the GIL."""
-    _check(rules)
-    steps, buckets = len(rules.withins), max(len(rules.edges) - 1, 0)
-    answer = kernel.Answer(
-        levels=np.zeros(streams.count, np.int64),
-        states=np.zeros(streams.count, np.int8),
-        witness=np.full((streams.count, steps), -1, np.int64),
-        entered=np.full(streams.count, NEVER, np.int64),
-        mature=np.zeros(5, np.int64),
-        trend=np.zeros((buckets, 5), np.int64),
-    )
-    offsets = np.searchsorted(streams.units, np.arange(streams.count + 1)).astype(np.int64)
-    kernel.match_units(streams.times, streams.masks, offsets, _in_numbers(rules), answer)
-    cases = np.flatnonzero(answer.levels)
-    return Outcome(
-        units=cases.astype(np.int32),
-        levels=answer.levels[cases],
-        states=answer.states[cases],
-        witness=answer.witness[cases],
-        entered=answer.entered[cases],
-        barred=np.full(cases.size, NEVER, np.int64),
-        mature=Tally(*map(int, answer.mature)),
-        trend=tuple(Tally(*map(int, row)) for row in answer.trend),
-        event_times=streams.times,
-    )
+    """Match every unit of ``streams``; linear in events, on threads of the matcher's own."""
+    _check(streams, rules)
+    return match_plainly(streams, rules) if _is_plain(streams, rules) else match_spans(streams, rules)
+
+
+def _is_plain(streams: Streams, rules: Rules) -> bool:
+    """Do chains differ in nothing but times? Then a simpler loop answers the same, sooner."""
+    asked = (rules.order, rules.ties, rules.optional, rules.witness, rules.count, rules.exclusions)
+    plain = ("sequential", "in_order", frozenset(), "earliest", "units", ())
+    return asked == plain and not streams.held.size and not streams.spent.any()
 
 
 def warm() -> None:
@@ -211,23 +74,27 @@ def warm() -> None:
     match_streams(streams, Rules((None, None), timedelta(days=1), start, end, end, (start, end)))
 
 
-def _check(rules: Rules) -> None:
-    if not 1 <= len(rules.withins) <= MAX_STEPS:
-        raise ValueError(f"a funnel has 1 to {MAX_STEPS} steps, not {len(rules.withins)}")
+def _check(streams: Streams, rules: Rules) -> None:
+    steps = len(rules.withins)
+    if not 1 <= steps <= MAX_STEPS:
+        raise ValueError(f"a funnel has 1 to {MAX_STEPS} steps, not {steps}")
     if rules.edges and not (rules.edges[0] <= rules.start and rules.end <= rules.edges[-1]):
         raise ValueError("the trend's buckets do not cover the range of entries")
-    asked = (rules.order, rules.ties, rules.optional, rules.reentry, rules.witness, rules.count, rules.exclusions)
-    if asked != ("sequential", "in_order", frozenset(), "any", "earliest", "units", ()):
-        raise NotImplementedError(f"the matcher does not know these rules yet: {asked}")
-
-
-def _in_numbers(rules: Rules) -> kernel.Rules:
-    withins = [ALWAYS if within is None else within // _MICROSECOND for within in rules.withins]
-    return kernel.Rules(
-        within=np.array([ALWAYS, *withins[1:]], np.int64),
-        window=rules.window // _MICROSECOND,
-        start=microseconds(rules.start),
-        end=microseconds(rules.end),
-        as_of=microseconds(rules.as_of),
-        edges=np.array([microseconds(edge) for edge in rules.edges], np.int64),
-    )
+    if len(rules.exclusions) > MAX_EXCLUSIONS:
+        raise ValueError(f"a funnel has at most {MAX_EXCLUSIONS} exclusions, not {len(rules.exclusions)}")
+    if not rules.optional <= set(range(1, steps - 1)):
+        raise ValueError("neither the first nor the last step may be optional")
+    required = set(range(steps)) - rules.optional
+    if any(not one.after < one.before or not {one.after, one.before} <= required for one in rules.exclusions):
+        raise ValueError("an exclusion lies after one required step and before a later one")
+    if rules.exclusions and streams.bars.size != streams.times.size:
+        raise ValueError("exclusions need Streams.bars")
+    if rules.order == "strict" and streams.instants.size != streams.times.size:
+        raise ValueError("order strict needs Streams.instants and Streams.last_instant")
+    if rules.order == "any" and (rules.optional or any(rules.withins[1:])):
+        raise ValueError("order any has no optional steps and no within")
+    if isinstance(rules.ties, timedelta):
+        if rules.order != "sequential" or rules.exclusions:
+            raise ValueError("a tolerance needs order sequential and no exclusions")
+        if (streams.masks & (streams.masks - 1)).any():
+            raise ValueError("a tolerance needs steps that cannot match the same event")

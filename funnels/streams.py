@@ -8,7 +8,7 @@ actor, its account (its own, else the person's sole membership at that time), or
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -22,6 +22,7 @@ from funnels.kernel import Ints
 from funnels.match import Streams
 from funnels.session_units import session_names
 from funnels.stream_sql import Query
+from funnels.texts import NO_TEXTS, Texts
 from transforms.engine import Engine, Limits
 
 _PEOPLE: Final = "select distinct person_id as unit, person as id from actors where person_id in (select unit from listed)"
@@ -37,7 +38,7 @@ class Found:
     bots: int
     internal: int  # that are no bots'
     units: pa.Array  # by code: person_id, account_id, or the number of a session
-    event_ids: Sequence[str] = field(default_factory=tuple)  # parallel to the streams' events, where they were asked for
+    event_ids: Texts = NO_TEXTS  # parallel to the streams' events, where they were asked for
 
 
 def read_streams(engine: Engine, query: Query, limits: Limits) -> Found:
@@ -96,7 +97,7 @@ def _found(rows: pa.Table, query: Query, without_unit: int, bots: int, internal:
         spent=_per_unit(rows, "spent", units, count),
         values=values[order] if query.groups_by else values,
     )
-    ids = rows["event_id"].take(pa.array(order)).to_pylist() if query.with_ids else ()
+    ids = Texts(rows["event_id"].combine_chunks().take(pa.array(order))) if query.with_ids else NO_TEXTS
     return Found(streams, groups, without_unit, bots, internal, encoded.dictionary, ids)
 
 

@@ -9,19 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.body import json_body
+from api.funnel_schema import driver_body
 from api.parameters import KNOWN_AT
 from api.routes.funnels import known, source_of
 from api.serving import Answer, Asked, Serving, documented
-from funnels.drivers import drivers, parse_drivers
+from funnels.drivers import drivers, explained, parse_drivers
 
-_EXAMPLE: Final = {
-    "steps": [{"event": "Signed Up"}, {"event": "Subscription Started"}],
-    "from": "2026-01-01",
-    "to": "2026-02-01",
-    "window": "14d",
-    "drivers": {"from": 1, "to": 2, "period": "1d", "limit": 50},
-}
-_BODY: Final = {"required": True, "content": {"application/json": {"schema": {"type": "object"}, "example": _EXAMPLE}}}
 _VIEW: Final = (KNOWN_AT,)
 
 
@@ -30,7 +23,12 @@ def router(serving: Serving) -> APIRouter:
 
     @routes.post(
         "/api/funnel/drivers",
-        **documented("Which properties and other events go with getting from one step to another", _VIEW, requestBody=_BODY),
+        **documented(
+            "Which properties and other events go with getting from one step to a later one",
+            _VIEW,
+            requestBody=driver_body(),
+            description=explained(),
+        ),
     )
     async def found(request: Request) -> Response:
         serving.caller(request)  # before a body is read

@@ -35,11 +35,12 @@ def _in_order(streams: Streams, rules: Rules) -> Outcome:
 
 
 def _is_repeated(streams: Streams) -> NDArray[np.bool_]:
-    """Events of the same unit, second and steps as one before them."""
-    rows = np.arange(streams.units.size)
-    order = np.lexsort((rows, streams.masks, streams.times, streams.units))
-    repeated = np.zeros(rows.size, np.bool_)
+    """Events of the same unit, second and steps as one before them. Only events that share a second need sorting."""
+    follows = (streams.units[1:] == streams.units[:-1]) & (streams.times[1:] == streams.times[:-1])
+    rows = np.flatnonzero(np.append(follows, False) | np.append(False, follows))
+    order = rows[np.lexsort((rows, streams.masks[rows], streams.times[rows], streams.units[rows]))]
     same = [column[order][1:] == column[order][:-1] for column in (streams.units, streams.times, streams.masks)]
+    repeated = np.zeros(streams.units.size, np.bool_)
     repeated[order[1:]] = same[0] & same[1] & same[2]
     return repeated
 

@@ -22,7 +22,7 @@ SECOND: Final = 1_000_000
 
 
 class Events(NamedTuple):
-    """The events that a product looks at, arrays parallel; unit u has those from ``offsets[0, u]`` to ``offsets[1, u] - 1``."""
+    """The events that a product looks at, arrays parallel; unit u has ``offsets[0, u]`` to ``offsets[1, u] - 1``."""
 
     times: Ints
     masks: Ints  # bit k: may serve step k
@@ -82,7 +82,7 @@ def outcome(streams: Streams, rules: Rules, loop: Loop, *, within_range: bool) -
         levels=found.levels,
         states=found.states,
         witness=found.witness,
-        entered=entered(streams, found.witness),
+        entered=entered(streams, found.witness, anyhow=rules.order == "any"),
         barred=found.barred,
         mature=_cases(streams, rules, loop, events, rows, start, ripe).tally(),
         trend=tuple(_cases(streams, rules, loop, events, rows, first, last).tally() for first, last in buckets),
@@ -155,10 +155,12 @@ def _in_order(parts: list[tuple[Ints, Ints, Ints, Ints]], rows: Ints, limits: Li
     return Cases(units.astype(np.int32), levels, states, found, barred)
 
 
-def entered(streams: Streams, witness: Ints) -> Ints:
-    """The time of each case's entry, the earliest event of its witness."""
+def entered(streams: Streams, witness: Ints, *, anyhow: bool = False) -> Ints:
+    """The time of each case's entry: of its step 1, under any order of the earliest event of its witness."""
     if not witness.size:
         return np.zeros(0, np.int64)
+    if not anyhow:
+        return np.asarray(streams.times[witness[:, 0]])
     times = np.where(witness >= 0, streams.times[witness], np.iinfo(np.int64).max)
     return np.asarray(times.min(axis=1))
 

@@ -7,7 +7,8 @@ What it changes against our definition
 - At an instant with different events, steps are taken in their order and exclusions and strict breaks are ignored. One event
   serves one step.
 - ``strict``: a conversion takes neighbours in the unit's whole log, and after a break it starts again (``A X A B C``
-  reaches 3). Events of one instant that match the same steps count one after the other.
+  reaches 3). An event breaks only the chains at steps that it does not match itself, so that a repeat of the step just
+  reached breaks nothing (``A B B C`` reaches 3). Events of one instant that match the same steps come one after the other.
 - Exclusions remove the unit from every step, also from the first: it is no case at all. They do so when the chain carried
   to the level has met one, or is carried on past one; a clean entry after it may still lead on (``A X B A B`` converts).
 - ``any``: the window slides over the log; an event that fits several steps goes to the one served longest ago. An excluded

@@ -6,17 +6,15 @@ from collections.abc import Sequence
 
 from funnels.match import CONVERTED, EXCLUDED, LOST, PENDING, Outcome, Streams
 from funnels.presets import match
-from tests.funnels.random_streams import as_rules, as_streams, rows_of, with_options, without_idle_rows
+from tests.funnels.random_streams import as_rules, as_streams, rows_of, without_idle_rows
 from tests.oracle import Event, Question
 
 STATES = {CONVERTED: "converted", PENDING: "pending", EXCLUDED: "excluded", LOST: "lost"}
 Told = tuple[int, str, list[int | None]]
 
-__all__ = ["Told", "events_of", "preset", "told", "told_all", "with_options"]
-
 
 def events_of(text: str) -> list[Event]:
-    """``"A0 AB5 X7 E8"``: A to D serve steps, X is excluded by exclusion 0, E serves nothing; events get ids as they stand."""
+    """``"A0 AB5 X7 E8"``: A to D serve steps, X is an excluded event, E serves nothing; ids are as they stand."""
     events = []
     for number, word in enumerate(text.split()):
         when = word.lstrip("ABCDEX")

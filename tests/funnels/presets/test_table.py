@@ -70,6 +70,19 @@ def test_strict_breaks_at_any_event_between() -> None:
     assert told("posthog", "A0 E0 B2 C3", replace(THREE, order="strict"))[0] == 3  # at the same instant: not between
 
 
+def test_amplitude_takes_either_order_within_a_second_and_one_of_two_alike() -> None:
+    millis = Question((None, None), 10_000, 0, 100_000, 1_000_000)
+    for text, level in [("B1100 A1900", 2), ("B900 A1100", 1), ("AB1100 AB1900", 1), ("AB1100 AB2100", 2)]:
+        streams = streams_of([events_of(text)], millis)
+        outcome = match("amplitude", replace(streams, times=streams.times // 1000), as_rules(TWO))
+        assert outcome.levels.tolist() == [level], text
+        assert outcome.entered.tolist() == [int(streams.times[outcome.witness[0, 0]]) // 1000]
+
+
+def test_posthog_s_strict_forgives_a_repeated_step() -> None:
+    assert told("posthog", "A0 B1 B2 C3", replace(THREE, order="strict"))[0] == 3
+
+
 EXCLUDING = replace(TWO, exclusions=((0, 1),))
 
 

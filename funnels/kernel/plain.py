@@ -23,27 +23,12 @@ All times are microseconds since 1970 in UTC. Steps count from 0 here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, NamedTuple, TypeVar, cast
+from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-
-NEVER: Final = -(1 << 62)  # a time before all times
-ALWAYS: Final = 1 << 61  # a duration without end
-MAX_STEPS: Final = 32
-
-CONVERTED, PENDING, EXCLUDED, LOST = 1, 2, 3, 4  # states of a case; beside ENTRANTS also columns of a tally
-ENTRANTS: Final = 0
-
-_Function = TypeVar("_Function", bound=Callable[..., object])
-
-
-def compiled(function: _Function) -> _Function:
-    return cast(_Function, numba.njit(cache=True, nogil=True)(function))
+from funnels.kernel.words import ALWAYS, CONVERTED, ENTRANTS, LOST, NEVER, PENDING, Ints, compiled
 
 
 class Rules(NamedTuple):
