@@ -101,7 +101,8 @@ def test_the_definition_s_example_is_answered_with_all_its_keys(tmp_path: Path) 
 def test_a_definition_is_a_request_that_is_answered_the_same(tmp_path: Path) -> None:
     with example_world(tmp_path).client() as client:
         first = ask(client, **EXAMPLE)
-        assert ask(client, **first["definition"]) == first
+        again = ask(client, **first["definition"])
+    assert {**again, "data": first["data"]} == first  # which has the moment up to which the data is complete
 
 
 def test_an_earlier_as_of_leaves_open_what_could_still_happen(tmp_path: Path) -> None:
@@ -141,7 +142,7 @@ def test_who_stands_behind_a_number_and_why_one_of_them_does(tmp_path: Path) -> 
 
 OPTIONS: list[tuple[dict[str, Any], list[int]]] = [
     ({}, [4, 3]),
-    ({"order": "strict"}, [4, 1]),
+    ({"order": "strict"}, [4, 2]),
     ({"order": "any"}, [5, 3]),
     ({"ties": "strict"}, [4, 2]),
     ({"ties": "2s"}, [4, 3]),
