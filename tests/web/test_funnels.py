@@ -226,6 +226,14 @@ def test_groups_a_comparison_and_a_trend_stand_beside_the_funnel(signed_in: Page
     assert len(signed_in.texts(".foot dd .good, .foot dd .bad, .foot dd .quiet, .foot dd .faint")) > 0
 
 
+def test_what_goes_with_converting_is_found_on_demand(built: Page, server: Server) -> None:
+    built.evaluate("[...document.querySelectorAll('.answer button')].find((b) => b.textContent === 'Find drivers').click()")
+    built.wait("!!document.querySelector('.drivers table, .drivers .notice')")
+    found = asked(built, server, "funnel/drivers", drivers={"from": 1, "to": 3, "limit": 15})
+    assert len(built.texts(".drivers tbody tr")) == len(found["drivers"])
+    assert built.texts(".drivers .notice") == found["warnings"]
+
+
 def test_a_name_that_never_occurred_is_zero_with_a_warning(signed_in: Page) -> None:
     signed_in.open(address({**ASK, "steps": [{"event": "Signed Up"}, {"event": "Project Craeted"}]}))
     signed_in.wait(DRAWN)

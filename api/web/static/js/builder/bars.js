@@ -3,6 +3,8 @@ import { el } from "../dom.js";
 import { count, duration, percent, percentInterval } from "../format.js";
 import { scrolled } from "./parts.js";
 
+const ONE_LINE = 16; // characters of a label that fit beside the others
+
 /** `list(state, step, title, total)` shows people; `before`: an answer to compare with, or null; `names`: what units are called. */
 export function bars(answer, { held, before, list, names }) {
   const start = answer.entrants;
@@ -24,7 +26,8 @@ export function bars(answer, { held, before, list, names }) {
       foot(answer, index, { list, before, names }),
     );
   });
-  return el("ol", { class: "funnel built", "aria-label": `Funnel of ${names}` }, items);
+  const long = answer.steps.some(({ label }) => label.length > ONE_LINE);
+  return el("ol", { class: `funnel built${long ? " long" : ""}`, "aria-label": `Funnel of ${names}` }, items);
 }
 
 function head(one, index, optional) {

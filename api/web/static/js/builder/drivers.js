@@ -6,7 +6,7 @@ import { failure, waiting } from "../states.js";
 import { pValue, scrolled, stepSelect } from "./parts.js";
 import { called, request } from "./question.js";
 
-const LISTED = 30;
+const LISTED = 15;
 
 export function drivers(board) {
   const { held } = board;
@@ -55,7 +55,7 @@ export function drivers(board) {
 function table(answer, board) {
   const told = (answer.warnings ?? []).map((text) => el("p", { class: "notice warn small" }, text));
   if (!answer.drivers.length) return [...told, el("p", { class: "quiet" }, "Nothing was seen often enough to compare.")];
-  const heads = ["With it", "Without it", "Lift", "Odds ratio", "95% interval", "p, corrected", ""];
+  const heads = ["With it", "Without", "Lift", "Odds ratio (95%)", "p"];
   return [
     ...told,
     el(
@@ -75,22 +75,22 @@ function row(one, board) {
     if (!board.held.by.includes(one.property)) board.held.by = [...board.held.by, one.property].slice(-3);
     board.changed({ shape: true });
   };
+  const told = `Break down by ${one.property}`;
+  const named = one.kind === "event" ? name : el("button", { class: "link", type: "button", onclick: split, title: told, "aria-label": `${name}: ${told.toLowerCase()}` }, name);
   return el(
     "tr",
     {},
-    el("th", { scope: "row", title: name }, name, word && [" ", el("span", { class: `chip ${kind}` }, word)]),
+    el("th", { scope: "row", title: name }, word && [el("span", { class: `chip ${kind}` }, word), " "], named),
+    share(found.with),
+    share(found.without),
     [
-      `${percent(found.with.conversion)} of ${count(found.with.entrants)}`,
-      `${percent(found.without.conversion)} of ${count(found.without.entrants)}`,
       found.lift === null ? "–" : `${decimal(found.lift)}×`,
-      found.odds_ratio === null ? "–" : decimal(found.odds_ratio),
-      found.interval ? `${decimal(found.interval[0])}–${decimal(found.interval[1])}` : "–",
+      found.odds_ratio === null ? "–" : `${decimal(found.odds_ratio)} (${decimal(found.interval[0])}–${decimal(found.interval[1])})`,
       pValue(one.p_corrected),
     ].map((text) => el("td", { class: "number" }, text)),
-    el(
-      "td",
-      { class: "number" },
-      one.kind === "property" && el("button", { class: "button plain compact", type: "button", onclick: split, "aria-label": `Break down by ${one.property}` }, "Break down"),
-    ),
   );
+}
+
+function share({ conversion, converted, entrants }) {
+  return el("td", { class: "number", title: `${count(converted)} of ${count(entrants)}` }, percent(conversion));
 }

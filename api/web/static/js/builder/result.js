@@ -1,12 +1,13 @@
 // An answer as cards: the funnel with its states, its trend, the time to convert, the groups, and what to know about it.
 import { chart } from "../chart.js";
 import { el } from "../dom.js";
-import { count, duration, moment, percent, percentInterval } from "../format.js";
+import { count, day, duration, moment, percent, percentInterval } from "../format.js";
+import { shift } from "../range.js";
 import { bars, states, table } from "./bars.js";
 import { histogram, survival, trend } from "./curves.js";
 import { drivers } from "./drivers.js";
 import { pValue, scrolled } from "./parts.js";
-import { UNITS, sentence } from "./question.js";
+import { UNITS, comparedRange, sentence } from "./question.js";
 
 const SURE = 0.05; // below it a corrected p-value is called out
 
@@ -26,6 +27,7 @@ export function result({ answer, before, took }, { board, list, tools }) {
             { class: "body" },
             bars(answer, { held, before, list, names }),
             states(answer, { list, names }),
+            before && compared(answer, before, comparedRange(held, now)),
           )
         : nobody(names),
       warnings(answer),
@@ -50,6 +52,18 @@ function nobody(names) {
     { class: "empty" },
     el("h3", {}, `No ${names} entered in this range`),
     el("p", { class: "quiet" }, "Choose a longer range, or another first step."),
+  );
+}
+
+/** What the dashed marks are, and whether both ranges had the same time to convert in. */
+function compared(answer, before, { from, to }) {
+  const open = answer.pending || before.pending;
+  return el(
+    "p",
+    { class: "small quiet figures compared" },
+    el("i", { "aria-hidden": "true" }),
+    `Compared with ${day(from.slice(0, 10))} to ${day(shift(to.slice(0, 10), -1))}: ${percent(before.conversion)} of ${count(before.entrants)} converted. `,
+    open ? `As they stand: ${count(answer.pending)} still have time now, ${count(before.pending)} then.` : null,
   );
 }
 
@@ -118,18 +132,18 @@ function groups({ groups: list, definition }, { list: show, names }) {
   const by = definition?.breakdown?.by ?? [];
   const rows = list.map((one) => {
     const name = one.other ? "other" : one.values.map((value) => (value === null ? "(none)" : String(value))).join(" · ");
-    const told = `${count(one.converted)} ${names} of ${name} converted`;
-    const open = () => show({ state: "converted", group: one.values }, told, one.converted);
+    const lister = (number, told, what) =>
+      el(
+        "button",
+        { class: "link", type: "button", disabled: !number, "aria-label": `${told}: list them`, onclick: () => show({ ...what, group: one.values }, told) },
+        count(number),
+      );
     return el(
       "tr",
       {},
       el("th", { scope: "row", class: one.other ? "faint" : null }, name),
-      el("td", { class: "number" }, count(one.entrants)),
-      el(
-        "td",
-        { class: "number" },
-        el("button", { class: "link", type: "button", disabled: !one.converted, onclick: open, "aria-label": `${told}: list them` }, count(one.converted)),
-      ),
+      el("td", { class: "number" }, lister(one.entrants, `${count(one.entrants)} ${names} of ${name} entered`, { state: "reached", step: 1 })),
+      el("td", { class: "number" }, lister(one.converted, `${count(one.converted)} ${names} of ${name} converted`, { state: "converted" })),
       el(
         "td",
         { class: "number" },
