@@ -6,8 +6,8 @@ Invariants
     - Nothing is fetched from another host: the content policy below would stop it, and a test looks at every request made.
     - Text from events is set as text, never as HTML: a write key is public, so an event's name is a stranger's input.
     - What a reader asks stands in the address: a link shows the same page. The key never leaves the browser's storage.
-Layout    `js/main.js` starts, `js/router.js` reads the address; a page a file, the funnel builder a folder: `js/builder/page.js`
-          holds the question (`question.js`), draws its editor (`steps`, `rules`, `filters`) and its answer (`result`).
+Layout    `js/main.js` starts, `js/router.js` reads the address; a page is a file, the funnel builder a folder: `page.js` of
+          `js/builder/` holds the question (`question`), draws its editor (`steps`, `rules`) and its answer (`result`).
 Who may import it: `api/app.py`, to mount `routes(cache)` after every other route.
 
 Decisions

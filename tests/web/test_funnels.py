@@ -135,7 +135,7 @@ def test_a_bar_lists_those_who_reached_it_and_one_of_them_is_explained(built: Pa
     assert served[0] == "Signed Up"
     assert len(built.texts(".story [data-code]:not(.run-of)")) == len(why["items"])
     built.press("Escape")
-    assert built.texts(".panel") == []
+    built.wait("!document.querySelector('.panel')")
 
 
 def test_those_who_stopped_and_those_in_a_state_are_listed(built: Page, server: Server) -> None:
@@ -143,6 +143,7 @@ def test_those_who_stopped_and_those_in_a_state_are_listed(built: Page, server: 
     built.click(".funnel .step:nth-child(1) .link")
     built.wait(f"document.querySelector('.panel .more')?.textContent.includes('of {answer['steps'][0]['dropped']:,}')")
     built.press("Escape")
+    built.wait("!document.querySelector('.panel')")
     built.click(".states li:nth-child(2) .link")
     built.wait(f"document.querySelector('.panel .more')?.textContent.includes('of {answer['pending']:,}')")
 
