@@ -37,8 +37,8 @@ Decisions
     Price    Keys of one source share what they saved: a key lost is also one that can remove it.
 
     Context  A builder of questions must offer the events and properties that exist, of a history of any length.
-    Choice   ``catalogue`` counts names over three columns, and looks at the latest few events of each; kept for a minute.
-    Price    A property that a name's fifty latest events lack is not offered, though it may be typed.
+    Choice   ``catalogue`` counts names over two columns, and looks at a few late events of each; kept for a minute.
+    Price    A property that fifty late events of a name lack is not offered, though it may be typed.
 
     Context  FastAPI's pages at /docs load their scripts from another host, which an offline host cannot.
     Choice   ``documentation`` writes the same description as one page of HTML; /openapi.json is there for tools.

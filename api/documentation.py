@@ -73,7 +73,9 @@ def _about(operation: dict[str, Any]) -> str:
 def _body(operation: dict[str, Any]) -> str:
     content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     schema = _table("Body", list(_properties(content.get("schema", {}), "")))
-    example = f"<h4>Example</h4><pre>{escape(json.dumps(content['example'], indent=2))}</pre>" if "example" in content else ""
+    example = (
+        f"<h4>Example</h4><pre>{escape(json.dumps(content['example'], indent=2))}</pre>" if "example" in content else ""
+    )
     return schema + example
 
 

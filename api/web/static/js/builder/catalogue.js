@@ -18,7 +18,7 @@ export async function loadCatalogue(signal) {
   const byName = new Map(properties.map((one) => [one.property, one]));
   const events = found.items.map(({ event, kind, events: number }) => ({
     value: event,
-    note: `${kind === "track" ? "" : `${kind} · `}${compact(number)}`,
+    note: `${!kind || kind === "track" ? "" : `${kind} · `}${compact(number)}`,
   }));
   return {
     events: [...events, { value: "*", note: "any event" }],
