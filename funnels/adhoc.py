@@ -6,9 +6,9 @@ are those of the last build. Lists of people and the explanation of one unit rea
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -23,6 +23,7 @@ from funnels.errors import nearest
 from funnels.filter_sql import Parameters
 from funnels.groups import Grouping, breakdown
 from funnels.match import Outcome, Rules, match_streams
+from funnels.people import people
 from funnels.restate import definition
 from funnels.result import GROUPS, Histogram, answer, iso
 from funnels.session_units import find_sessions
@@ -30,12 +31,13 @@ from funnels.steps import Json
 from funnels.stream_sql import Query
 from funnels.streams import Found, missing_names, read_streams
 from funnels.traffic import TABLE, condition
+from funnels.who import Who
 from ingest.lake import Lake
 from transforms.domains import OFF, Domains
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.identity import DEFAULT_VIEW, View
 from transforms.manifest import Manifest
-from transforms.overlay import NEWEST, identity
+from transforms.overlay import NEWEST, Identity, identity
 
 NOBODY: Final = Internal()
 NO_BUILD: Final = "there is no build yet: person_now, account_now and stages hold nobody"
@@ -68,14 +70,22 @@ class Source:
     def engine(self) -> Iterator[Engine]:
         """Events at one version, who is who at the same, and the last build's people and accounts; within the limits."""
         tables = {} if self.manifest is None else self.manifest.tables
-        known = identity(
-            self.lake, self.project, self.version, self.manifest, self.limits, self.domains, self.view, self.ledger
-        )
+        known = self.identity()
         built = {name: tables.get(name) for name in ("people", "accounts", "stages", TABLE)}
         versions = {"events": self.version, **built, **known.built}
-        with Engine(self.lake, self.project, versions, self.limits) as engine, within_limits(engine, self.limits):
-            known.bind(engine)
+        with (
+            Engine(self.lake, self.project, versions, self.limits, known.bind) as engine,
+            within_limits(engine, self.limits),
+        ):
             yield engine
+
+    def identity(self) -> Identity:
+        return identity(
+            self.lake, self.project, self.version, self.manifest, self.limits, self.domains, self.view, self.ledger
+        )
+
+    def who(self) -> Who:
+        return people(self.lake, self.project, self.identity(), self.manifest)
 
     def asking(self, engine: Engine, request: Funnel, *, named: bool = False) -> Asking:
         """Makes the relations that the question's queries read; ``named``: its units will be."""
@@ -86,7 +96,7 @@ class Source:
             find_sessions(engine, None if whole else query.first_moment, None if named else query.last_moment)
         internal = None if request.internal == "include" else self.internal
         cohorts = bind_cohorts(engine, {cohort.name: cohort for cohort in request.cohorts}, as_of, internal)
-        return Asking(engine, request, as_of, internal, cohorts)
+        return Asking(engine, request, as_of, internal, cohorts, self.who)
 
 
 @dataclass(frozen=True)
@@ -98,12 +108,15 @@ class Asking:
     as_of: datetime
     internal: Internal | None
     cohorts: Mapping[str, str]
+    who: Callable[[], Who]
 
     def query(self, *, with_ids: bool = False, unit: object = None) -> Query:
         """Of all units, or of one; ``with_ids``: events are told by their ids."""
         parameters = Parameters()
         left_out = "false" if self.internal is None else condition(self.engine, self.internal, parameters)
-        return Query(self.request, self.as_of, left_out, parameters, self.cohorts, with_ids, unit)
+        filters = self.internal is not None and bool(self.internal.where)
+        asked = Query(self.request, self.as_of, left_out, parameters, self.cohorts, with_ids, unit)
+        return replace(asked, internal_filters=filters, who=self.who)
 
 
 def funnel(
@@ -127,9 +140,10 @@ def funnel(
 def answer_of(source: Source, request: Funnel) -> Json:
     """The answer of section 7."""
     with source.engine() as engine:
-        found = read_streams(engine, source.asking(engine, request).query(), source.limits)
+        rules = rules_of(request, source.as_of(request))
+        found = read_streams(engine, source.asking(engine, request).query(), source.limits, rules)
         missing = missing_names(engine, request.event_names)
-    matched = match(request, found, rules_of(request, source.as_of(request)))
+    matched = match(request, found, rules)
     labels = [step.label for step in request.steps]
     limit = GROUPS if request.breakdown is None else request.breakdown.limit
     times = request.time_to_convert
@@ -159,7 +173,7 @@ def match(request: Funnel, found: Found, rules: Rules) -> Matched:
     """Match every unit: by the definition, or by a preset's rules."""
     streams, by = found.streams, request.breakdown
     matcher = match_streams if request.preset is None else partial(presets.match, request.preset)
-    outcome = matcher(streams, rules)
+    outcome = found.outcome or matcher(streams, rules)
     grouping = None if by is None else breakdown(outcome, streams, rules, found.groups, by.attribution, matcher)
     return Matched(rules, outcome, grouping)
 

@@ -127,9 +127,9 @@ def page(source: Source, question: ListQuestion, after: tuple[int, str] | None =
     """The items that come after this entry and id; ``source`` must be the first page's."""
     request = question.funnel
     with source.engine() as engine:
-        asking = source.asking(engine, request, named=True)
-        found = read_streams(engine, asking.query(), source.limits)
-        matched = match(request, found, rules_of(request, source.as_of(request)))
+        asking, rules = source.asking(engine, request, named=True), rules_of(request, source.as_of(request))
+        found = read_streams(engine, asking.query(), source.limits, rules)
+        matched = match(request, found, rules)
         outcome, owners = listed(matched, question)
         cases = _upcoming(outcome, after, question.limit)
         names = unit_names(engine, request.unit, found.units.take(pa.array(owners[cases])))

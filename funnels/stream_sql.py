@@ -14,7 +14,7 @@ Filters at the top restrict steps only: they are part of ``mask`` where excluded
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -24,6 +24,7 @@ from funnels.filter_sql import ACCOUNT_NOW, ACCOUNT_THEN, PERSON_NOW, Compiler, 
 from funnels.filters import COHORT
 from funnels.session_units import SESSIONS
 from funnels.traits_then import joins, uses
+from funnels.who import Who
 
 ACTORS: Final = "left join actors on actors.actor_id = events.actor_id"
 MEMBERSHIPS: Final = """left join sole_memberships on sole_memberships.person_id = actors.person_id
@@ -48,6 +49,9 @@ class Query:
     cohorts: Mapping[str, str] = field(default_factory=dict)
     with_ids: bool = False
     unit: object = None  # read this one alone: its person_id, account_id, or the number of its session
+    names: tuple[str, ...] = ()  # read these events alone
+    internal_filters: bool = False  # internal traffic is not told by its actors alone
+    who: Callable[[], Who] | None = None  # the people, for events that are read without a query
 
     def text(self) -> str:
         """The SQL, whose values are then in ``parameters``; to be made once."""
@@ -199,7 +203,7 @@ group by all"""
 
     def _known(self) -> str:
         """A step or an exclusion has the event's name."""
-        return "true" if self.funnel.takes_any_event else self._among(self.funnel.event_names)
+        return "true" if self.funnel.takes_any_event else self._among(self.names or self.funnel.event_names)
 
     def _among(self, names: Sequence[str]) -> str:
         return f"events.event in ({', '.join(self.parameters.add(name) for name in names)})"

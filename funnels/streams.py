@@ -16,10 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from funnels import direct, scan
 from funnels.bounds import table_within
 from funnels.codes import Value, held_codes, value_codes
 from funnels.kernel import Ints
-from funnels.match import Streams
+from funnels.match import Outcome, Rules, Streams
+from funnels.parts import as_streams, match_parts
 from funnels.session_units import session_names
 from funnels.stream_sql import Query
 from funnels.texts import NO_TEXTS, Texts
@@ -39,14 +41,17 @@ class Found:
     internal: int  # that are no bots'
     units: pa.Array  # by code: person_id, account_id, or the number of a session
     event_ids: Texts = NO_TEXTS  # parallel to the streams' events, where they were asked for
+    outcome: Outcome | None = None  # of streams that were matched as they were read
 
 
-def read_streams(engine: Engine, query: Query, limits: Limits) -> Found:
+def read_streams(engine: Engine, query: Query, limits: Limits, rules: Rules | None = None) -> Found:
     """The streams of a funnel. The engine holds what ``adhoc.Source`` puts into it.
 
-    Bots are left out unless the question asks about ``bot``, internal traffic unless the funnel includes it. Raises
-    ``TooLarge``.
+    Bots are left out unless the question asks about ``bot``, internal traffic unless the funnel includes it. ``rules``: the
+    streams may be matched as they are read, and then hold the witnesses' events alone. Raises ``TooLarge``.
     """
+    if (found := direct.shares(query)) is not None:
+        return _direct(direct.Reading(engine, query, found, limits), rules)
     rows = table_within(engine, query.text(), query.parameters.values, limits)
     bots = np.zeros(len(rows), np.bool_) if query.takes_bots else rows["bot"].to_numpy()
     ours = rows["internal"].to_numpy() & ~bots
@@ -54,6 +59,18 @@ def read_streams(engine: Engine, query: Query, limits: Limits) -> Found:
     out = bots | ours
     chosen = rows.filter(pa.array(known & ~out)) if out.any() or not known.all() else rows
     return _found(chosen, query, int((~known & ~out).sum()), int(bots.sum()), int(ours.sum()))
+
+
+def _direct(reading: direct.Reading, rules: Rules | None) -> Found:
+    """Without a query, or almost."""
+    if rules is None:
+        whole = reading.whole()
+        streams, codes, outcome = as_streams(whole), whole.codes, None
+    else:
+        matched = match_parts(reading.parts(), rules)
+        streams, codes, outcome = matched.streams, matched.codes, matched.outcome
+    counts = reading.counts
+    return Found(streams, (), counts.without_unit, counts.bots, counts.internal, reading.people(codes), NO_TEXTS, outcome)
 
 
 def unit_names(engine: Engine, unit: str, units: pa.Array) -> list[str]:
@@ -71,8 +88,13 @@ def unit_names(engine: Engine, unit: str, units: pa.Array) -> list[str]:
 
 def missing_names(engine: Engine, names: Sequence[str]) -> dict[str, list[str]]:
     """Of event names, those that never occurred, each with every name that did (for the nearest to be picked)."""
-    occurred = set(engine.table("select distinct event from events").column(0).to_pylist()) if names else set()
-    return {name: sorted(occurred) for name in names if name not in occurred}
+    version = engine.versions["events"]
+    events = None if version is None else scan.table(engine.lake, engine.project, version)
+    doubtful = [name for name in names if events is None or not events.has(name)]
+    if not doubtful:
+        return {}
+    occurred = set(engine.table("select distinct event from events").column(0).to_pylist())
+    return {name: sorted(occurred) for name in doubtful if name not in occurred}
 
 
 def _found(rows: pa.Table, query: Query, without_unit: int, bots: int, internal: int) -> Found:

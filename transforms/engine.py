@@ -13,7 +13,7 @@ Constraints
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -51,28 +51,53 @@ DEFAULT_LIMITS: Final = Limits()
 class Engine:
     """Use as a context manager, from one thread at a time.
 
-    ``versions`` names the lake tables to open; None, or a table that does not exist yet, is an empty relation.
+    ``versions`` names the lake tables to open; None, or a table that does not exist yet, is an empty relation. DuckDB is
+    started by the first that needs it; ``prepare`` then runs before it does.
     """
 
     def __init__(
-        self, lake: Lake, project: str, versions: Mapping[str, int | None], limits: Limits = DEFAULT_LIMITS
+        self,
+        lake: Lake,
+        project: str,
+        versions: Mapping[str, int | None],
+        limits: Limits = DEFAULT_LIMITS,
+        prepare: Callable[[Engine], None] = lambda engine: None,
     ) -> None:
         self.versions = dict(versions)
+        self.interrupted = False
         self._lake, self._project = lake, project
-        self._spill = Scratch(limits.scratch)
+        self._limits, self._prepare = limits, prepare
+        self._started: duckdb.DuckDBPyConnection | None = None
+        self._scratch: Scratch | None = None
+        self._bound = set(versions)
+        self._kinds: dict[str, str] = {}  # 'table' or 'view', of what make and view made
+
+    @property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        if self._started is None:
+            self._started = self._start()
+            for name, version in self.versions.items():
+                self._open(name, version)
+            self._prepare(self)
+        return self._started
+
+    @property
+    def _spill(self) -> Scratch:
+        if self._scratch is None:
+            self._scratch = Scratch(self._limits.scratch)
+        return self._scratch
+
+    def _start(self) -> duckdb.DuckDBPyConnection:
         config: dict[str, str | bool | int | float | list[str]] = {
-            "threads": limits.threads,
-            "memory_limit": limits.memory,
+            "threads": self._limits.threads,
+            "memory_limit": self._limits.memory,
             "temp_directory": self._spill.name,
             "preserve_insertion_order": False,
         }
-        self._connection = duckdb.connect(":memory:", config=config)
-        self._connection.execute("set TimeZone = 'UTC'")
-        self._connection.execute("create schema base; create schema narrow; set search_path = 'narrow,base'")
-        self._bound: set[str] = set()
-        self._kinds: dict[str, str] = {}  # 'table' or 'view', of what make and view made
-        for name, version in versions.items():
-            self._open(name, version)
+        connection = duckdb.connect(":memory:", config=config)
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute("create schema base; create schema narrow; set search_path = 'narrow,base'")
+        return connection
 
     @property
     def relations(self) -> frozenset[str]:
@@ -171,11 +196,15 @@ class Engine:
 
     def interrupt(self) -> None:
         """From another thread: the query that runs now, if any, ends with ``duckdb.InterruptException``."""
-        self._connection.interrupt()
+        self.interrupted = True
+        if self._started is not None:
+            self._started.interrupt()
 
     def close(self) -> None:
-        self._connection.close()
-        self._spill.cleanup()
+        if self._started is not None:
+            self._started.close()
+        if self._scratch is not None:
+            self._scratch.cleanup()
 
     def __enter__(self) -> Self:
         return self

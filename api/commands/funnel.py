@@ -51,6 +51,7 @@ def _answer(settings: Settings, source: str, given: Mapping[str, str]) -> Mappin
     from api.commands.opened import store
     from api.errors import Problem
     from api.routes.funnels import by_name, over_events
+    from funnels.answers import Answers
     from funnels.errors import BadRequest
     from funnels.unknown import UnknownName
 
@@ -60,8 +61,8 @@ def _answer(settings: Settings, source: str, given: Mapping[str, str]) -> Mappin
         asked = _asked(serving, settings, given)
         try:
             if source.endswith(".toml"):
-                return over_events(serving, asked, _question(Path(source), given))
-            return by_name(serving, asked, source)
+                return over_events(serving, asked, _question(Path(source), given), Answers())
+            return by_name(serving, asked, source, Answers())
         except BadRequest as error:
             raise Refused(f"{source} cannot be answered", [_said(fault) for fault in error.faults]) from None
         except Problem as error:

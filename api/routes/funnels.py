@@ -21,7 +21,8 @@ from api.parameters import FROM, KNOWN_AT, TO, Parameter
 from api.saved import Saved
 from api.serving import Answer, Asked, Serving, documented
 from funnels import explain, listing
-from funnels.adhoc import Source, answer_of
+from funnels.adhoc import Source
+from funnels.answers import Answers
 from funnels.plg import stage_funnel
 from funnels.request import Known, body_of, parse
 from funnels.result import iso
@@ -49,6 +50,7 @@ _OF_UNIT: Final = documented(
 
 def router(serving: Serving) -> APIRouter:
     routes = APIRouter(tags=["funnels"])
+    answers = Answers()
 
     @routes.get("/api/funnels", **documented("The funnels that there are"))
     async def funnels(request: Request) -> Response:
@@ -62,13 +64,13 @@ def router(serving: Serving) -> APIRouter:
 
     @routes.get("/api/funnels/{name}", **documented("A funnel by its name: over stages, such as plg, or saved", _PARAMETERS))
     async def stages(request: Request, name: str) -> Response:
-        return await serving.answer(request, None, lambda asked: by_name(serving, asked, name))
+        return await serving.answer(request, None, lambda asked: by_name(serving, asked, name, answers))
 
     @routes.post("/api/funnel", **_OF_FUNNEL)
     async def ad_hoc(request: Request) -> Response:
         serving.caller(request)  # before a body is read
         body = await json_body(request)
-        return await serving.answer(request, _VIEW, lambda asked: over_events(serving, asked, body))
+        return await serving.answer(request, _VIEW, lambda asked: over_events(serving, asked, body, answers))
 
     @routes.post("/api/funnel/people", **_OF_LIST)
     async def people(request: Request) -> Response:
@@ -120,16 +122,16 @@ def source_of(serving: Serving, asked: Asked, place: cursor.FunnelCursor | None 
     )
 
 
-def over_events(serving: Serving, asked: Asked, body: object) -> Answer:
-    return answer_of(source_of(serving, asked), parse(body, known(serving)))
+def over_events(serving: Serving, asked: Asked, body: object, answers: Answers) -> Answer:
+    return answers.of(source_of(serving, asked), parse(body, known(serving)))
 
 
-def by_name(serving: Serving, asked: Asked, name: str) -> Answer:
+def by_name(serving: Serving, asked: Asked, name: str, answers: Answers) -> Answer:
     """One of the definitions' files, else a saved one: its question, of which the parameters say single values anew."""
     definitions = serving.definitions()
     kept = None if name in definitions.funnels else serving.saved.find(asked.project.name, name)
     if kept is not None:
-        return over_events(serving, asked, {**kept.asked(asked.now), **anew(asked.parameters)})
+        return over_events(serving, asked, {**kept.asked(asked.now), **anew(asked.parameters)}, answers)
     if name not in definitions.funnels:
         saved = [one.name for one in serving.saved.all(asked.project.name)]
         raise UnknownName("funnel", name, [*definitions.funnels, *saved])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from funnels.kernel.cases import Answer, Events, Rules, Spans, Units
 from funnels.kernel.chains import (
     KEPT_TAU,
@@ -28,7 +26,7 @@ from funnels.kernel.chains import (
     set_limits,
 )
 from funnels.kernel.instant import Room, find_runs, make_room
-from funnels.kernel.words import ALWAYS, CONVERTED, EXCLUDED, LOST, NEVER, PENDING, Codes, Ints, compiled
+from funnels.kernel.words import ALWAYS, CONVERTED, EXCLUDED, LOST, NEVER, PENDING, Codes, compiled
 
 LEVEL, LENGTH, ENTRY = 0, 1, 2  # rows of Board.found
 

@@ -31,7 +31,6 @@ from funnels.kernel.cases import Events, Rules
 from funnels.kernel.instant import RUNS, Room, choose_events, find_runs, keep_events, serve
 from funnels.kernel.words import ALWAYS, NEVER, Ints, compiled
 
-
 HEAD, TAIL, UNENDED = 0, 1, 2  # rows of a lane in Board.lanes; UNENDED: whether a chain to the step met no exclusion
 ARRIVE, VALUE, ALIVE, LIMIT, NEAREST, WALL, CURRENT, TAU, KEPT_TAU = 0, 1, 2, 3, 4, 5, 6, 7, 8  # rows of Board.steps
 TIME, ENTRY = 0, 1  # rows of Board.queue

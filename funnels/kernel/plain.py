@@ -28,6 +28,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from funnels.kernel.apart import match_apart
 from funnels.kernel.words import ALWAYS, CONVERTED, ENTRANTS, LOST, NEVER, PENDING, Ints, compiled
 
 
@@ -334,13 +335,30 @@ def tally_buckets(times: Ints, masks: Ints, lo: int, hi: int, rules: Rules, boar
 @compiled
 def match_units(times: Ints, masks: Ints, offsets: Ints, rules: Rules, answer: Answer) -> None:
     """Match every unit u, whose events, in order of time, are ``offsets[u]`` to ``offsets[u + 1] - 1``."""
+    left = match_apart(
+        times,
+        masks,
+        offsets,
+        rules.within,
+        rules.window,
+        rules.start,
+        rules.end,
+        rules.as_of,
+        rules.edges,
+        answer.levels,
+        answer.states,
+        answer.witness,
+        answer.entered,
+        answer.mature,
+        answer.trend,
+    )
     steps = rules.within.size
     longest = 1
     for u in range(offsets.size - 1):
         longest = max(longest, offsets[u + 1] - offsets[u])
     board = Board(np.empty((6, steps), np.int64), np.empty((4, steps * steps), np.int64), np.empty((2, longest), np.int64))
     ripe = min(rules.end, rules.as_of - rules.window)
-    for u in range(offsets.size - 1):
+    for u in np.flatnonzero(left):
         lo, hi = offsets[u], offsets[u + 1]
         while hi > lo and times[hi - 1] > rules.as_of:
             hi -= 1

@@ -1,0 +1,153 @@
+"""Plain chains (``plain``) of units no two of whose events share an instant, which nearly all are: the loop that is fast.
+
+Then an instant is one event, a run is one step, and nothing has to be matched within an instant. What remains of ``plain``
+is written here in one loop over all units without a call in it: a function that takes arrays costs more than matching an
+event does. ``reach`` is spliced in wherever it stands (``inline``). Other units are left to ``plain``, by a mark.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from funnels.kernel.words import ALWAYS, CONVERTED, ENTRANTS, LOST, NEVER, PENDING, Ints, compiled
+
+AT, ENTRY, SOONEST = 0, 1, 2  # rows of the board
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def reach(times: Ints, masks: Ints, lo: int, hi: int, start: int, end: int, window: int, within: Ints, board: Ints):  # type: ignore[no-untyped-def]
+    """The level for entries in [start, end), and the event that first reached it, as in ``plain.reach``."""
+    steps = within.size
+    for a in range(steps):
+        board[AT, a] = NEVER
+        board[ENTRY, a] = NEVER
+    level, top, latest = 0, lo, NEVER
+    for i in range(lo, hi):
+        t, mask = times[i], masks[i]
+        if t >= end and t - latest > window:
+            break
+        for a in range(min(level, steps - 1), 0, -1):
+            if mask >> a & 1 and t - board[AT, a - 1] <= within[a] and t - board[ENTRY, a - 1] <= window:
+                board[AT, a] = t
+                board[ENTRY, a] = board[ENTRY, a - 1]
+                if a >= level:
+                    level, top = a + 1, i
+        if mask & 1 and start <= t < end:
+            board[AT, 0] = t
+            board[ENTRY, 0] = t
+            latest = t
+            if level == 0:
+                level, top = 1, i
+        if level == steps:
+            break
+    return level, top
+
+
+@numba.njit(inline="always")  # type: ignore[untyped-decorator]
+def state_of(level: int, window: int, as_of: int, within: Ints, board: Ints):  # type: ignore[no-untyped-def]
+    """Of a unit that ``reach`` has just walked."""
+    if level == within.size:
+        return CONVERTED
+    for a in range(level):
+        if board[ENTRY, a] + window > as_of and board[AT, a] + within[a + 1] > as_of:
+            return PENDING
+    return LOST
+
+
+@compiled
+def match_apart(
+    times: Ints,
+    masks: Ints,
+    offsets: Ints,
+    within: Ints,
+    window: int,
+    start: int,
+    end: int,
+    as_of: int,
+    edges: Ints,
+    levels: Ints,
+    states: NDArray[np.int8],
+    witness: Ints,
+    entered: Ints,
+    mature: Ints,
+    trend: Ints,
+) -> NDArray[np.bool_]:
+    """Matches units as ``plain.match_units`` does; returns which units are left to it, as events of theirs share an instant."""
+    steps, ripe = within.size, min(end, as_of - window)
+    left = np.zeros(offsets.size - 1, np.bool_)
+    board = np.empty((3, steps), np.int64)
+    longest = 1
+    for u in range(offsets.size - 1):
+        longest = max(longest, offsets[u + 1] - offsets[u])
+    leads = np.empty(longest, np.int64)  # bit a of an event's: it serves step a, and from there the end can be reached
+    for u in range(offsets.size - 1):
+        lo, hi = offsets[u], offsets[u + 1]
+        while hi > lo and times[hi - 1] > as_of:
+            hi -= 1
+        shared = False
+        for i in range(lo + 1, hi):
+            if times[i] == times[i - 1]:
+                shared = True
+        if shared:
+            left[u] = True
+            continue
+        level, top = reach(times, masks, lo, hi, start, end, window, within, board)
+        if level == 0:
+            continue
+        state = state_of(level, window, as_of, within, board)
+        levels[u], states[u] = level, state
+        first = lo
+        while times[first] < start or not masks[first] & 1:
+            first += 1
+        entered[u] = times[first]
+
+        # Back from ``top``: an event leads there by step b if the nearest later event that does by step b + 1 is near enough.
+        earliest = max(start, times[top] - window)
+        for b in range(level):
+            board[SOONEST, b] = ALWAYS
+        board[SOONEST, level - 1] = times[top]
+        leads[top - lo] = 1 << (level - 1)
+        i = top - 1
+        while i >= lo and times[i] >= earliest:
+            t, mask, bits = times[i], masks[i], 0
+            for b in range(level - 1):
+                if mask >> b & 1 and board[SOONEST, b + 1] != ALWAYS and board[SOONEST, b + 1] - t <= within[b + 1]:
+                    bits |= 1 << b
+                    board[SOONEST, b] = t
+            leads[i - lo] = bits
+            i -= 1
+        for a in range(level):
+            i += 1
+            while not leads[i - lo] >> a & 1:
+                i += 1
+            witness[u, a] = i
+
+        if ripe < end:
+            late = level == steps and times[witness[u, 0]] >= ripe
+            i = hi - 1
+            while level < steps and not late and i >= lo and times[i] >= ripe:
+                late = masks[i] & 1 == 1 and times[i] < end
+                i -= 1
+            if late:
+                level, top = reach(times, masks, lo, hi, start, ripe, window, within, board)
+        if level > 0:
+            mature[ENTRANTS] += 1
+            mature[CONVERTED if level == steps else LOST] += 1
+
+        if edges.size > 1:
+            i, k = first, 0
+            while i < hi and times[i] < end:
+                if not masks[i] & 1:
+                    i += 1
+                    continue
+                while edges[k + 1] <= times[i]:
+                    k += 1
+                until = min(end, edges[k + 1])
+                level, top = reach(times, masks, i, hi, times[i], until, window, within, board)
+                trend[k, ENTRANTS] += 1
+                trend[k, state_of(level, window, as_of, within, board)] += 1
+                while i < hi and times[i] < until:
+                    i += 1
+    return left
