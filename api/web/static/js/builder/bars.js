@@ -67,7 +67,12 @@ function column(answer, index, { list, before, names }) {
         onclick: () => list({ state: "reached", step: index + 1 }, reached, one.reached),
       }),
     ),
-    next && el("div", { class: "flow", "aria-hidden": "true" }, el("span", { class: "rate figures" }, percent(next.from_previous))),
+    next &&
+      el(
+        "div",
+        { class: "flow", "aria-hidden": "true" },
+        el("span", { class: "rate figures" }, percent(next.from_previous)),
+      ),
   );
 }
 
@@ -96,7 +101,11 @@ function foot(answer, index, { list, before, names }) {
     one.dropped > 0 &&
       fact(
         "stopped here",
-        el("button", { class: "link", type: "button", onclick: show, "aria-label": `${told}: list them` }, count(one.dropped)),
+        el(
+          "button",
+          { class: "link", type: "button", onclick: show, "aria-label": `${told}: list them` },
+          count(one.dropped),
+        ),
         percent(one.dropped / answer.entrants),
       ),
   );
@@ -114,7 +123,12 @@ function moved(answer, before, index) {
 }
 
 function fact(name, value, more = "") {
-  return el("div", {}, el("dt", {}, name), el("dd", {}, el("b", {}, value), more && [" ", el("span", { class: "faint" }, more)]));
+  return el(
+    "div",
+    {},
+    el("dt", {}, name),
+    el("dd", {}, el("b", {}, value), more && [" ", el("span", { class: "faint" }, more)]),
+  );
 }
 
 const STATES = [
@@ -133,7 +147,9 @@ export function states(answer, { list, names }) {
     el(
       "div",
       { class: "stack", "aria-hidden": "true" },
-      shown.filter(([name]) => answer[name]).map(([name]) => el("span", { class: name, style: { "flex-grow": String(answer[name]) } })),
+      shown
+        .filter(([name]) => answer[name])
+        .map(([name]) => el("span", { class: name, style: { "flex-grow": String(answer[name]) } })),
     ),
     el(
       "ul",
@@ -146,7 +162,13 @@ export function states(answer, { list, names }) {
           el("i", { class: name }),
           el(
             "button",
-            { class: "link", type: "button", disabled: !answer[name], onclick: () => list({ state: name }, told, answer[name]), "aria-label": `${told}: list them` },
+            {
+              class: "link",
+              type: "button",
+              disabled: !answer[name],
+              onclick: () => list({ state: name }, told, answer[name]),
+              "aria-label": `${told}: list them`,
+            },
             count(answer[name]),
           ),
           ` ${label}`,
@@ -170,7 +192,17 @@ function mature({ mature: aged }) {
 
 /** What the picture cannot say, and what a screen reader reads. */
 export function table(answer) {
-  const heads = ["Step", "Reached", "Of first", "95% interval", "Of previous", "Dropped", "Median", "90th percentile", "Mean"];
+  const heads = [
+    "Step",
+    "Reached",
+    "Of first",
+    "95% interval",
+    "Of previous",
+    "Dropped",
+    "Median",
+    "90th percentile",
+    "Mean",
+  ];
   const rows = answer.steps.map((one) =>
     el(
       "tr",

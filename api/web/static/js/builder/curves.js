@@ -110,7 +110,10 @@ export function survival(points) {
         mark: { type: "area", color: accent, opacity: 0.14, interpolate: "step-after" },
         encoding: { y: { ...y, field: "low" }, y2: { field: "high" } },
       },
-      { mark: { type: "line", color: accent, strokeWidth: 2.2, interpolate: "step-after" }, encoding: { y: { ...y, field: "converted" } } },
+      {
+        mark: { type: "line", color: accent, strokeWidth: 2.2, interpolate: "step-after" },
+        encoding: { y: { ...y, field: "converted" } },
+      },
       {
         mark: { type: "point", opacity: 0, size: 140 },
         encoding: {
@@ -140,16 +143,36 @@ export function picture(answer, { title, subtitle }) {
     width: Math.max(480, 150 * values.length),
     height: 300,
     padding: 24,
-    title: { text: title, subtitle, anchor: "start", color: ink, subtitleColor: ink2, fontSize: 16, subtitlePadding: 6, offset: 18 },
+    title: {
+      text: title,
+      subtitle,
+      anchor: "start",
+      color: ink,
+      subtitleColor: ink2,
+      fontSize: 16,
+      subtitlePadding: 6,
+      offset: 18,
+    },
     data: { values },
-    encoding: { x: { field: "step", type: "ordinal", sort: null, axis: { labelAngle: 0, labelLimit: 150 }, scale: { paddingInner: 0.25 } } },
+    encoding: {
+      x: {
+        field: "step",
+        type: "ordinal",
+        sort: null,
+        axis: { labelAngle: 0, labelLimit: 150 },
+        scale: { paddingInner: 0.25 },
+      },
+    },
     layer: [
       { mark: { type: "bar", color: accent, opacity: 0.25 }, encoding: { y: { field: "open", type: "quantitative" } } },
       {
         mark: { type: "bar", color: accent, cornerRadiusTopLeft: 4, cornerRadiusTopRight: 4 },
         encoding: { y: { field: "share", type: "quantitative", axis: { format: ".0%" }, scale: { domain: [0, 1] } } },
       },
-      { mark: { type: "text", dy: -10, color: ink, fontSize: 12 }, encoding: { y: { field: "share", type: "quantitative" }, text: { field: "told" } } },
+      {
+        mark: { type: "text", dy: -10, color: ink, fontSize: 12 },
+        encoding: { y: { field: "share", type: "quantitative" }, text: { field: "told" } },
+      },
     ],
   });
 }

@@ -10,7 +10,9 @@ const LISTED = 15;
 
 export function drivers(board) {
   const { held } = board;
-  const required = held.steps.map((one, at) => [at + 1, `${at + 1} ${called(one)}`]).filter((_, at) => !held.steps[at].optional);
+  const required = held.steps
+    .map((one, at) => [at + 1, `${at + 1} ${called(one)}`])
+    .filter((_, at) => !held.steps[at].optional);
   let [from, to] = [required[0][0], required.at(-1)[0]];
   const place = el("div", { class: "drivers" });
   const find = async () => {
@@ -34,7 +36,11 @@ export function drivers(board) {
         "div",
         {},
         el("h2", { id: "drivers-title" }, "What goes with converting"),
-        el("p", {}, "Properties and other events, found on one half of the units and confirmed on the other. No proof of a cause."),
+        el(
+          "p",
+          {},
+          "Properties and other events, found on one half of the units and confirmed on the other. No proof of a cause.",
+        ),
       ),
       el(
         "div",
@@ -63,7 +69,12 @@ function table(answer, board) {
       { class: "small quiet figures" },
       `${count(answer.candidates)} candidates among ${count(answer.entrants)} units whose window is over. An event counts if it came in the first ${duration(answer.period_seconds)}.`,
     ),
-    scrolled("Drivers", "groups", ["Driver", ...heads], answer.drivers.map((one) => row(one, board))),
+    scrolled(
+      "Drivers",
+      "groups",
+      ["Driver", ...heads],
+      answer.drivers.map((one) => row(one, board)),
+    ),
   ];
 }
 
@@ -76,7 +87,14 @@ function row(one, board) {
     board.changed({ shape: true });
   };
   const told = `Break down by ${one.property}`;
-  const named = one.kind === "event" ? name : el("button", { class: "link", type: "button", onclick: split, title: told, "aria-label": `${name}: ${told.toLowerCase()}` }, name);
+  const named =
+    one.kind === "event"
+      ? name
+      : el(
+          "button",
+          { class: "link", type: "button", onclick: split, title: told, "aria-label": `${name}: ${told.toLowerCase()}` },
+          name,
+        );
   return el(
     "tr",
     {},
@@ -85,7 +103,9 @@ function row(one, board) {
     share(found.without),
     [
       found.lift === null ? "–" : `${decimal(found.lift)}×`,
-      found.odds_ratio === null ? "–" : `${decimal(found.odds_ratio)} (${decimal(found.interval[0])}–${decimal(found.interval[1])})`,
+      found.odds_ratio === null
+        ? "–"
+        : `${decimal(found.odds_ratio)} (${decimal(found.interval[0])}–${decimal(found.interval[1])})`,
       pValue(one.p_corrected),
     ].map((text) => el("td", { class: "number" }, text)),
   );

@@ -35,7 +35,12 @@ const CODES = {
   not_adjacent: "another event lies between",
   not_chosen: "no better than the way that counts",
 };
-const STATES = { converted: ["converted", "good"], pending: ["still has time", ""], excluded: ["excluded", "warn"], lost: ["lost", ""] };
+const STATES = {
+  converted: ["converted", "good"],
+  pending: ["still has time", ""],
+  excluded: ["excluded", "warn"],
+  lost: ["lost", ""],
+};
 
 export function explained(answer, held) {
   const cases = answer.cases.map((one, at) => {
@@ -51,7 +56,11 @@ export function explained(answer, held) {
       held.unit === "person" && el("a", { class: "small", href: address("people", [answer.unit]) }, "Open the profile"),
     ),
     answer.items.length
-      ? el("ol", { class: "story" }, runs(answer.items).map((run) => (run.length < FOLDED ? run.map((one) => told(one, held)) : folded(run, held))))
+      ? el(
+          "ol",
+          { class: "story" },
+          runs(answer.items).map((run) => (run.length < FOLDED ? run.map((one) => told(one, held)) : folded(run, held))),
+        )
       : el("p", { class: "quiet" }, "No event of theirs has a name that the question knows."),
   ];
 }
@@ -78,8 +87,19 @@ function folded(run, held) {
     el(
       "details",
       {},
-      el("summary", {}, el("b", {}, `${run.length} events`), ` · ${listed}`, el("br"), el("span", { class: "small quiet" }, words(run[0].code))),
-      el("ol", { class: "story" }, run.map((one) => told(one, held))),
+      el(
+        "summary",
+        {},
+        el("b", {}, `${run.length} events`),
+        ` · ${listed}`,
+        el("br"),
+        el("span", { class: "small quiet" }, words(run[0].code)),
+      ),
+      el(
+        "ol",
+        { class: "story" },
+        run.map((one) => told(one, held)),
+      ),
     ),
   );
 }

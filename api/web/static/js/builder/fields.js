@@ -61,3 +61,11 @@ export function iconButton(label, sign, act, more = {}) {
 export function adder(text, act, more = {}) {
   return el("button", { class: "button plain compact add", type: "button", onclick: act, ...more }, `+ ${text}`);
 }
+
+/** Changes the question; `shape`: fields come or go by it. */
+export function setter(board) {
+  return (change, shape = false) => {
+    Object.assign(board.held, change);
+    board.changed({ shape });
+  };
+}

@@ -96,7 +96,12 @@ async function download(name, content) {
 }
 
 function dialog(heading, ...content) {
-  const node = el("dialog", { class: "box", "aria-labelledby": "box-title" }, el("h2", { id: "box-title" }, heading), content);
+  const node = el(
+    "dialog",
+    { class: "box", "aria-labelledby": "box-title" },
+    el("h2", { id: "box-title" }, heading),
+    content,
+  );
   node.addEventListener("close", () => node.remove());
   node.addEventListener("click", (event) => event.target === node && node.close());
   document.body.append(node);
@@ -107,7 +112,11 @@ function dialog(heading, ...content) {
 function show(text) {
   const area = el("textarea", { class: "input mono", rows: "10", readonly: true, "aria-label": "To copy" });
   area.value = text;
-  const node = dialog("Copy it from here", area, el("button", { class: "button", type: "button", onclick: () => node.close() }, "Close"));
+  const node = dialog(
+    "Copy it from here",
+    area,
+    el("button", { class: "button", type: "button", onclick: () => node.close() }, "Close"),
+  );
   area.select();
 }
 
@@ -115,8 +124,19 @@ function show(text) {
 function save(page) {
   const { board, saved } = page;
   const told = el("div");
-  const title = el("input", { class: "input", name: "title", required: true, maxlength: "120", value: saved?.title ?? "", placeholder: "Sign-up to first project" });
-  const body = () => ({ title: title.value, question: request(board.held, board.now, { moving: true }), last: board.held.last });
+  const title = el("input", {
+    class: "input",
+    name: "title",
+    required: true,
+    maxlength: "120",
+    value: saved?.title ?? "",
+    placeholder: "Sign-up to first project",
+  });
+  const body = () => ({
+    title: title.value,
+    question: request(board.held, board.now, { moving: true }),
+    last: board.held.last,
+  });
   const act = (send) => async (event) => {
     event.preventDefault();
     if (!title.reportValidity()) return;
@@ -137,13 +157,21 @@ function save(page) {
       "form",
       { onsubmit: change || add, class: "box-form" },
       el("label", { class: "field" }, el("span", {}, "Title"), title),
-      el("p", { class: "small quiet" }, board.held.last ? "Its range moves along with the days." : "Its range stays as it is."),
+      el(
+        "p",
+        { class: "small quiet" },
+        board.held.last ? "Its range moves along with the days." : "Its range stays as it is.",
+      ),
       told,
       el(
         "div",
         { class: "line" },
         change && el("button", { class: "button primary" }, "Save changes"),
-        el("button", { class: change ? "button" : "button primary", type: change ? "button" : "submit", onclick: change ? add : null }, change ? "Save as new" : "Save"),
+        el(
+          "button",
+          { class: change ? "button" : "button primary", type: change ? "button" : "submit", onclick: change ? add : null },
+          change ? "Save as new" : "Save",
+        ),
         gone && el("button", { class: "button plain bad", type: "button", onclick: gone }, "Remove"),
         el("button", { class: "button plain", type: "button", onclick: () => node.close() }, "Cancel"),
       ),

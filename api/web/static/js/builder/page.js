@@ -8,6 +8,7 @@ import { failure, waiting } from "../states.js";
 import { loadCatalogue } from "./catalogue.js";
 import { clearFaults, showFaults } from "./faults.js";
 import { tools } from "./keep.js";
+import { opener, show } from "./opener.js";
 import { peoplePanel } from "./people.js";
 import { comparedRange, fresh, fromQuery, isWhole, read, request, toQuery } from "./question.js";
 import { result } from "./result.js";
@@ -30,12 +31,17 @@ class Builder {
     this.held = (query.ask && fromQuery(query)) || (saved ? read(saved.question, { last: saved.last }) : fresh());
     this.unfolded = new Map();
     this.slow = false;
+    this.touched = !!query.ask;
     this.found = null;
     this.said = el("p", { class: "hidden-text", role: "status" });
     this.question = el("div", { class: "question" });
     this.trouble = el("div", { class: "trouble" });
     this.answer = el("div", { class: "answer" });
-    this.run = el("button", { class: "button primary run", type: "button", onclick: () => this.ask({ byHand: true }) }, "Run");
+    this.run = el(
+      "button",
+      { class: "button primary run", type: "button", onclick: () => this.ask({ byHand: true }) },
+      "Run",
+    );
     this.heading = el("h1", {}, saved?.title ?? "Funnels");
     this.panel = peoplePanel(
       () => request(this.held, this.now),
@@ -51,9 +57,14 @@ class Builder {
     const root = el(
       "div",
       { class: "page builder" },
-      el("header", {}, el("div", {}, this.heading, this.freshness), this.opener()),
+      el("header", {}, el("div", {}, this.heading, this.freshness), opener(this.known, this.saved)),
       this.said,
-      el("div", { class: "sides" }, el("div", { class: "side-question" }, this.question, el("div", { class: "run-line" }, this.run)), el("div", { class: "side-answer" }, this.trouble, this.answer)),
+      el(
+        "div",
+        { class: "sides" },
+        el("div", { class: "side-question" }, this.question, el("div", { class: "run-line" }, this.run)),
+        el("div", { class: "side-answer" }, this.trouble, this.answer),
+      ),
     );
     root.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
@@ -62,29 +73,6 @@ class Builder {
       this.ask({ byHand: true });
     });
     return root;
-  }
-
-  /** The saved funnels, to open one; and a way to begin anew. */
-  opener() {
-    const saved = this.known.filter((one) => one.saved);
-    const choose = el(
-      "select",
-      {
-        class: "input",
-        "aria-label": "Open a saved funnel",
-        onchange: ({ target }) => {
-          location.hash = target.value;
-        },
-      },
-      el("option", { value: address("funnels"), selected: !this.saved }, saved.length ? "Open a saved funnel…" : "Nothing saved yet"),
-      saved.map((one) => el("option", { value: address("funnels", [one.name]), selected: one.name === this.saved?.name }, one.title)),
-    );
-    return el("div", { class: "line tight opener" }, choose, el("button", { class: "button", type: "button", onclick: () => this.begin() }, "New"));
-  }
-
-  begin() {
-    if (location.hash === address("funnels")) dispatchEvent(new HashChangeEvent("hashchange"));
-    else location.hash = address("funnels");
   }
 
   welcome() {
@@ -131,11 +119,18 @@ class Builder {
     const place = kept && this.question.querySelector(kept);
     if (place) place.focus({ preventScroll: true });
     if (last) this.lastFilter();
+    this.touched = true;
     this.store();
     clearTimeout(this.timer);
     if (!isWhole(this.held)) return;
     if (!this.slow) this.timer = setTimeout(() => this.ask(), PAUSE);
-    else this.answer.classList.add("stale");
+    else this.stale(true);
+  }
+
+  /** Answers take their time here: the one shown is not the question's any more until the button is pressed. */
+  stale(on) {
+    this.answer.classList.toggle("stale", on);
+    this.run.textContent = on ? "Run: the question has changed" : "Run";
   }
 
   /** A new filter is there to be filled in. */
@@ -149,7 +144,7 @@ class Builder {
   }
 
   place() {
-    return address("funnels", this.saved ? [this.saved.name] : [], toQuery(this.held, this.now));
+    return address("funnels", this.saved ? [this.saved.name] : [], this.touched ? toQuery(this.held, this.now) : {});
   }
 
   async ask({ byHand = false } = {}) {
@@ -157,7 +152,6 @@ class Builder {
     if (!isWhole(this.held) || this.signal.aborted) return;
     this.asking?.abort();
     const asking = (this.asking = new AbortController());
-    this.store();
     this.answer.setAttribute("aria-busy", "true");
     if (!this.found) this.answer.replaceChildren(waiting("30rem"));
     const began = performance.now();
@@ -180,7 +174,7 @@ class Builder {
     }
     if (this.asking === asking) {
       this.answer.removeAttribute("aria-busy");
-      this.answer.classList.remove("stale");
+      this.stale(false);
     }
   }
 
@@ -217,9 +211,7 @@ class Builder {
 
   /** What was saved is what is open now; after a removal nothing is. */
   kept(saved) {
-    const place = address("funnels", saved ? [saved.name] : []);
-    if (location.hash === place) dispatchEvent(new HashChangeEvent("hashchange"));
-    else location.hash = place;
+    show(address("funnels", saved ? [saved.name] : []));
   }
 }
 

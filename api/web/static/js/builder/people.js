@@ -13,7 +13,11 @@ export function peoplePanel(body, held) {
   const place = el("div", { class: "panel-body" });
   const title = el("h2", { id: "panel-title" });
   const back = el("button", { class: "button plain compact", type: "button", hidden: true }, "← Back to the list");
-  const close = el("button", { class: "button plain compact", type: "button", "aria-label": "Close", onclick: () => panel.close() }, "×");
+  const close = el(
+    "button",
+    { class: "button plain compact", type: "button", "aria-label": "Close", onclick: () => panel.close() },
+    "×",
+  );
   const panel = el(
     "dialog",
     { class: "panel", "aria-labelledby": "panel-title" },
@@ -56,7 +60,11 @@ function listed(answer, { page, why, held }) {
   const steps = held.steps.map((_, index) => index + 1);
   const make = (item) => row(item, why, held);
   const body = el("tbody", {}, answer.items.map(make));
-  const heads = [held.unit === "person" ? "Person" : held.unit === "account" ? "Account" : "Session", "Entered", ...steps.slice(1).map((at) => `Step ${at}`)];
+  const heads = [
+    held.unit === "person" ? "Person" : held.unit === "account" ? "Account" : "Session",
+    "Entered",
+    ...steps.slice(1).map((at) => `Step ${at}`),
+  ];
   return [
     el("p", { class: "small quiet" }, "Choose one to see why they stand there."),
     el(
@@ -65,7 +73,15 @@ function listed(answer, { page, why, held }) {
       el(
         "table",
         { class: "members listed" },
-        el("thead", {}, el("tr", {}, heads.map((text, at) => el("th", { scope: "col", class: at > 1 ? "number" : null }, text)))),
+        el(
+          "thead",
+          {},
+          el(
+            "tr",
+            {},
+            heads.map((text, at) => el("th", { scope: "col", class: at > 1 ? "number" : null }, text)),
+          ),
+        ),
         body,
       ),
     ),
@@ -81,12 +97,5 @@ function row(item, why, held) {
     const after = at && (Date.parse(at) - Date.parse(entered)) / 1000;
     return el("td", { class: "number faint", title: at ? moment(at) : null }, at ? `+${duration(after)}` : "–");
   });
-  return el(
-    "tr",
-    {},
-    el("th", { scope: "row" }, name),
-    el("td", { class: "figures" }, moment(entered)),
-    taken,
-  );
+  return el("tr", {}, el("th", { scope: "row" }, name), el("td", { class: "figures" }, moment(entered)), taken);
 }
-

@@ -30,7 +30,10 @@ export function picker({ label, value = "", options, choose, placeholder = "", j
     let group = null;
     list.replaceChildren(
       ...found.flatMap((one, index) => {
-        const head = one.group && one.group !== group && (all || !typed) ? [el("li", { role: "presentation", class: "group" }, one.group)] : [];
+        const head =
+          one.group && one.group !== group && (all || !typed)
+            ? [el("li", { role: "presentation", class: "group" }, one.group)]
+            : [];
         group = one.group;
         return [...head, option(one, index)];
       }),
@@ -72,7 +75,12 @@ export function picker({ label, value = "", options, choose, placeholder = "", j
   }
 
   function take(text) {
-    const before = join ? input.value.split(",").slice(0, -1).map((one) => one.trim()) : [];
+    const before = join
+      ? input.value
+          .split(",")
+          .slice(0, -1)
+          .map((one) => one.trim())
+      : [];
     input.value = join ? [...before, text].join(", ") : text;
     open(false);
     commit();

@@ -58,7 +58,11 @@ export function read(ask, { last = null, compare = null } = {}) {
   const held = { ...empty(), trend: null, last, compare: readCompare(compare) };
   for (const name of Object.keys(held)) if (ask[name] !== undefined && ask[name] !== null) held[name] = ask[name];
   held.steps = (ask.steps ?? []).map(readStep);
-  held.exclude = (ask.exclude ?? []).map((one) => ({ ...readChoices(one), after: one.after ?? null, before: one.before ?? null }));
+  held.exclude = (ask.exclude ?? []).map((one) => ({
+    ...readChoices(one),
+    after: one.after ?? null,
+    before: one.before ?? null,
+  }));
   Object.assign(held, ask.breakdown ? { by: ask.breakdown.by ?? [] } : {});
   held.attribution = ask.breakdown?.attribution ?? "first";
   held.limit = ask.breakdown?.limit ?? 25;
@@ -67,7 +71,14 @@ export function read(ask, { last = null, compare = null } = {}) {
 
 function readStep(found) {
   const { label, within, optional, first_ever } = found;
-  return { ...step(), ...readChoices(found), label: label ?? "", within: within ?? null, optional: !!optional, first_ever: !!first_ever };
+  return {
+    ...step(),
+    ...readChoices(found),
+    label: label ?? "",
+    within: within ?? null,
+    optional: !!optional,
+    first_ever: !!first_ever,
+  };
 }
 
 /** One event keeps its filters on the step, where the builder edits them. */
@@ -163,7 +174,9 @@ export function fromQuery({ ask, last, compare }) {
 /** Whether there is something to ask: every step names an event. */
 export function isWhole(held) {
   const named = (one) => one.choices.every(({ event }) => event);
-  return held.steps.length > 0 && held.steps.every(named) && held.exclude.every(named) && !!(held.last || (held.from && held.to));
+  return (
+    held.steps.length > 0 && held.steps.every(named) && held.exclude.every(named) && !!(held.last || (held.from && held.to))
+  );
 }
 
 export function called(one) {

@@ -103,7 +103,9 @@ function card(title, text, ...content) {
 
 function trendCard({ trend: buckets, definition }) {
   const adds = definition?.reentry === "first" ? "" : " A unit with entries in two of them stands in both.";
-  const hollow = buckets.some((one) => !one.complete) ? " Hollow: its windows are not all over, or it lies only in part in the range." : "";
+  const hollow = buckets.some((one) => !one.complete)
+    ? " Hollow: its windows are not all over, or it lies only in part in the range."
+    : "";
   return card(
     "Over time",
     "Conversion by time of entry, above how many entered",
@@ -122,7 +124,11 @@ function times({ time_to_convert: found, survival: curve = [] }) {
       chart("Time to convert", histogram(found)),
     ),
     curve.length > 1 &&
-      card("Converted within", "Kaplan-Meier, 95% interval: counts those still under way", chart("Share converted by time", survival(curve))),
+      card(
+        "Converted within",
+        "Kaplan-Meier, 95% interval: counts those still under way",
+        chart("Share converted by time", survival(curve)),
+      ),
   );
 }
 
@@ -135,15 +141,29 @@ function groups({ groups: list, definition }, { list: show, names }) {
     const lister = (number, told, what) =>
       el(
         "button",
-        { class: "link", type: "button", disabled: !number, "aria-label": `${told}: list them`, onclick: () => show({ ...what, group: one.values }, told) },
+        {
+          class: "link",
+          type: "button",
+          disabled: !number,
+          "aria-label": `${told}: list them`,
+          onclick: () => show({ ...what, group: one.values }, told),
+        },
         count(number),
       );
     return el(
       "tr",
       {},
       el("th", { scope: "row", class: one.other ? "faint" : null }, name),
-      el("td", { class: "number" }, lister(one.entrants, `${count(one.entrants)} ${names} of ${name} entered`, { state: "reached", step: 1 })),
-      el("td", { class: "number" }, lister(one.converted, `${count(one.converted)} ${names} of ${name} converted`, { state: "converted" })),
+      el(
+        "td",
+        { class: "number" },
+        lister(one.entrants, `${count(one.entrants)} ${names} of ${name} entered`, { state: "reached", step: 1 }),
+      ),
+      el(
+        "td",
+        { class: "number" },
+        lister(one.converted, `${count(one.converted)} ${names} of ${name} converted`, { state: "converted" }),
+      ),
       el(
         "td",
         { class: "number" },
@@ -156,7 +176,13 @@ function groups({ groups: list, definition }, { list: show, names }) {
       ),
       el("td", { class: "number faint" }, percentInterval(one.interval)),
       el("td", { class: "number faint" }, pValue(one.p_value)),
-      el("td", { class: "number" }, one.p_corrected !== null && one.p_corrected < SURE ? el("span", { class: "chip good" }, pValue(one.p_corrected)) : pValue(one.p_corrected)),
+      el(
+        "td",
+        { class: "number" },
+        one.p_corrected !== null && one.p_corrected < SURE
+          ? el("span", { class: "chip good" }, pValue(one.p_corrected))
+          : pValue(one.p_corrected),
+      ),
     );
   });
   const overlap = definition?.breakdown?.attribution === "all" ? " Groups overlap." : "";
@@ -170,7 +196,11 @@ function groups({ groups: list, definition }, { list: show, names }) {
         "div",
         {},
         el("h2", { id: "groups-title" }, `By ${by.join(", ") || "group"}`),
-        el("p", {}, `Each against the rest: p by Fisher’s exact test or chi-square, corrected for the number of groups.${overlap}`),
+        el(
+          "p",
+          {},
+          `Each against the rest: p by Fisher’s exact test or chi-square, corrected for the number of groups.${overlap}`,
+        ),
       ),
     ),
     scrolled("Groups", "groups", [by.join(" · "), ...heads], rows),

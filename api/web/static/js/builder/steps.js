@@ -119,11 +119,15 @@ export function choices(one, { path, place, board }) {
 
 /** Another event that serves as well. */
 export function or(one, { path, board }) {
-  return adder("or", () => {
-    if (one.choices.length === 1) one.choices[0].where = one.where.splice(0);
-    one.choices.push(choice());
-    board.changed({ shape: true, focus: `[data-path="${path}.any_of[${one.choices.length - 1}]"] input` });
-  }, { title: "Or another event" });
+  return adder(
+    "or",
+    () => {
+      if (one.choices.length === 1) one.choices[0].where = one.where.splice(0);
+      one.choices.push(choice());
+      board.changed({ shape: true, focus: `[data-path="${path}.any_of[${one.choices.length - 1}]"] input` });
+    },
+    { title: "Or another event" },
+  );
 }
 
 /** A button that shows and hides `part`; it stays as it was when the builder is drawn anew. */
@@ -149,7 +153,9 @@ function folder(label, part, name, board, { said }) {
 
 /** The rules of a step that are not the usual ones, in a few words. */
 function ruled(one) {
-  return [one.within && `within ${one.within}`, one.optional && "optional", one.first_ever && "first ever"].filter(Boolean).join(", ");
+  return [one.within && `within ${one.within}`, one.optional && "optional", one.first_ever && "first ever"]
+    .filter(Boolean)
+    .join(", ");
 }
 
 function more(one, index, { board, path, last }) {
@@ -158,34 +164,34 @@ function more(one, index, { board, path, last }) {
     board.changed({ shape });
   };
   return el(
-      "div",
-      { class: "grid step-rules" },
-      index > 0 &&
-        field(
-          "Within, since the step before",
-          `${path}.within`,
-          span("Within", one.within, (within) => set({ within }), { placeholder: "any" }),
-        ),
+    "div",
+    { class: "grid step-rules" },
+    index > 0 &&
       field(
-        "Called",
-        `${path}.label`,
-        el("input", {
-          class: "input",
-          value: one.label,
-          placeholder: called({ ...one, label: "" }),
-          onchange: (event) => set({ label: event.target.value.trim() }),
-        }),
+        "Within, since the step before",
+        `${path}.within`,
+        span("Within", one.within, (within) => set({ within }), { placeholder: "any" }),
       ),
+    field(
+      "Called",
+      `${path}.label`,
+      el("input", {
+        class: "input",
+        value: one.label,
+        placeholder: called({ ...one, label: "" }),
+        onchange: (event) => set({ label: event.target.value.trim() }),
+      }),
+    ),
+    el(
+      "div",
+      { class: "ticks", "data-path": `${path}.optional` },
+      index > 0 && !last && tick("Optional: may be left out", one.optional, (optional) => set({ optional }, true)),
       el(
-        "div",
-        { class: "ticks", "data-path": `${path}.optional` },
-        index > 0 && !last && tick("Optional: may be left out", one.optional, (optional) => set({ optional }, true)),
-        el(
-          "span",
-          { "data-path": `${path}.first_ever` },
-          tick("Only their first ever", one.first_ever, (first_ever) => set({ first_ever })),
-        ),
+        "span",
+        { "data-path": `${path}.first_ever` },
+        tick("Only their first ever", one.first_ever, (first_ever) => set({ first_ever })),
       ),
+    ),
   );
 }
 
@@ -227,8 +233,10 @@ function drag(card, items, { pointerId, target }, drop) {
   card.classList.add("dragged");
   const at = ({ clientY }) => {
     // The others move around the card: it would lose the pointer if it were taken out itself.
-    for (let next = card.nextElementSibling; next && middle(next) < clientY; next = card.nextElementSibling) card.before(next);
-    for (let back = card.previousElementSibling; back && middle(back) > clientY; back = card.previousElementSibling) card.after(back);
+    for (let next = card.nextElementSibling; next && middle(next) < clientY; next = card.nextElementSibling)
+      card.before(next);
+    for (let back = card.previousElementSibling; back && middle(back) > clientY; back = card.previousElementSibling)
+      card.after(back);
   };
   const end = () => {
     target.removeEventListener("pointermove", at);
