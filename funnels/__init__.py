@@ -7,6 +7,9 @@ Owns
   generations (``sql/models``), over the events that ``selections`` finds;
 - funnels: ``request``, ``filters`` -> ``streams`` (events) or ``stage_streams`` (the table ``stages``) -> ``match``
   (``kernel``) -> ``result``; doors are ``adhoc`` and ``plg``;
+- what an answer holds: ``steps``, ``survival`` (Kaplan-Meier), ``groups`` (breakdowns), figures of ``stats``;
+- ``cohorts`` (written in definitions or a request) -> ``cohort_sql`` (their members);
+- ``driver_question`` -> ``drivers`` (``driver_sql``): what goes with converting, over the same streams and matcher;
 - metrics: ``metrics`` (the catalogue, one answer shape), one file per question (``virality``, ``north_star``) over
   ``sql/metrics``; ``question`` reads what is asked, ``figures`` holds what was found.
 
@@ -40,6 +43,12 @@ Decisions
   Price: each such trait reads the identify (group) events once more; definitions, built over events alone, cannot ask.
 - The vocabulary is binding. Context: a slip in an event's name gives a chart of zeros. Choice: definitions may name only
   events of the vocabulary (``$identify`` and the like aside). Price: an own event is described before it is used.
+- Drivers are compared at a landmark. Context: who converts at once has no time for another event, who takes long has time
+  for all, so "did X before converting" finds time itself. Choice: X within a first period, and only who had not converted by
+  then. Price: conversions within the period say nothing of events. ``drivers`` tells more.
+- Breakdowns by ``all`` match lanes. Context: a unit counts for each value that a whole chain carries, excluded events count
+  whatever their value. Choice: the matcher once more, over each unit's events of one value with all its excluded events.
+  Price: a second matching, and excluded events repeated for each value of their unit.
 - One row per invitation and invitee. Context: share links bring several people by one id. Choice: ``scope`` marks the one
   row that is credited for a new person, so K is a count of marked rows. Price: an invitation's id is no key by itself.
 - The interval of K is that of a mean of counts by the central limit. Context: an inviter brings more than one, so K is no

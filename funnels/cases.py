@@ -64,8 +64,8 @@ def match_plainly(streams: Streams, rules: Rules) -> Outcome:
         witness=np.concatenate([one.witness for one in answers])[cases],
         entered=np.concatenate([one.entered for one in answers])[cases],
         barred=np.full(cases.size, NEVER, np.int64),
-        mature=_tally(sum(one.mature for one in answers)),
-        trend=tuple(map(_tally, sum(one.trend for one in answers))),
+        mature=_tally(np.sum([one.mature for one in answers], axis=0)),
+        trend=tuple(map(_tally, np.sum([one.trend for one in answers], axis=0))),
         event_times=streams.times,
     )
 
@@ -127,9 +127,10 @@ def _question(streams: Streams, rules: Rules) -> _Question:
     return _Question(streams, rules, _numbers(rules), entries, events, units, together, lanes)
 
 
-def _changes(units: Codes, held: Codes) -> NDArray[np.bool_]:
+def _changes(units: NDArray[np.integer], parts: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Where another part of a unit begins."""
     changes = np.ones(units.size, np.bool_)
-    changes[1:] = (units[1:] != units[:-1]) | (held[1:] != held[:-1])
+    changes[1:] = (units[1:] != units[:-1]) | (parts[1:] != parts[:-1])
     return changes
 
 

@@ -11,8 +11,8 @@ range, so that nobody's conversion is still to come); converted is who reached s
   first ``period`` after step ``from``? Only units that had not reached step ``to`` by then, and still could, are compared,
   by whether they did later. So both sides had the same time to do it: without a landmark, who converts at once has no time
   for anything else, and who takes long has time for everything, and time alone would look like a driver. ``period`` is, by
-  default, the time in which a quarter of the conversions happen, at most half of the window (and half of the next step's
-  ``within``). The events of the steps between are no candidates: they are the way itself.
+  default, the time in which a quarter of the conversions happen, at most half of the window (or of the first
+  ``within`` on the way). The events of the steps between are no candidates: they are the way itself.
 
 Going with is not causing: whoever means to convert may do the event for that reason.
 
@@ -37,16 +37,13 @@ from numpy.typing import NDArray
 
 from funnels.adhoc import Source, data_of
 from funnels.as_rules import rules_of
-from funnels.ask import ANY_EVENT, Funnel
-from funnels.driver_sql import CANDIDATES, Span, count_events, count_halves, count_properties, make_entries
-from funnels.durations import format_duration
-from funnels.errors import Faults
+from funnels.ask import ANY_EVENT
+from funnels.driver_question import DriverQuestion, longest_period, question_as_json
+from funnels.driver_sql import Span, count_events, count_halves, count_properties, make_entries
 from funnels.filter_sql import Parameters
 from funnels.groups import chosen, in_time
 from funnels.kernel import Ints
 from funnels.match import Outcome, Rules, match_streams
-from funnels.reader import Reader
-from funnels.request import KEYS, NOTHING, Known, body_of, read
 from funnels.restate import definition
 from funnels.result import iso
 from funnels.stats import Table, corrected, ratio
@@ -57,20 +54,9 @@ from transforms.engine import Engine
 
 LEAST: Final = 30  # units on either side
 ALPHA: Final = 0.05
-_KEYS: Final = ("from", "to", "period", "limit")
+COLUMNS: Final = ("kind", "property", "op", "value", "event", "confirmed", "significant", "p_corrected")  # of its items
 _SECOND: Final = timedelta(seconds=1)
 _MICROSECOND: Final = timedelta(microseconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class DriverQuestion:
-    """Steps count from 0; ``period`` None: a quarter of the conversions."""
-
-    funnel: Funnel
-    start: int
-    end: int
-    period: timedelta | None = None
-    limit: int = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,51 +71,6 @@ class Candidate:
 def explained() -> str:
     """How drivers are found, for readers of the API."""
     return (__doc__ or "").strip()
-
-
-def parse_drivers(body: object, known: Known = NOTHING) -> DriverQuestion:
-    """A funnel's body with ``drivers``; what only shapes a funnel's answer is left aside. Raises ``BadRequest``."""
-    found, faults = body_of(body), Faults()
-    faults.unknown_keys(found, (*KEYS, "drivers"), "")
-    funnel = replace(read(found, known, faults), breakdown=None, trend=None, time_to_convert=None)
-    own = found.get("drivers")
-    if not isinstance(own, Mapping | None):
-        faults.add("drivers", own, ['{"from": 1, "to": 2}', None], "write an object with from, to, period and limit")
-        own = None
-    faults.unknown_keys(own or {}, _KEYS, "drivers")
-    reader, last = Reader(own or {}, "drivers.", faults), max(len(funnel.steps), 1)
-    question = DriverQuestion(
-        funnel,
-        reader.number("from", 1, last, 1) - 1,
-        reader.number("to", 1, last, last) - 1,
-        reader.duration("period", required=False),
-        reader.number("limit", 1, CANDIDATES, 50),
-    )
-    _check(question, faults)
-    faults.raise_any()
-    return question
-
-
-def _check(question: DriverQuestion, faults: Faults) -> None:
-    funnel, between = question.funnel, (question.start, question.end)
-    required = [step + 1 for step in funnel.required]
-    if question.start >= question.end:
-        faults.add("drivers.to", question.end + 1, [f"{question.start + 2} or more"], "to is a later step than from")
-    for name, step in zip(("from", "to"), between, strict=True):
-        if step not in funnel.required and step < len(funnel.steps):
-            faults.add(f"drivers.{name}", step + 1, required, "an optional step is no beginning or end")
-    options: dict[str, tuple[object, tuple[str | None, ...]]] = {
-        "unit": (funnel.unit, ("person", "account")),
-        "count": (funnel.count, ("units",)),
-        "preset": (funnel.preset, (None,)),
-    }
-    for option, (value, those) in options.items():
-        if value not in those:
-            faults.add(option, value, those, f"drivers are found with {option} {' or '.join(map(json.dumps, those))}")
-    longest = _longest_period(question) if funnel.steps else funnel.window
-    if question.period is not None and not timedelta() < question.period <= longest:
-        allowed = [f"more than nothing, at most {format_duration(longest)}"]
-        faults.add("drivers.period", format_duration(question.period), allowed, "period leaves no time to convert after it")
 
 
 def drivers(source: Source, question: DriverQuestion) -> Json:
@@ -159,8 +100,8 @@ def drivers(source: Source, question: DriverQuestion) -> Json:
         "period_seconds": period / _SECOND,
         "at_risk": {"entrants": risen, "converted": int(np.count_nonzero(at_risk & converted))},
         "candidates": len(candidates),
-        "drivers": rows_of(candidates)[: question.limit],
-        "definition": {**definition(question.funnel, as_of), "drivers": _as_json(question)},
+        "items": rows_of(candidates)[: question.limit],
+        "definition": {**definition(question.funnel, as_of), "drivers": question_as_json(question)},
         "warnings": _warnings(question, converted.size, all_converted),
         "as_of": iso(as_of),
         "data": data_of(source, found),
@@ -196,14 +137,7 @@ def _quarter(cases: Outcome, question: DriverQuestion, rules: Rules) -> timedelt
     converted = reached_by(cases, question.end, rules)
     taken: Ints = cases.times[converted, question.end] - cases.times[converted, question.start]
     quarter = timedelta(microseconds=int(np.quantile(taken, 0.25))) if taken.size else timedelta()
-    return min(max(quarter, _SECOND), _longest_period(question))
-
-
-def _longest_period(question: DriverQuestion) -> timedelta:
-    """Half of what there is to convert in."""
-    withins = (question.funnel.steps[step].within for step in range(question.start + 1, question.end + 1))
-    known = [within for within in withins if within is not None]
-    return min([question.funnel.window, *known[:1]]) / 2
+    return min(max(quarter, _SECOND), longest_period(question))
 
 
 def _candidates(
@@ -213,8 +147,8 @@ def _candidates(
     support = max(LEAST, -(-total // 100))
     for row in count_properties(engine, support, total).to_pylist():
         value = None if row["value"] is None else json.loads(row["value"])
-        told = {"op": "is_set"} if value is None else {"op": "eq", "value": value}
-        yield Candidate({"kind": "property", "property": row["property"], **told}, *_tables(row, rows))
+        told = {"property": row["property"], "op": "is_set" if value is None else "eq", "value": value, "event": None}
+        yield Candidate({"kind": "property", **told}, *_tables(row, rows))
     waiting = [row for row in rows if row["at_risk"]]
     parameters, funnel = Parameters(), question.funnel
     ours = "false" if funnel.internal == "include" else condition(engine, source.internal, parameters)
@@ -222,7 +156,8 @@ def _candidates(
     left = sum(row["found"] + row["held"] for row in waiting)
     names = set(way) - {ANY_EVENT}
     for row in count_events(engine, funnel, span, period, names, ours, parameters, support, left).to_pylist():
-        yield Candidate({"kind": "event", "event": row["event"]}, *_tables(row, waiting))
+        named = {"property": None, "op": None, "value": None, "event": row["event"]}
+        yield Candidate({"kind": "event", **named}, *_tables(row, waiting))
 
 
 def _tables(row: Mapping[str, int], totals: Sequence[Mapping[str, int]]) -> tuple[Table, Table]:
@@ -283,11 +218,6 @@ def _half(table: Table) -> Json:
         "interval": None if odds is None else list(odds[1:]),
         "p_value": table.p_value(),
     }
-
-
-def _as_json(question: DriverQuestion) -> Json:
-    period = None if question.period is None else format_duration(question.period)
-    return {"from": question.start + 1, "to": question.end + 1, "period": period, "limit": question.limit}
 
 
 def _warnings(question: DriverQuestion, entrants: int, converted: int) -> list[str]:

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 NONE: frozenset[int] = frozenset()
@@ -64,7 +65,7 @@ class Question:
     exclusions: tuple[tuple[int, int], ...] = ()  # (after, before), steps from 0
     hold: bool = False
 
-    @property
+    @cached_property
     def required(self) -> list[int]:
         return [step for step in range(len(self.withins)) if step not in self.optional]
 
@@ -126,7 +127,7 @@ def read(events: Sequence[Event], question: Question) -> Unit:
     once = {event.id: event for event in numbered if event.time <= question.as_of}
     stream = sorted(once.values(), key=lambda event: (event.time, event.id))
     first = {step: next((event for event in stream if step in names(event)), None) for step in question.first_ever}
-    stream = [replace(event, steps=may_serve(event, question, first)) for event in stream]
+    stream = [serving(event, may_serve(event, question, first)) for event in stream]
     unit = Unit(stream, question, frozenset(step for step, event in first.items() if event is not None))
     unit.chains.extend(valid_chains(unit))
     return unit
@@ -134,6 +135,10 @@ def read(events: Sequence[Event], question: Question) -> Unit:
 
 def names(event: Event) -> frozenset[int]:
     return event.steps if event.named is None else event.named
+
+
+def serving(event: Event, steps: frozenset[int]) -> Event:
+    return event if steps == event.steps else replace(event, steps=steps)
 
 
 def may_serve(event: Event, question: Question, first: dict[int, Event | None]) -> frozenset[int]:
@@ -289,14 +294,13 @@ def verdict(unit: Unit, chains: Sequence[Chain]) -> Verdict:
 def is_pending(chain: Chain, unit: Unit) -> bool:
     """Could events after as_of complete this chain?"""
     question, now = unit.question, unit.question.as_of
-    served = [step for step, _ in chain]
+    if is_complete(chain, question) or chain[0][1].time + question.window <= now:
+        return False
+    served, last = [step for step, _ in chain], chain[-1][1].time
     to_come = [step for step in question.required if step not in served and (question.order == "any" or step > served[-1])]
     following = [step for step in next_steps(chain, question) if step not in unit.spent]
-    last = chain[-1][1].time
     return (
-        not is_complete(chain, question)
-        and chain[0][1].time + question.window > now
-        and any(ends_within(step, last, question) > now for step in following)
+        any(ends_within(step, last, question) > now for step in following)
         and not any(step in unit.spent for step in to_come)
         and not (question.order == "strict" and any(event.time > last for event in unit.stream))
         and not met_exclusions(chain, unit)

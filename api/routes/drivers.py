@@ -13,7 +13,8 @@ from api.funnel_schema import driver_body
 from api.parameters import KNOWN_AT
 from api.routes.funnels import known, source_of
 from api.serving import Answer, Asked, Serving, documented
-from funnels.drivers import drivers, explained, parse_drivers
+from funnels.driver_question import parse_drivers
+from funnels.drivers import COLUMNS, drivers, explained
 
 _VIEW: Final = (KNOWN_AT,)
 
@@ -33,7 +34,7 @@ def router(serving: Serving) -> APIRouter:
     async def found(request: Request) -> Response:
         serving.caller(request)  # before a body is read
         body = await json_body(request)
-        return await serving.answer(request, _VIEW, lambda asked: answer(serving, asked, body))
+        return await serving.answer(request, _VIEW, lambda asked: answer(serving, asked, body), columns=COLUMNS)
 
     return routes
 

@@ -156,6 +156,7 @@ def page_of(serving: Serving, asked: Asked, body: object) -> Answer:
     own = cursor.digest(
         listing.same_question(body_of(body)),
         serving.definitions().version,
+        question.funnel.cohorts,
         str(asked.parameters["known_at"]),
         asked.project.name,
     )

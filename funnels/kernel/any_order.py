@@ -260,7 +260,7 @@ def row_of(events: Events, i: int) -> int:
 def is_smaller(events: Events, one: Ints, other: Ints, level: int) -> bool:
     for n in range(level):
         if events.times[one[n]] != events.times[other[n]]:
-            return events.times[one[n]] < events.times[other[n]]
+            return bool(events.times[one[n]] < events.times[other[n]])
     for n in range(level):
         if one[n] != other[n]:
             return row_of(events, one[n]) < row_of(events, other[n])

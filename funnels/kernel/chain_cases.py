@@ -239,7 +239,7 @@ def advance(
     if rules.strict:
         board.found[NUMBER, k] = events.instants[i]
     queue_up(k, t, board)
-    return board.steps[VALUE, rules.within.size - 1] != NEVER
+    return bool(board.steps[VALUE, rules.within.size - 1] != NEVER)
 
 
 @compiled

@@ -127,7 +127,7 @@ def latest_entry(lane: int, a: int, t: int, f: int, rules: Rules, board: Board) 
     at = position(board.queue[TIME], head, tail, t - rules.within[f])
     if at == tail or board.queue[ENTRY, at] < t - rules.window:
         return NEVER
-    return board.queue[ENTRY, at]
+    return int(board.queue[ENTRY, at])
 
 
 @compiled
@@ -494,7 +494,7 @@ def leaving(i: int, lo: int, events: Events, after: int, final: int, rules: Rule
             for a in range(rules.since[x], rules.until[x]):
                 if a != final:
                     ends &= ~(1 << a)
-    return ends
+    return int(ends)
 
 
 @compiled
@@ -505,7 +505,7 @@ def stopped(events: Events, i: int, hi: int, a: int, bound: int, rules: Rules, b
             for x in range(rules.since.size):
                 if events.bars[i] >> x & 1 and rules.since[x] <= a < rules.until[x]:
                     if events.times[i] > board.steps[TAU, rules.since[x]]:
-                        return events.times[i]
+                        return int(events.times[i])
             i += 1
     return ALWAYS
 
@@ -582,11 +582,11 @@ def comes_before(rules: Rules, board: Board) -> bool:
     for optional in range(2):
         for a in range(one.size):
             if rules.optional >> a & 1 == optional and one[a] != other[a]:
-                return other[a] == NEVER or (one[a] != NEVER and one[a] < other[a])
+                return bool(other[a] == NEVER or (one[a] != NEVER and one[a] < other[a]))
     for optional in range(2):
         for a in range(one.size):
             if rules.optional >> a & 1 == optional and board.chosen[0, a] != board.chosen[1, a]:
-                return board.chosen[0, a] < board.chosen[1, a]
+                return bool(board.chosen[0, a] < board.chosen[1, a])
     return False
 
 

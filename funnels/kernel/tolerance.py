@@ -137,7 +137,7 @@ def level_of(table: Table, rules: Rules) -> int:
     for a in range(rules.within.size - 1, -1, -1):
         for i in range(table.offsets[a], table.offsets[a + 1]):
             if table.value[i] != NEVER:
-                return rules.rank[a]
+                return int(rules.rank[a])
     return 0
 
 
@@ -160,14 +160,14 @@ def first_entry(table: Table, start: int, end: int, rules: Rules) -> int:
     for i in range(table.offsets[0], table.offsets[1]):
         t = table.times[i]
         if start <= t < end and table.other[i] != ALWAYS and table.other[i] <= t + rules.window:
-            return t
+            return int(t)
     return NEVER
 
 
 @compiled
 def may_use(table: Table, a: int, i: int, s: int, tau: Ints, settled: int, rules: Rules) -> bool:
     if settled >> a & 1:
-        return table.times[i] == tau[a]  # NEVER where the step is left out
+        return bool(table.times[i] == tau[a])  # NEVER where the step is left out
     return table.times[i] <= s + rules.window and (a > 0 or table.times[i] == s)
 
 
@@ -333,9 +333,9 @@ def comes_before(taus: Ints, chains: Ints, rules: Rules) -> bool:
     for optional in range(2):
         for a in range(taus.shape[1]):
             if rules.optional >> a & 1 == optional and taus[0, a] != taus[1, a]:
-                return taus[1, a] == NEVER or (taus[0, a] != NEVER and taus[0, a] < taus[1, a])
+                return bool(taus[1, a] == NEVER or (taus[0, a] != NEVER and taus[0, a] < taus[1, a]))
     for optional in range(2):
         for a in range(taus.shape[1]):
             if rules.optional >> a & 1 == optional and chains[0, a] != chains[1, a]:
-                return chains[0, a] < chains[1, a]
+                return bool(chains[0, a] < chains[1, a])
     return False

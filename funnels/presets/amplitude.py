@@ -17,7 +17,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from funnels.kernel import Ints, compiled
+from funnels.kernel import Ints
+from funnels.kernel.words import compiled
 from funnels.match import Outcome, Rules, Streams, match_streams
 from funnels.presets.by_unit import SECOND, Events, Found, Limits, entered, outcome, settled
 

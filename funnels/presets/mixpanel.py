@@ -20,7 +20,8 @@ from typing import Final
 
 import numpy as np
 
-from funnels.kernel import NEVER, compiled
+from funnels.kernel import NEVER
+from funnels.kernel.words import compiled
 from funnels.match import Outcome, Rules, Streams
 from funnels.presets.by_unit import SECOND, Events, Found, Limits, outcome
 

@@ -22,7 +22,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from funnels.kernel import NEVER, Ints, compiled
+from funnels.kernel import NEVER, Ints
+from funnels.kernel.words import compiled
 from funnels.match import Outcome, Rules, Streams
 from funnels.presets.by_unit import Events, Found, Limits, outcome
 

@@ -37,13 +37,14 @@ def test_planted_drivers_are_confirmed_and_noise_is_not(tmp_path: Path) -> None:
     with world.client() as client:
         answer = client.post("/api/funnel/drivers", json={**BODY, "drivers": {"period": "1d"}}).json()
         wrong = client.post("/api/funnel/drivers", json={**BODY, "drivers": {"to": 1}})
+        table = client.post("/api/funnel/drivers?format=csv", json=BODY).text.splitlines()
         broken = client.post("/api/funnel/drivers", content=b"{")
-    confirmed = [
-        row.get("event", f"{row.get('property')} {row.get('value')}") for row in answer["drivers"] if row["confirmed"]
-    ]
+    confirmed = [row["event"] or f"{row['property']} {row['value']}" for row in answer["items"] if row["confirmed"]]
     assert sorted(confirmed) == ["Invite Sent", "properties.plan free", "properties.plan pro"]
     assert (answer["entrants"], answer["definition"]["drivers"]) == (400, {"from": 1, "to": 2, "period": "1d", "limit": 50})
-    assert {"found", "held_out", "p_corrected"} < set(answer["drivers"][0])
+    assert table[0].startswith("kind,property,op,value,event,confirmed,significant,p_corrected,found_with_entrants,")
+    assert len(table) == 1 + answer["candidates"]
+    assert {"found", "held_out", "p_corrected"} < set(answer["items"][0])
     assert (wrong.status_code, [error["path"] for error in wrong.json()["errors"]]) == (422, ["drivers.to"])
     assert broken.status_code == 422
 
@@ -58,4 +59,4 @@ def test_before_any_event_there_are_none(tmp_path: Path) -> None:
     world = World.at(tmp_path)
     with world.client() as client:
         answer = client.post("/api/funnel/drivers", json=BODY).json()
-    assert (answer["entrants"], answer["drivers"], answer["conversion"]) == (0, [], None)
+    assert (answer["entrants"], answer["items"], answer["conversion"]) == (0, [], None)

@@ -103,20 +103,21 @@ def dressed_events(question: Question, random: Random) -> list[Event]:
     span, origin = random.choice([3, 5, 8, 12, 25]), random.randint(-2, 1)
     events = [random_event(question, origin, span, random) for _ in range(random.choice([3, 4, 5, 5, 6, 6, 7, 8, 9]))]
     ids = random.sample(range(10 * len(events)), len(events))
-    dressed = [replace(dress(event, question, random), id=number) for event, number in zip(events, ids, strict=True)]
+    dressed = [dress(event, number, question, random) for event, number in zip(events, ids, strict=True)]
     if random.random() < 0.2:
         dressed += random.choices(dressed, k=2)
     random.shuffle(dressed)
     return dressed
 
 
-def dress(event: Event, question: Question, random: Random) -> Event:
+def dress(event: Event, number: int, question: Question, random: Random) -> Event:
     steps = frozenset(list(event.steps)[:1]) if isinstance(question.ties, int) else event.steps
-    return replace(
-        event,
-        steps=steps,
+    return Event(
+        event.time,
+        steps,
+        number,
         named=steps | subset(range(len(question.withins)), 0.2, random) if question.first_ever else None,
-        bars=subset(range(len(question.exclusions)), 0.25, random),
+        bars=subset(range(len(question.exclusions)), 0.25, random) if question.exclusions else NONE,
         held=random.choice([0, 0, 0, 1, 2, None]) if question.hold else 0,
     )
 

@@ -11,7 +11,8 @@ from typing import cast
 import pytest
 
 from funnels.adhoc import Source
-from funnels.drivers import Candidate, drivers, parse_drivers, rows_of
+from funnels.driver_question import parse_drivers
+from funnels.drivers import Candidate, drivers, rows_of
 from funnels.errors import BadRequest
 from funnels.stats import Table
 from funnels.steps import Json
@@ -36,7 +37,7 @@ def ask(folder: Path, rows: list[Row], **changes: object) -> Json:
 
 def listed(found: Json) -> dict[str, Json]:
     """The drivers by what they are: ``"properties.plan = pro"``, ``"person.role"`` (is set), ``"Invite Sent"``."""
-    rows = cast(list[Json], found["drivers"])
+    rows = cast(list[Json], found["items"])
     return {_name(row): row for row in rows}
 
 
@@ -159,7 +160,7 @@ def test_only_whose_window_is_over_is_compared(tmp_path: Path) -> None:
     found = ask(tmp_path, rows, as_of=at(20).isoformat())
     assert found["entrants"] == 60  # of days 0 to 5; day 6 ends with as_of
     found = ask(tmp_path / "early", rows, as_of=at(1).isoformat())
-    assert (found["entrants"], found["conversion"], found["drivers"]) == (0, None, [])
+    assert (found["entrants"], found["conversion"], found["items"]) == (0, None, [])
     assert found["warnings"] == ["0 units whose window is over reached step 1: too few to tell drivers by"]
 
 
@@ -201,6 +202,12 @@ def test_a_driver_that_turns_round_on_the_other_half_is_not_confirmed() -> None:
         ("same", True, True),
         ("turned", True, False),
     ]
+
+
+def test_the_longest_period_is_told_in_whole_seconds() -> None:
+    with pytest.raises(BadRequest) as caught:
+        parse_drivers({**BODY, "window": "5s", "drivers": {"period": "3s"}})
+    assert caught.value.faults[0].allowed == ("more than nothing, at most 2s",)
 
 
 def test_all_faults_of_a_question_are_told_at_once() -> None:

@@ -11,7 +11,9 @@ from random import Random
 import numpy as np
 import pytest
 
+from funnels.groups import in_time
 from funnels.match import CONVERTED, EXCLUDED, LOST, NEVER, PENDING, Outcome, Tally, match_streams
+from funnels.steps import Json, step_rows
 from tests.funnels.random_streams import as_rules, as_streams, dressed_events, random_edges, random_question, with_options
 from tests.oracle import Event, Question
 
@@ -114,12 +116,18 @@ def test_the_witness_obeys_window_within_and_held_value() -> None:
 
 def test_reached_never_rises_over_required_steps_and_dropped_sums_to_those_who_did_not_convert() -> None:
     for world, _ in worlds("reached"):
-        outcome, required = world.outcome(), world.question.required
-        reached = [int((outcome.levels > ordinal).sum()) for ordinal in range(len(required))]
+        rules, outcome = as_rules(world.question), world.outcome()
+        labels = [str(step) for step in range(outcome.steps)]
+        rows = step_rows(in_time(outcome, rules), labels, rules)
+        reached = [numbers(row)[0] for step, row in enumerate(rows) if step in world.question.required]
         assert reached == sorted(reached, reverse=True) and reached[0] == len(outcome.units)
-        open_cases = outcome.witness[outcome.states != CONVERTED]
-        ends = [max(step for step, row in enumerate(rows) if row >= 0) for rows in open_cases]
-        assert len(ends) == len(outcome.units) - len(outcome.units[outcome.states == CONVERTED])
+        assert sum(numbers(row)[1] for row in rows) == len(outcome.units) - tally(outcome).converted
+
+
+def numbers(row: Json) -> tuple[int, int]:
+    reached, dropped = row["reached"], row["dropped"]
+    assert isinstance(reached, int) and isinstance(dropped, int)
+    return reached, dropped
 
 
 def test_a_unit_converts_exactly_if_one_of_its_attempts_does() -> None:

@@ -22,7 +22,7 @@ from tests.funnels.random_streams import random_question, with_options
 from tests.oracle import Event, Question, Verdict, cases, read, ripe
 from tests.transforms.world import Row, call, lake_of
 
-SAMPLE = int(os.environ.get("LAKE_QUESTIONS", "40"))  # questions per lake
+SAMPLE = int(os.environ.get("LAKE_QUESTIONS", "12"))  # questions per lake
 DAY = datetime(2026, 1, 5, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 Seen = dict[str, Any]  # id, time (hours), name, n, p
