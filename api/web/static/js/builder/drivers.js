@@ -60,7 +60,7 @@ export function drivers(board) {
 
 function table(answer, board) {
   const told = (answer.warnings ?? []).map((text) => el("p", { class: "notice warn small" }, text));
-  if (!answer.drivers.length) return [...told, el("p", { class: "quiet" }, "Nothing was seen often enough to compare.")];
+  if (!answer.items.length) return [...told, el("p", { class: "quiet" }, "Nothing was seen often enough to compare.")];
   const heads = ["With it", "Without", "Lift", "Odds ratio (95%)", "p"];
   return [
     ...told,
@@ -73,7 +73,7 @@ function table(answer, board) {
       "Drivers",
       "groups",
       ["Driver", ...heads],
-      answer.drivers.map((one) => row(one, board)),
+      answer.items.map((one) => row(one, board)),
     ),
   ];
 }
