@@ -5,8 +5,14 @@ Owns
   ``resolve_stages`` -> ``definition`` (resolved, with a version);
 - models for the build, handed over by ``api``: ``stages`` (repaired as ``stage_repair`` says) and ``invites``, with their
   generations (``sql/models``), over the events that ``selections`` finds;
-- funnels: ``request``, ``filters`` -> ``streams`` (events) or ``stage_streams`` (the table ``stages``) -> ``match``
-  (``kernel``) -> ``result``; doors are ``adhoc`` and ``plg``;
+- a question: ``request`` (``reader``, ``filters``; ``combine``: what does not go together) -> ``ask``, and back (``restate``);
+- funnels: ``ask`` -> ``streams`` (events: ``stream_sql``, ``session_units``, ``codes``) or ``stage_streams`` (the table
+  ``stages``) -> ``match`` (``kernel``) or ``presets`` -> ``result``; doors are ``adhoc`` and ``plg``; ``bounds``: what one
+  question may take;
+- who stands behind a number (``listing``), and why one unit stands where it does (``explain``, over its ``story``): read and
+  matched by the same code as the number;
+- reading events: ``direct`` (names without filters, straight from the files: ``scan`` -> ``who`` -> ``gather``; ``people``
+  keeps who is who) beside the query of ``stream_sql``; ``parts`` matches what is too much for memory; ``answers`` are kept;
 - what an answer holds: ``steps``, ``survival`` (Kaplan-Meier), ``groups`` (breakdowns), figures of ``stats``;
 - ``cohorts`` (written in definitions or a request) -> ``cohort_sql`` (their members);
 - ``driver_question`` -> ``drivers`` (``driver_sql``): what goes with converting, over the same streams and matcher;
@@ -25,6 +31,26 @@ Invariants
 May import ``sql``, ``ingest.event``, ``ingest.lake`` and ``transforms``. Imported by ``api`` and nobody else.
 
 Decisions
+- Events named without filters are read without a query. Context: a join by actor and a sort of all events took most of a
+  question's time. Choice: ``scan`` picks row groups by their statistics, ``who`` gives each actor a number from a hash in
+  memory, ``gather`` appends rows to partitions of units and orders each of these within the cache. The rows of names with
+  filters come from DuckDB and go the same way. Price: what needs more of a row than its time, person and name (breakdowns,
+  exclusions, holds, accounts, sessions) is still a query. Tried: sorting each person's rows by insertion or merging took
+  three times as long as counting them by two digits of their time first.
+- People after people. Context: a third of 100 million events do not fit a question's memory together with their order.
+  Choice: some million rows are ordered and matched at a time, and only the witnesses' events are kept; where not even the
+  rows fit, the files are read again for the next people. Price: who asks for the streams themselves (lists, explanations)
+  gets them whole, or ``TooLarge``.
+- A kept answer holds for a minute while its windows are open. Context: the completeness mark moves all the time. Choice: the
+  answer says the moment it is of; closed windows are told with the newest. Price: a minute's lag, if nothing new came.
+- Sessions are found anew per question. Context: events and merges since the last build have no row in ``sessions``. Choice:
+  the rule of that table runs over the events that are read; a stretch of time holds the same sessions whatever came before.
+  Price: a pass over events of any name; lists and first-ever steps, which need a session's beginning, read all history.
+- A list's cursor holds versions, not rows. Context: pages must fit together while events, merges and builds come in. Choice:
+  it names the versions of events, ledger and build, the moment, and a digest of the question. Price: each page matches again.
+- 422 for a question that takes too much memory, 503 for one that takes too long, as Prometheus has it: the first will never
+  work as it is asked, the second may at a quieter time. Both say what to narrow. Price: the matcher's loop itself, some
+  seconds at most, is not interrupted.
 - Rounds for stages. Context: a stage may lean on another one (``after``, ``members``), SQL windows cannot recurse portably.
   Choice: the same three SQL files run once per round, the rows of earlier rounds bound as ``settled``. Price: each round
   reads the relation of matching events again (three rounds for the defaults).

@@ -1,4 +1,4 @@
-"""Answers that were given, for whoever asks the same of the same data: kept by what they were made from, up to so many bytes.
+"""Answers that were given, for whoever asks the same of the same data: kept by what they were made of, up to so many bytes.
 
 The key is the question in full, the versions of the events and of the ledger, the manifest, and how identity and internal
 traffic are seen: files never change, so neither does what they say. Only time goes on. Where the last window closed before

@@ -120,7 +120,7 @@ class Funnel:
     @property
     def choices(self) -> tuple[Choice, ...]:
         """Of all steps and exclusions."""
-        return tuple(choice for part in (*self.steps, *self.exclude) for choice in part.choices)
+        return tuple(choice for part in self._parts for choice in part.choices)
 
     @property
     def event_names(self) -> tuple[str, ...]:
@@ -151,9 +151,13 @@ class Funnel:
         """Every property that is read: by filters, held constant, or broken down by."""
         return self.filtered | {*self.hold, *(self.breakdown.by if self.breakdown else ())}
 
+    @property
+    def _parts(self) -> tuple[Step | Exclude, ...]:
+        return (*self.steps, *self.exclude)
+
     def _filters(self) -> Iterator[tuple[Filter, ...]]:
         yield self.where
-        for part in (*self.steps, *self.exclude):
+        for part in self._parts:
             yield part.where
         for choice in self.choices:
             yield choice.where

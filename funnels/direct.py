@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Final
 
 import numpy as np
@@ -120,20 +120,20 @@ class Reading:
         """All rows at once. Raises ``TooLarge``."""
         if self._most * ROW_BYTES > in_bytes(self._limits.memory):
             raise too_large(self._limits)
-        with ThreadPoolExecutor(self._limits.threads) as threads:
-            gathered = self._gathered(range(len(self._who.people)), threads)
-            return gathered.ordered(0, gathered.partitions, threads)
+        threads = _readers(self._limits.threads)
+        gathered = self._gathered(range(len(self._who.people)), threads)
+        return gathered.ordered(0, gathered.partitions, threads)
 
     def parts(self) -> Iterator[Ordered]:
         """People after people, some million rows at a time; in the memory of a question, however many people there are."""
         spans = max(-(-self._most * ROW_BYTES // in_bytes(self._limits.memory)), 1)
         count = len(self._who.people)
         each = max(-(-count // spans), 1)
-        with ThreadPoolExecutor(self._limits.threads) as threads:
-            for start in range(0, max(count, 1), each):
-                gathered = self._gathered(range(start, min(start + each, count)), threads)
-                for since, until in gathered.parts(_PART):
-                    yield gathered.ordered(since, until, threads)
+        threads = _readers(self._limits.threads)
+        for start in range(0, max(count, 1), each):
+            gathered = self._gathered(range(start, min(start + each, count)), threads)
+            for since, until in gathered.parts(_PART):
+                yield gathered.ordered(since, until, threads)
 
     def _gathered(self, span: range, threads: ThreadPoolExecutor) -> Gather:
         gathered = Gather(self._most, span, self._first, self._last, self._limits.threads)
@@ -191,6 +191,12 @@ class Reading:
         units = self._who.codes(chosen.column("unit").to_numpy())
         times, masks = chosen.column("time").to_numpy(), chosen.column("mask").to_numpy()
         take_units(times, units, masks, *gathered.place, *pool.place)
+
+
+@cache
+def _readers(threads: int) -> ThreadPoolExecutor:
+    """The threads of all questions: who asks while others read waits for a turn, rather than that all take longer."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="reader")
 
 
 _NO_BOTS: Final = np.zeros(0, np.uint8)

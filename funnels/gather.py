@@ -22,7 +22,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from funnels.kernel import Codes, Ints, compiled
+from funnels.kernel.words import Codes, Ints, compiled
 from funnels.who import INTERNAL, value_of
 
 ROW_BYTES: Final = 16  # of a row until it is ordered

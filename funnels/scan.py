@@ -183,7 +183,8 @@ def _table(root: str, storage: tuple[tuple[str, str], ...], project: str, versio
         store = PyFileSystem(DeltaStorageHandler(handle.table_uri, dict(lake.storage)))
     names = [None if one is None else (str(one[0]), str(one[1])) for one in _bounds(told, "event")]
     times = [None if one is None else (_micro(one[0]), _micro(one[1])) for one in _bounds(told, "time")]
-    return Table(store, tuple(File(folder + path, *more) for path, *more in zip(paths, names, times, strict=True)))
+    files = zip(paths, names, times, strict=True)
+    return Table(store, tuple(File(folder + path, own, lies) for path, own, lies in files))
 
 
 def _bounds(told: pa.Table, column: str) -> list[tuple[object, object] | None]:
@@ -212,13 +213,18 @@ def _footer(metadata: pq.FileMetaData) -> Footer:
         metadata,
         [group.num_rows for group in groups],
         [_cast(bounds("event", group), str) for group in groups],
-        [_cast(bounds("time", group), int) for group in groups],
+        [_cast(bounds("time", group), _number) for group in groups],
         [_cast(bounds("bot", group), bool) != (False, False) for group in groups],
     )
 
 
 def _cast(bounds: tuple[object, object] | None, kind: Callable[[object], _Value]) -> tuple[_Value, _Value] | None:
     return None if bounds is None else (kind(bounds[0]), kind(bounds[1]))
+
+
+def _number(value: object) -> int:
+    assert isinstance(value, int)
+    return value
 
 
 def _may_hold(

@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from funnels.kernel import Codes, Ints, compiled
+from funnels.kernel.words import Codes, Ints, compiled
 
 NOBODY: Final = -1
 INTERNAL: Final = 1 << 32
@@ -88,7 +88,7 @@ def place_of(slots: Ints, shift: int, key: int) -> int:
     last = slots.shape[0] - 1
     while slots[at, 1] != _FREE and slots[at, 0] != key:
         at = (at + 1) & last
-    return at
+    return int(at)
 
 
 @compiled

@@ -10,7 +10,6 @@ Constraints
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -162,7 +161,7 @@ class Lake:
 def _newest_commit(log: str) -> int | None:
     """Commits appear whole under their number, and the newest is never removed."""
     try:
-        found = [match[1] for name in os.listdir(log) if (match := _COMMIT.fullmatch(name))]
+        found = [match[1] for path in Path(log).iterdir() if (match := _COMMIT.fullmatch(path.name))]
     except FileNotFoundError:
         return None
     return int(max(found)) if found else None

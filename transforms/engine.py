@@ -68,7 +68,7 @@ class Engine:
         self._lake, self._project = lake, project
         self._limits, self._prepare = limits, prepare
         self._started: duckdb.DuckDBPyConnection | None = None
-        self._scratch: Scratch | None = None
+        self._spilling: Scratch | None = None
         self._bound = set(versions)
         self._kinds: dict[str, str] = {}  # 'table' or 'view', of what make and view made
 
@@ -83,9 +83,9 @@ class Engine:
 
     @property
     def _spill(self) -> Scratch:
-        if self._scratch is None:
-            self._scratch = Scratch(self._limits.scratch)
-        return self._scratch
+        if self._spilling is None:
+            self._spilling = Scratch(self._limits.scratch)
+        return self._spilling
 
     def _start(self) -> duckdb.DuckDBPyConnection:
         config: dict[str, str | bool | int | float | list[str]] = {
@@ -203,8 +203,8 @@ class Engine:
     def close(self) -> None:
         if self._started is not None:
             self._started.close()
-        if self._scratch is not None:
-            self._scratch.cleanup()
+        if self._spilling is not None:
+            self._spilling.cleanup()
 
     def __enter__(self) -> Self:
         return self

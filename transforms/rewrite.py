@@ -164,9 +164,11 @@ def _groups(batches: Iterator[pa.RecordBatch], schema: pa.Schema, key: str) -> I
 
 
 def first_group(keys: pa.ChunkedArray) -> int:
-    """How many of these rows, sorted by ``keys``, are a row group: ROW_GROUP at most, and where a name (of events) ends after
-    _LEAST rows, no more than that. So who asks for a name reads hardly any other, and whose names have few rows gets no
-    more groups."""
+    """How many of these rows, sorted by ``keys``, are a row group.
+
+    ROW_GROUP at most; and where a name (of events) ends after _LEAST rows, no more than that. So who asks for a name reads
+    hardly any other, and names of few rows still share a group.
+    """
     piece = keys.slice(0, ROW_GROUP)
     if not pa.types.is_string(piece.type):
         return len(piece)

@@ -18,7 +18,6 @@ from funnels.kernel.words import (
     PENDING,
     Codes,
     Ints,
-    compiled,
 )
 
 __all__ = [
@@ -33,5 +32,4 @@ __all__ = [
     "PENDING",
     "Codes",
     "Ints",
-    "compiled",
 ]

@@ -7,6 +7,9 @@ event does. ``reach`` is spliced in wherever it stands (``inline``). Other units
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar, cast
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +18,18 @@ from funnels.kernel.words import ALWAYS, CONVERTED, ENTRANTS, LOST, NEVER, PENDI
 
 AT, ENTRY, SOONEST = 0, 1, 2  # rows of the board
 
+_Function = TypeVar("_Function", bound=Callable[..., object])
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
-def reach(times: Ints, masks: Ints, lo: int, hi: int, start: int, end: int, window: int, within: Ints, board: Ints):  # type: ignore[no-untyped-def]
+
+def spliced(function: _Function) -> _Function:
+    """Compile into whoever calls it."""
+    return cast(_Function, numba.njit(inline="always")(function))
+
+
+@spliced
+def reach(
+    times: Ints, masks: Ints, lo: int, hi: int, start: int, end: int, window: int, within: Ints, board: Ints
+) -> tuple[int, int]:
     """The level for entries in [start, end), and the event that first reached it, as in ``plain.reach``."""
     steps = within.size
     for a in range(steps):
@@ -45,8 +57,8 @@ def reach(times: Ints, masks: Ints, lo: int, hi: int, start: int, end: int, wind
     return level, top
 
 
-@numba.njit(inline="always")  # type: ignore[untyped-decorator]
-def state_of(level: int, window: int, as_of: int, within: Ints, board: Ints):  # type: ignore[no-untyped-def]
+@spliced
+def state_of(level: int, window: int, as_of: int, within: Ints, board: Ints) -> int:
     """Of a unit that ``reach`` has just walked."""
     if level == within.size:
         return CONVERTED
@@ -74,7 +86,7 @@ def match_apart(
     mature: Ints,
     trend: Ints,
 ) -> NDArray[np.bool_]:
-    """Matches units as ``plain.match_units`` does; returns which units are left to it, as events of theirs share an instant."""
+    """Matches units as ``plain.match_units`` does; returns which are left to it, as events of theirs share an instant."""
     steps, ripe = within.size, min(end, as_of - window)
     left = np.zeros(offsets.size - 1, np.bool_)
     board = np.empty((3, steps), np.int64)
@@ -103,7 +115,7 @@ def match_apart(
             first += 1
         entered[u] = times[first]
 
-        # Back from ``top``: an event leads there by step b if the nearest later event that does by step b + 1 is near enough.
+        # Back from ``top``: an event leads there by step b if the nearest later one that does by step b + 1 is near enough.
         earliest = max(start, times[top] - window)
         for b in range(level):
             board[SOONEST, b] = ALWAYS

@@ -358,7 +358,9 @@ def match_units(times: Ints, masks: Ints, offsets: Ints, rules: Rules, answer: A
         longest = max(longest, offsets[u + 1] - offsets[u])
     board = Board(np.empty((6, steps), np.int64), np.empty((4, steps * steps), np.int64), np.empty((2, longest), np.int64))
     ripe = min(rules.end, rules.as_of - rules.window)
-    for u in np.flatnonzero(left):
+    for u in range(offsets.size - 1):
+        if not left[u]:
+            continue
         lo, hi = offsets[u], offsets[u + 1]
         while hi > lo and times[hi - 1] > rules.as_of:
             hi -= 1

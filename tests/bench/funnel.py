@@ -12,17 +12,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from ingest.lake import Lake
 
 from tests.bench.figure import Figure, markdown, put_into
 
@@ -66,6 +71,23 @@ QUESTIONS: Final = (
     Question("6 frequent steps, one week", _FREQUENT, _WEEK, {"texts": 1.0, "parquet": 0.35}),
 )
 _THEIRS: Final = {"texts": "MergeTree, ids as text", "ids": "MergeTree, 64-bit ids", "parquet": "the same Parquet"}
+
+
+_MORE: Final = {
+    "a trend by week": {"trend": "week"},
+    "a breakdown by browser": {"breakdown": {"by": ["browser"]}},
+    "a breakdown by a property": {"breakdown": {"by": ["properties.plan"]}},
+}
+
+
+class Took(NamedTuple):
+    """Seconds by the clock, and of processor time, which a busy machine does not stretch."""
+
+    clock: float
+    processor: float
+
+    def __str__(self) -> str:
+        return f"{1000 * self.clock:,.0f} ms ({1000 * self.processor:,.0f} of processor time)"
 
 
 class Worker:
@@ -113,69 +135,114 @@ def figures(data: Path, events: int, rounds: int) -> Iterator[Figure]:
         for question in QUESTIONS:
             yield from _beside(question, size, ours, theirs, rounds)
         yield from _more(size, ours, rounds)
-    for question in QUESTIONS[::2]:
-        megabytes = _peak(data, question.asked())
-        yield Figure(f"{size}, {question.title}: peak memory", f"{megabytes:,.0f} MB", "< 1,536 MB", megabytes < MEGABYTES)
+    yield from peaks(data, size)
 
 
 def _beside(question: Question, size: str, ours: Worker, theirs: Worker, rounds: int) -> Iterator[Figure]:
     """Ours, and each of theirs by its ratio."""
-    seconds: dict[str, list[float]] = {"ours": [], **{name: [] for name in _THEIRS}}
+    seconds: dict[str, list[Took]] = {"ours": [], **{name: [] for name in _THEIRS}}
     counts: dict[str, list[int]] = {}
     for _ in range(rounds + 1):  # the first one warms
         for name, found in seconds.items():
-            took, counts[name] = ours.ask(question.asked()) if name == "ours" else theirs.ask(question.of_clickhouse(name))
-            found.append(took)
-    took_ours = median(seconds["ours"][1:])
+            *took, counts[name] = ours.ask(question.asked()) if name == "ours" else theirs.ask(question.of_clickhouse(name))
+            found.append(Took(*took))
+    middle = {name: _middle(found[1:]) for name, found in seconds.items()}
     same = counts["ours"] == counts["texts"] == counts["ids"]
-    yield Figure(f"{size}, {question.title}", f"{1000 * took_ours:,.0f} ms")
+    yield Figure(f"{size}, {question.title}", str(middle["ours"]))
     yield Figure(f"… counts {counts['ours']} as windowFunnel's", "yes" if same else f"no: {counts}", "yes", same)
     for name, title in _THEIRS.items():
-        took = median(seconds[name][1:])
-        ratio, most = took_ours / took, question.most.get(name)
+        ratio, most = middle["ours"].clock / middle[name].clock, question.most.get(name)
+        of_processor = middle["ours"].processor / middle[name].processor
         aim, met = ("", None) if most is None else (f"{most} ×", ratio <= most)
-        yield Figure(f"… against ClickHouse's {title} ({1000 * took:,.0f} ms)", f"{ratio:.2f} ×", aim, met)
+        found_it = f"{ratio:.2f} × ({of_processor:.2f} × of processor time)"
+        yield Figure(f"… against ClickHouse's {title}, {middle[name]}", found_it, aim, met)
+
+
+def _middle(found: Sequence[Took]) -> Took:
+    return Took(median(one.clock for one in found), median(one.processor for one in found))
 
 
 def _more(size: str, ours: Worker, rounds: int) -> Iterator[Figure]:
-    """What a breakdown and a trend add."""
+    """What more is asked adds, what many at once wait for, and what an answer costs that is kept."""
     question = QUESTIONS[2]
-    for title, more in (("a trend by week", {"trend": "week"}),):
-        plain, rich = [], []
-        for _ in range(rounds + 1):
-            plain.append(ours.ask(question.asked())[0])
-            rich.append(ours.ask(question.asked(**more))[0])
-        ratio = median(rich[1:]) / median(plain[1:])
-        yield Figure(f"{size}, {question.title}: {title} adds", f"{ratio - 1:.0%}", "< 30 %", ratio < 1.3)
+    plain = question.asked()
+    for title, more in _MORE.items():
+        pairs = [(Took(*ours.ask(plain)[:2]), Took(*ours.ask(question.asked(**more))[:2])) for _ in range(rounds + 1)][1:]
+        ratio = median(rich.clock / one.clock for one, rich in pairs) - 1
+        of_processor = median(rich.processor / one.processor for one, rich in pairs) - 1
+        found = f"{ratio:+.0%} ({of_processor:+.0%} of processor time)"
+        yield Figure(f"{size}, {question.title}: {title}", found, "< +30 %", ratio < 0.3)
+    one, together = (median(ours.ask({"at_once": count, **plain})[0] for _ in range(rounds)) for count in (1, TEN))
+    found = f"{together / one:.1f} ×"
+    yield Figure(f"{size}, {question.title}: ten at once, until all have theirs", found, "10 ×", together <= TEN * one)
+    ours.ask({"kept": True, **plain})
+    kept = 1000 * median(ours.ask({"kept": True, **plain})[0] for _ in range(20))
+    yield Figure(f"{size}, {question.title}: kept", f"{kept:.1f} ms", "< 5 ms", kept < 5)
 
 
-def _peak(data: Path, asked: Mapping[str, object]) -> float:
-    """Megabytes of a process that answers one question."""
-    with worker("tests.bench.funnel", "--serve", str(data)) as ours:
-        ours.ask(asked)
-        return float(ours.ask({"peak": True})[0])
+def peaks(data: Path, size: str) -> Iterator[Figure]:
+    for question in QUESTIONS[::2]:
+        with worker("tests.bench.funnel", "--serve", str(data)) as ours:
+            idle = ours.ask({"peak": True})[0]
+            ours.ask(question.asked())
+            megabytes = ours.ask({"peak": True})[0]
+        found = f"{megabytes:,.0f} MB, of an idle process {idle:,.0f}"
+        yield Figure(f"{size}, {question.title}: peak memory", found, f"< {MEGABYTES:,} MB", megabytes < MEGABYTES)
+
+
+def curve(folder: Path, sizes: Sequence[tuple[int, int | None]]) -> Iterator[Figure]:
+    """Seconds and memory by events and people."""
+    for number, (events, people) in enumerate(sizes):
+        data = folder / str(number)
+        prepare(data, events, people)
+        size = f"{events / 1e6:,.0f} M events, {people or events // 100:,} people"
+        with worker("tests.bench.funnel", "--serve", str(data)) as ours:
+            for question in QUESTIONS[::2]:
+                took = _middle([Took(*ours.ask(question.asked())[:2]) for _ in range(4)][1:])
+                yield Figure(f"{size}, {question.title}", f"{took}, {ours.ask({'peak': True})[0]:,.0f} MB")
+        shutil.rmtree(data)
 
 
 def serve(data: Path) -> None:
-    """Answers questions with ``[seconds, reached]``."""
-    from funnels import adhoc
+    """Answers questions with ``[seconds, of the processor, reached]``."""
     from funnels.match import warm
-    from funnels.request import parse
     from ingest.lake import Lake
-    from transforms.manifest import current
 
     warm()
-    lake = Lake(str(data / "lake"))
+    asking = Asking(Lake(str(data / "lake")))
     print("ready", flush=True)
     for line in sys.stdin:
-        asked = json.loads(line)
-        if "peak" in asked:
-            print(json.dumps([peak()]), flush=True)
-            continue
-        began = time.perf_counter()
-        found = adhoc.funnel(lake, PROJECT, parse(asked), complete_until=NOW, manifest=current(lake, PROJECT))
-        seconds = time.perf_counter() - began
-        print(json.dumps([seconds, [step["reached"] for step in found["steps"]]]), flush=True)
+        print(json.dumps(asking.told(json.loads(line))), flush=True)
+
+
+class Asking:
+    """How a question is asked here: as it comes, several times at once, or of answers that are kept."""
+
+    def __init__(self, lake: Lake) -> None:
+        from funnels.answers import Answers
+
+        self._lake, self._answers = lake, Answers()
+
+    def told(self, asked: dict[str, object]) -> list[object]:
+        if asked.pop("peak", False):
+            return [peak()]
+        kept, at_once = bool(asked.pop("kept", False)), int(str(asked.pop("at_once", 1)))
+        began, processor = time.perf_counter(), time.process_time()
+        with ThreadPoolExecutor(at_once) as people:
+            [found, *_] = people.map(lambda _: self._answer(asked, kept), range(at_once))
+        seconds = [time.perf_counter() - began, time.process_time() - processor]
+        return [*seconds, [step["reached"] for step in found["steps"]]]
+
+    def _answer(self, asked: object, kept: bool) -> dict[str, Any]:
+        from funnels import adhoc
+        from funnels.request import parse
+        from transforms.ledger import LEDGER
+        from transforms.manifest import current
+
+        version, ledger = (self._lake.version(PROJECT, table) for table in ("events", LEDGER))
+        source = adhoc.Source(self._lake, PROJECT, version, NOW, current(self._lake, PROJECT), ledger=ledger)
+        request = parse(asked)
+        return self._answers.of(source, request) if kept else adhoc.answer_of(source, request)
 
 
 def peak() -> float:
@@ -185,12 +252,22 @@ def peak() -> float:
 
 
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
+    if options.curve:
+        with tempfile.TemporaryDirectory(prefix="jcurve-bench-") as folder:
+            yield from curve(Path(folder), [_size(one) for one in options.curve.split(",")])
+        return
     if options.made:
         yield from figures(options.made, options.events, options.rounds)
         return
     with tempfile.TemporaryDirectory(prefix="jcurve-bench-") as folder:
         prepare(Path(folder), options.events, options.people)
         yield from figures(Path(folder), options.events, options.rounds)
+
+
+def _size(text: str) -> tuple[int, int | None]:
+    """``10000000:1000000``: events and people."""
+    events, _, people = text.partition(":")
+    return int(events), int(people) if people else None
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -200,6 +277,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--made", type=Path, help="a data folder that --prepare made")
     parser.add_argument("--prepare", type=Path, help="only make a data folder there")
+    parser.add_argument("--curve", help="only seconds and memory, by events and people: 1000000:10000,10000000")
     parser.add_argument("--write", action="store_true", help="put the table into README.md")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)

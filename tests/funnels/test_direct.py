@@ -1,4 +1,4 @@
-"""What is read without a query is what a query reads: the same people, times, masks and counts, over a year with a hot day."""
+"""What is read without a query is what a query reads: the same people, times, masks and counts."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from funnels.gather import Gather, Ordered, take_units
-from funnels.who import Ints
+from funnels.kernel import Ints
 
 NOW = 1_700_000_000_000_000
 
@@ -24,7 +24,9 @@ def gathered(times: Ints, units: Ints, masks: Ints, span: range, threads: int) -
     for number, pool in enumerate(found.pools):
         for since in range(number * 500, times.size, threads * 500):
             part = slice(since, since + 500)
-            take_units(times[part], units[part].astype(np.int32), masks[part], *found.place, *pool.place)
+            rows, before, nexts, counts = pool.place
+            taken = (times[part], units[part].astype(np.int32), masks[part])
+            take_units(*taken, *found.place, rows, before, nexts, counts)
     return found
 
 

@@ -159,13 +159,16 @@ def as_event(seen: Seen, steps: list[Any], exclude: list[Any], top: bool, questi
 
 def fits(seen: Seen, part: Any, *, by_name: bool = False) -> bool:
     choices = part.get("any_of") or [part]
-    filters = {"gt": lambda n, v: n > v, "gte": lambda n, v: n >= v, "in": lambda n, v: n in v}
     for choice in choices:
         name, where = (choice, []) if isinstance(choice, str) else (choice["event"], choice.get("where", []))
         named = name in ("*", seen["name"])
-        if named and (by_name or all(filters[one["op"]](seen["n"], one["value"]) for one in where)):
+        if named and (by_name or all(passes(seen["n"], one["op"], one["value"]) for one in where)):
             return True
     return False
+
+
+def passes(number: int, op: str, value: Any) -> bool:
+    return bool(number > value if op == "gt" else number >= value if op == "gte" else number in value)
 
 
 def counted(verdicts: list[tuple[str, Verdict]], state: str) -> int:

@@ -124,7 +124,9 @@ def test_pages_fit_together_also_where_many_entered_at_one_instant(tmp_path: Pat
     whole = listed(source, state="reached", step=1, limit=1000).items
     assert whole == sorted(whole, key=lambda item: (item["entered"], item["unit"]))
     for limit in (1, 3, 7, 39, 40):
-        items, after, pages = [], None, 0
+        items: list[Any] = []
+        after: tuple[int, str] | None = None
+        pages = 0
         while after is not None or pages == 0:
             found = listed(source, after, state="reached", step=1, limit=limit)
             assert (found.total, len(found.items) <= limit) == (40, True)
@@ -163,10 +165,10 @@ def test_a_wrong_list_is_told_where_and_why(asked: dict[str, object], path: str,
 
 def test_a_group_that_nobody_is_in_is_an_empty_list_and_true_is_not_one(tmp_path: Path) -> None:
     rows = [did(f"u{n}", "A", DAY, properties=json.dumps({"p": value})) for n, value in enumerate((1, 1.0, True, "1", None))]
-    source, by = source_of(tmp_path, rows), {"breakdown": {"by": ["properties.p"]}}
+    source, by = source_of(tmp_path, rows), {"by": ["properties.p"]}
 
     def of(value: object) -> list[object]:
-        return units(listed(source, **by, state="reached", step=1, group=[value]))
+        return units(listed(source, breakdown=by, state="reached", step=1, group=[value]))
 
     assert (of(1), of(True), of("1")) == (["user:u0", "user:u1"], ["user:u2"], ["user:u3"])
     assert (of(None), of("2")) == (["user:u4"], [])

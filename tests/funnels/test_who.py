@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from funnels.who import INTERNAL, NOBODY, Ints, Who, laid_over, value_of, who
+from funnels.kernel import Ints
+from funnels.who import INTERNAL, NOBODY, Who, laid_over, value_of, who
 
 
 def numbers(*values: int) -> Ints:
