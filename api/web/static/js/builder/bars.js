@@ -38,8 +38,7 @@ function head(one, index, optional) {
       "p",
       { class: "name", title: one.label },
       el("span", { class: "place" }, String(index + 1)),
-      el("span", { class: "label" }, one.label),
-      optional && el("span", { class: "chip" }, "optional"),
+      el("span", { class: "label" }, one.label, optional && el("span", { class: "faint" }, " (optional)")),
     ),
     el("p", { class: "total figures" }, count(one.reached)),
   );

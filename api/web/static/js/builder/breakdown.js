@@ -6,11 +6,11 @@ import { picker } from "./picker.js";
 export function breakdown(board) {
   const { held } = board;
   const set = setter(board);
-  const steps = held.steps.map((one, index) => [index + 1, `The value at step ${index + 1}`]);
+  const steps = held.steps.map((one, index) => [index + 1, `At step ${index + 1}`]);
   const touch = [
-    ["first", "The first value on the way"],
-    ["last", "The last value on the way"],
-    ["all", "Every value (groups overlap)"],
+    ["first", "First on the way"],
+    ["last", "Last on the way"],
+    ["all", "Every value (overlap)"],
   ];
   return [
     properties("by", "breakdown.by", board, { most: 3, add: "property" }),

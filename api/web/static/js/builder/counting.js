@@ -10,17 +10,17 @@ const ORDER = [
   ["any", "In any order"],
 ];
 const TIES = [
-  ["in_order", "In the order of the steps"],
-  ["strict", "Not at all: later means later"],
+  ["in_order", "In step order"],
+  ["strict", "Later means later"],
   ["tolerance", "May precede by at most…"],
 ];
 const REENTRY = [
-  ["any", "May begin at any entry"],
-  ["first", "Begins at the first entry"],
+  ["any", "At any entry"],
+  ["first", "At the first entry only"],
 ];
 const WITNESS = [
-  ["earliest", "The earliest way through"],
-  ["shortest", "The shortest way through"],
+  ["earliest", "The earliest way"],
+  ["shortest", "The shortest way"],
 ];
 const COUNT = [
   ["units", "Each once"],
@@ -79,7 +79,7 @@ export function counting(board) {
         ),
         tolerant && span("Tolerance", held.ties, (ties) => set({ ties: ties ?? "2s" })),
       ),
-      one("Re-entry", "reentry", REENTRY),
+      one("May begin", "reentry", REENTRY),
       one("Times are those of", "witness", WITNESS),
       one("Count", "count", COUNT),
       one("Internal traffic", "internal", INTERNAL),
