@@ -7,13 +7,13 @@ Owns
   generations (``sql/models``), over the events that ``selections`` finds;
 - a question: ``request`` (``reader``, ``filters``; ``combine``: what does not go together) -> ``ask``, and back (``restate``);
 - funnels: ``ask`` -> ``streams`` (events: ``stream_sql``, ``session_units``, ``codes``) or ``stage_streams`` (the table
-  ``stages``) -> ``match`` (``kernel``) or ``presets`` -> ``result``; doors are ``adhoc`` and ``plg``; ``bounds``: what one
-  question may take;
+  ``stages``) -> ``match`` (its words: ``rules``; its arrays: ``cases``; its compiled loops: ``kernel``) or ``presets`` ->
+  ``result``; doors are ``adhoc`` and ``plg``; ``bounds``: what one question may take;
 - who stands behind a number (``listing``), and why one unit stands where it does (``explain``, over its ``story``): read and
   matched by the same code as the number;
 - reading events: ``direct`` (names without filters, straight from the files: ``scan`` -> ``who`` -> ``gather``; ``people``
   keeps who is who) beside the query of ``stream_sql``; ``parts`` matches what is too much for memory; ``answers`` are kept;
-- what an answer holds: ``steps``, ``survival`` (Kaplan-Meier), ``groups`` (breakdowns), figures of ``stats``;
+- what an answer holds: ``steps``, ``survival`` (Kaplan-Meier), ``groups`` (breakdowns, ``lanes``), figures of ``stats``;
 - ``cohorts`` (written in definitions or a request) -> ``cohort_sql`` (their members);
 - ``driver_question`` -> ``drivers`` (``driver_sql``): what goes with converting, over the same streams and matcher;
 - metrics: ``metrics`` (the catalogue, one answer shape), one file per question (``virality``, ``north_star``) over
@@ -22,7 +22,9 @@ Owns
 On disk: nothing of its own. It reads a deployment's ``DIR/definitions/*.toml`` and the lake at the versions of one manifest.
 
 Invariants
-- One matcher: every funnel number comes from ``match.match_streams``; ``tests/oracle.py`` says what it must be.
+- One matcher: every funnel number comes from ``match.match_streams``, whose page is the written definition;
+  ``tests/oracle.py`` says what it must be, also where a question is plain enough for a faster loop.
+  Under a preset it comes from that product's rules, and says so.
 - A stage is a condition; entering it is an event of its subject. No stage presupposes another unless its definition says so.
 - All faults of a definition or a question are told at once, with what was found and what is allowed.
 - A figure without a base is null with a reason, never 0. Time is an argument: ``as_of`` is the manifest's completeness mark.
@@ -64,6 +66,8 @@ Decisions
 - A leaving cuts time. Context: leaving and entering again, each with counts and windows of its own, is a walk that SQL
   windows cannot make. Choice: every moment of ``left_by`` starts a new stretch, in or out of the stage, and nothing is
   counted across it (at one instant leaving comes first). Price: a leaving before the entry, too, sets the counts to zero.
+- Two loops for chains. Context: queues under every rule cost several times what plain questions need, and most are plain.
+  Choice: both stand, behind one door, held to one oracle. Price: a change of what plain chains are is made twice.
 - Traits at the time of the event are joined from the calls themselves (``traits_then``). Context: a merge changes who was
   described, for all history, before the next build. Choice: an as-of join per trait asked for, at the newest identity.
   Price: each such trait reads the identify (group) events once more; definitions, built over events alone, cannot ask.

@@ -6,7 +6,7 @@ Ranges of units run on threads of our own: the loops hold no GIL, and what they 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -26,6 +26,26 @@ _RANGES_PER_THREAD: Final = 3  # so that one long range does not keep the others
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 _Found = TypeVar("_Found")
+_Number = TypeVar("_Number", bound=np.generic)
+
+
+def ready(streams: Streams) -> Streams:
+    """The same arrays, contiguous and writable: numba compiles all loops again for arrays that are not."""
+    return replace(
+        streams,
+        units=_ready(streams.units, np.int32),
+        times=_ready(streams.times, np.int64),
+        masks=_ready(streams.masks, np.int64),
+        bars=_ready(streams.bars, np.int64),
+        held=_ready(streams.held, np.int32),
+        instants=_ready(streams.instants, np.int32),
+        last_instant=_ready(streams.last_instant, np.int32),
+        spent=_ready(streams.spent, np.int64),
+    )
+
+
+def _ready(array: NDArray[np.generic], kind: type[_Number]) -> NDArray[_Number]:
+    return np.require(array, kind, ["C_CONTIGUOUS", "WRITEABLE"])
 
 
 def match_plainly(streams: Streams, rules: Rules) -> Outcome:
@@ -39,35 +59,44 @@ def match_plainly(streams: Streams, rules: Rules) -> Outcome:
         microseconds(rules.as_of),
         _edges(rules),
     )
-    offsets, masks = _offsets(streams.units, streams.count), _entries_kept(streams, rules)
+    offsets, masks = plain.find_offsets(streams.units, streams.count), _entries_kept(streams, rules)
 
     def work(first: int, last: int) -> plain.Answer:
-        count = last - first
         answer = plain.Answer(
-            np.zeros(count, np.int64),
-            np.zeros(count, np.int8),
-            np.full((count, steps), -1, np.int64),
-            np.full(count, NEVER, np.int64),
-            np.zeros(5, np.int64),
-            np.zeros((buckets, 5), np.int64),
+            units=np.empty(last - first, np.int32),
+            levels=np.empty(last - first, np.int64),
+            states=np.empty(last - first, np.int8),
+            witness=np.empty((last - first, steps), np.int64),
+            entered=np.empty(last - first, np.int64),
+            mature=np.zeros(5, np.int64),
+            trend=np.zeros((buckets, 5), np.int64),
         )
-        plain.match_units(streams.times, masks, offsets[first : last + 1], numbers, answer)
-        return answer
+        count = plain.match_units(streams.times, masks, offsets, first, last, numbers, answer)
+        return answer._replace(
+            units=answer.units[:count],
+            levels=answer.levels[:count],
+            states=answer.states[:count],
+            witness=answer.witness[:count],
+            entered=answer.entered[:count],
+        )
 
     answers = _in_ranges(work, offsets[1:]) or [work(0, 0)]
-    levels = np.concatenate([one.levels for one in answers])
-    cases = np.flatnonzero(levels)
+    levels = _joined([one.levels for one in answers])
     return Outcome(
-        units=cases.astype(np.int32),
-        levels=levels[cases],
-        states=np.concatenate([one.states for one in answers])[cases],
-        witness=np.concatenate([one.witness for one in answers])[cases],
-        entered=np.concatenate([one.entered for one in answers])[cases],
-        barred=np.full(cases.size, NEVER, np.int64),
+        units=_joined([one.units for one in answers]),
+        levels=levels,
+        states=_joined([one.states for one in answers]),
+        witness=_joined([one.witness for one in answers]),
+        entered=_joined([one.entered for one in answers]),
+        barred=np.full(levels.size, NEVER, np.int64),
         mature=_tally(np.sum([one.mature for one in answers], axis=0)),
         trend=tuple(map(_tally, np.sum([one.trend for one in answers], axis=0))),
         event_times=streams.times,
     )
+
+
+def _joined(parts: Sequence[NDArray[_Number]]) -> NDArray[_Number]:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +138,7 @@ def _question(streams: Streams, rules: Rules) -> _Question:
         entries = entries[np.unique(streams.units[entries], return_index=True)[1]]
     bars = streams.bars if rules.exclusions else streams.bars[:0]
     instants = streams.instants if rules.order == "strict" else streams.instants[:0]
-    offsets = _offsets(streams.units, streams.count)
+    offsets = plain.find_offsets(streams.units, streams.count)
     events = together = Events(streams.times, streams.masks, bars, instants, offsets, offsets[:0])
     unit_lanes, lanes = np.arange(streams.count + 1), streams.units[:0]
     if streams.held.size:
@@ -122,7 +151,7 @@ def _question(streams: Streams, rules: Rules) -> _Question:
         events = _chosen(events, rows, np.searchsorted(lane, np.arange(count + 1)))
         order = np.lexsort((lane, events.times, streams.units[rows]))
         lanes = lane[order].astype(np.int32)
-        together = _chosen(events, order, _offsets(streams.units[rows], streams.count))
+        together = _chosen(events, order, plain.find_offsets(streams.units[rows], streams.count))
     units = Units(unit_lanes.astype(np.int64), streams.last_instant, streams.spent)
     return _Question(streams, rules, _numbers(rules), entries, events, units, together, lanes)
 
@@ -293,10 +322,6 @@ def _withins(rules: Rules) -> Ints:
 
 def _edges(rules: Rules) -> Ints:
     return np.array([microseconds(edge) for edge in rules.edges], np.int64)
-
-
-def _offsets(units: Codes, count: int) -> Ints:
-    return np.searchsorted(units, np.arange(count + 1)).astype(np.int64)
 
 
 @cache

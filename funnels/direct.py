@@ -20,10 +20,10 @@ import pyarrow as pa
 from funnels.ask import ANY_EVENT, Funnel, Step
 from funnels.bounds import in_bytes, too_large
 from funnels.gather import BOTS, INTERNALS, ROW_BYTES, WITHOUT, Gather, Ordered, Pool, take_actors, take_units
+from funnels.kernel import Codes
 from funnels.match import microseconds
 from funnels.scan import Rows, Stretch, table
 from funnels.stream_sql import Query
-from funnels.who import Codes
 from transforms.engine import Engine, Limits
 
 _ROWS: Final = 100_000
@@ -179,7 +179,8 @@ class Reading:
         internals = self._query.funnel.internal == "exclude"
         asked = (rows.times, rows.actors, rows.names, served, bots, rows.first_bot, self._first, self._last)
         known = (self._who.slots, self._who.shift, internals)
-        take_actors(*asked, *known, *gathered.place, *pool.place)
+        store, before, nexts, counts = pool.place
+        take_actors(*asked, *known, *gathered.place, store, before, nexts, counts)
 
     def _take_batch(self, batch: pa.RecordBatch, gathered: Gather, pool: Pool) -> None:
         """Rows of the query: its units are people's ids."""
@@ -190,7 +191,8 @@ class Reading:
         chosen = batch.filter(pa.array(known & ~bots & ~ours))
         units = self._who.codes(chosen.column("unit").to_numpy())
         times, masks = chosen.column("time").to_numpy(), chosen.column("mask").to_numpy()
-        take_units(times, units, masks, *gathered.place, *pool.place)
+        store, before, nexts, counts = pool.place
+        take_units(times, units, masks, *gathered.place, store, before, nexts, counts)
 
 
 @cache

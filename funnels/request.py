@@ -166,7 +166,10 @@ def _ties(reader: Reader) -> Ties:
         if found is None or found == rule:
             return rule
     try:
-        return parse_duration(found if isinstance(found, str) else "")
+        tolerance = parse_duration(found if isinstance(found, str) else "")
+        if tolerance > LONGEST:
+            reader.faults.add("ties", found, ["366d"], "a tolerance is at most 366d")
+        return min(tolerance, LONGEST)
     except (ValueError, OverflowError):
         reader.faults.add("ties", found, [*TIES, "2s"], "ties can only be in_order, strict, or a tolerance such as 2s")
         return "in_order"

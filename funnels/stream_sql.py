@@ -214,7 +214,7 @@ group by all"""
     def _in_time(self) -> str:
         """Where a chain can lie. The month of an event is that of its time (later for times before the first month)."""
         first, end = self.parameters.add(self.first_moment), self.parameters.add(self.last_moment)
-        months = self.parameters.add(f"{self.first_moment:%Y-%m}")
+        months = self.parameters.add(self.first_moment.isoformat()[:7])  # strftime writes the year 999 with three digits
         return (
             f"events.time >= cast({first} as timestamptz) and events.time <= cast({end} as timestamptz)"
             f" and events.month >= {months}"

@@ -211,7 +211,7 @@ def in_order(chain: Chain, question: Question) -> bool:
     """Rules 1 and 2. Under any order the chain is its events in the order of the stream, so that each stands here once."""
     before, after = chain[-2][1], chain[-1][1]
     if question.order == "any":
-        return (after.time, after.id) > (before.time, before.id)  # type: ignore[operator]
+        return (after.time, after.id) > (before.time, before.id)
     if question.ties == "in_order":
         return after.time >= before.time
     if question.ties == "strict":

@@ -19,7 +19,9 @@ import numpy as np
 
 from funnels.kernel.cases import Answer, Events, Rules, Spans, Units
 from funnels.kernel.chains import position
-from funnels.kernel.words import ALWAYS, CONVERTED, EXCLUDED, LOST, NEVER, PENDING, Ints, compiled
+from funnels.kernel.words import ALWAYS, CONVERTED, EXCLUDED, LOST, NEVER, PENDING, Ints, compiled, inner
+
+BEFORE, NOW = 0, 1  # rows of the table of entries, see complete_at
 
 
 class Set(NamedTuple):
@@ -30,14 +32,14 @@ class Set(NamedTuple):
     queue: Ints  # (steps,)
 
 
-@compiled
+@inner
 def make_set(steps: int) -> Set:
     return Set(np.full(steps, -1, np.int64), np.empty(steps, np.int64), np.empty(steps, np.int64))
 
 
-@compiled
+@inner
 def find_place(masks: Ints, mask: int, allowed: int, chosen: Set) -> tuple[int, int]:
-    """A free step that an event with this mask can take or bring about, else -1; the step of the earliest it could replace.
+    """A free step that an event with this mask can bring about, else -1; the step of the earliest it could replace.
 
     Nothing moves to a step that is not ``allowed``.
     """
@@ -63,7 +65,7 @@ def find_place(masks: Ints, mask: int, allowed: int, chosen: Set) -> tuple[int, 
     return -1, oldest
 
 
-@compiled
+@inner
 def move_in(event: int, place: int, chosen: Set) -> None:
     """Put an event in, its way to ``place`` having been found."""
     while chosen.via[place] >= 0:
@@ -72,7 +74,7 @@ def move_in(event: int, place: int, chosen: Set) -> None:
     chosen.event[place] = event
 
 
-@compiled
+@inner
 def take_in(masks: Ints, event: int, chosen: Set) -> None:
     """Sweep on by one event."""
     place, oldest = find_place(masks, masks[event], -1, chosen)
@@ -82,7 +84,7 @@ def take_in(masks: Ints, event: int, chosen: Set) -> None:
         move_in(event, place, chosen)
 
 
-@compiled
+@inner
 def count_since(times: Ints, since: int, chosen: Set) -> int:
     count = 0
     for a in range(chosen.event.size):
@@ -91,7 +93,7 @@ def count_since(times: Ints, since: int, chosen: Set) -> int:
     return count
 
 
-@compiled
+@inner
 def next_bar(events: Events, i: int, hi: int, t: int) -> tuple[int, int]:
     """The first excluded event from i on that is after t: its place and time (hi, ALWAYS: none)."""
     if not events.bars.size:
@@ -101,9 +103,9 @@ def next_bar(events: Events, i: int, hi: int, t: int) -> tuple[int, int]:
     return i, events.times[i] if i < hi else ALWAYS
 
 
-@compiled
+@inner
 def sweep(events: Events, lo: int, hi: int, start: int, end: int, wanted: int, rules: Rules, chosen: Set) -> tuple[int, int]:
-    """The level of a lane's entries in [start, end), and the first of them; or the first one that has the level ``wanted``."""
+    """The level of a lane's entries in [start, end), and the first of them, or the first that has the level ``wanted``."""
     level, first = 0, NEVER
     chosen.event[:] = -1
     i = position(events.times, lo, hi, start)
@@ -127,17 +129,18 @@ def sweep(events: Events, lo: int, hi: int, start: int, end: int, wanted: int, r
     return level, first
 
 
-@compiled
+@inner
 def complete_at(
     events: Events, lo: int, hi: int, start: int, end: int, level: int, rules: Rules, chosen: Set, entries: Ints
 ) -> None:
     """Per instant of a lane, at its first event: the latest entry in [start, end) of a chain of this level by then.
 
-    NEVER where there is none: no window that begins in range, holds no exclusion and ends with this instant is enough.
+    ``BEFORE``: of entries before the instant, ``NOW``: at it. NEVER: no window that begins in range, holds no exclusion and
+    ends with this instant is enough.
     """
-    entry, barred = NEVER, NEVER
+    entry, older, barred = NEVER, NEVER, NEVER
     chosen.event[:] = -1
-    entries[: hi - lo] = NEVER
+    entries[:, : hi - lo] = NEVER
     i = position(events.times, lo, hi, start)
     ahead = i
     while i < hi:
@@ -151,26 +154,30 @@ def complete_at(
         while ahead < after and events.times[ahead] < end and events.times[ahead] <= since:
             if events.masks[ahead]:
                 entry = events.times[ahead]
+                older = entry if entry < t else older
             ahead += 1
-        if since != NEVER and entry != NEVER and entry >= barred and t - entry <= rules.window:
-            entries[i - lo] = entry
+        if since != NEVER and entry == t:
+            entries[NOW, i - lo] = t
+        if since != NEVER and older != NEVER and older >= barred and t - older <= rules.window:
+            entries[BEFORE, i - lo] = older
         for j in range(i, after):
             if events.bars.size and events.bars[j]:
                 barred = t
         i = after
 
 
-@compiled
+@inner
 def shortest_of(times: Ints, lo: int, hi: int, entries: Ints) -> tuple[int, int]:
     """The length of the shortest chain that ``complete_at`` found, and the first entry of such a one (ALWAYS: none)."""
     length, found = ALWAYS, NEVER
     for i in range(lo, hi):
-        if entries[i - lo] != NEVER and times[i] - entries[i - lo] < length:
-            length, found = times[i] - entries[i - lo], entries[i - lo]
+        entry = max(entries[BEFORE, i - lo], entries[NOW, i - lo])
+        if entry != NEVER and times[i] - entry < length:
+            length, found = times[i] - entry, entry
     return length, found
 
 
-@compiled
+@inner
 def since_when(times: Ints, level: int, chosen: Set) -> int:
     """The time of the ``level``-th latest event in the set; NEVER if it has fewer."""
     best = NEVER
@@ -182,7 +189,7 @@ def since_when(times: Ints, level: int, chosen: Set) -> int:
     return best
 
 
-@compiled
+@inner
 def may_go_on(events: Events, lo: int, hi: int, start: int, end: int, spent: int, rules: Rules, chosen: Set) -> bool:
     """Pending: an entry whose window is open, no exclusion after it, and the spent steps served from it on."""
     since = max(start, rules.as_of - rules.window + 1)
@@ -212,7 +219,7 @@ def may_go_on(events: Events, lo: int, hi: int, start: int, end: int, spent: int
 # The witness
 
 
-@compiled
+@inner
 def find_chain(events: Events, lo: int, hi: int, s: int, bound: int, level: int, chosen: Set, chain: Ints) -> None:
     """Write the events of the smallest chain of a level that enters at s and ends by ``bound``, in their order."""
     chosen.event[:] = -1
@@ -226,7 +233,7 @@ def find_chain(events: Events, lo: int, hi: int, s: int, bound: int, level: int,
         i += 1
 
 
-@compiled
+@inner
 def assign(masks: Ints, chain: Ints, level: int, chosen: Set) -> None:
     """Give each event of a chain, one after the other, the smallest step that leaves the later ones theirs."""
     settled = 0
@@ -251,12 +258,12 @@ def assign(masks: Ints, chain: Ints, level: int, chosen: Set) -> None:
         settled |= 1 << old
 
 
-@compiled
+@inner
 def row_of(events: Events, i: int) -> int:
     return events.rows[i] if events.rows.size else i
 
 
-@compiled
+@inner
 def is_smaller(events: Events, one: Ints, other: Ints, level: int) -> bool:
     for n in range(level):
         if events.times[one[n]] != events.times[other[n]]:
@@ -270,7 +277,7 @@ def is_smaller(events: Events, one: Ints, other: Ints, level: int) -> bool:
 # Cases
 
 
-@compiled
+@inner
 def only_lane(events: Events, units: Units, u: int, start: int, end: int) -> int:
     """Re-entry first: the lane of the unit's first entry."""
     lane, row = -1, ALWAYS
@@ -294,12 +301,12 @@ def judge(events: Events, units: Units, spans: Spans, first: int, last: int, rul
         for k in range(units.lanes[u], units.lanes[u + 1]):
             longest = max(longest, events.offsets[k + 1] - events.offsets[k])
     chosen, chains = make_set(rules.within.size), np.empty((2, rules.within.size), np.int64)
-    found, entries = np.empty(lanes, np.int64), np.empty(longest, np.int64)
+    found, entries = np.empty(lanes, np.int64), np.empty((2, longest), np.int64)
     for n in range(first, last):
         judge_one(events, units, spans, n, rules, chosen, chains, found, entries, answer)
 
 
-@compiled
+@inner
 def judge_one(
     events: Events,
     units: Units,

@@ -1,8 +1,8 @@
 """Plain chains (``plain``) of units no two of whose events share an instant, which nearly all are: the loop that is fast.
 
 Then an instant is one event, a run is one step, and nothing has to be matched within an instant. What remains of ``plain``
-is written here in one loop over all units without a call in it: a function that takes arrays costs more than matching an
-event does. ``reach`` is spliced in wherever it stands (``inline``). Other units are left to ``plain``, by a mark.
+is written here without a call: a function that takes arrays costs more than matching an event does, so all of this is
+spliced into the loop over the units (``inline``).
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ from collections.abc import Callable
 from typing import TypeVar, cast
 
 import numba
-import numpy as np
-from numpy.typing import NDArray
 
-from funnels.kernel.words import ALWAYS, CONVERTED, ENTRANTS, LOST, NEVER, PENDING, Ints, compiled
+from funnels.kernel.words import ALWAYS, CONVERTED, ENTRANTS, LOST, NEVER, PENDING, Ints
 
 AT, ENTRY, SOONEST = 0, 1, 2  # rows of the board
 
@@ -68,52 +66,44 @@ def state_of(level: int, window: int, as_of: int, within: Ints, board: Ints) -> 
     return LOST
 
 
-@compiled
-def match_apart(
+@spliced
+def lie_apart(times: Ints, lo: int, hi: int) -> bool:
+    for i in range(lo + 1, hi):
+        if times[i] == times[i - 1]:
+            return False
+    return True
+
+
+@spliced
+def match_unit(
     times: Ints,
     masks: Ints,
-    offsets: Ints,
+    lo: int,
+    hi: int,
     within: Ints,
     window: int,
     start: int,
     end: int,
     as_of: int,
     edges: Ints,
-    levels: Ints,
-    states: NDArray[np.int8],
+    board: Ints,
+    leads: Ints,
+    row: int,
     witness: Ints,
-    entered: Ints,
     mature: Ints,
     trend: Ints,
-) -> NDArray[np.bool_]:
-    """Matches units as ``plain.match_units`` does; returns which are left to it, as events of theirs share an instant."""
+) -> tuple[int, int, int]:
+    """Level, state and first entry of the unit of events lo..hi - 1, and its witness, mature figures and buckets.
+
+    ``leads``: bit a of an event's: it serves step a, and from there the end can be reached.
+    """
     steps, ripe = within.size, min(end, as_of - window)
-    left = np.zeros(offsets.size - 1, np.bool_)
-    board = np.empty((3, steps), np.int64)
-    longest = 1
-    for u in range(offsets.size - 1):
-        longest = max(longest, offsets[u + 1] - offsets[u])
-    leads = np.empty(longest, np.int64)  # bit a of an event's: it serves step a, and from there the end can be reached
-    for u in range(offsets.size - 1):
-        lo, hi = offsets[u], offsets[u + 1]
-        while hi > lo and times[hi - 1] > as_of:
-            hi -= 1
-        shared = False
-        for i in range(lo + 1, hi):
-            if times[i] == times[i - 1]:
-                shared = True
-        if shared:
-            left[u] = True
-            continue
-        level, top = reach(times, masks, lo, hi, start, end, window, within, board)
-        if level == 0:
-            continue
+    level, top = reach(times, masks, lo, hi, start, end, window, within, board)
+    state, first = LOST, lo
+    if level > 0:
         state = state_of(level, window, as_of, within, board)
-        levels[u], states[u] = level, state
-        first = lo
         while times[first] < start or not masks[first] & 1:
             first += 1
-        entered[u] = times[first]
 
         # Back from ``top``: an event leads there by step b if the nearest later one that does by step b + 1 is near enough.
         earliest = max(start, times[top] - window)
@@ -130,23 +120,27 @@ def match_apart(
                     board[SOONEST, b] = t
             leads[i - lo] = bits
             i -= 1
+        for a in range(steps):
+            witness[row, a] = -1
         for a in range(level):
             i += 1
             while not leads[i - lo] >> a & 1:
                 i += 1
-            witness[u, a] = i
+            witness[row, a] = i
 
+        # The mature figures say the same, unless an entry whose window is open made the difference.
+        ripe_level = level
         if ripe < end:
-            late = level == steps and times[witness[u, 0]] >= ripe
+            late = level == steps and times[witness[row, 0]] >= ripe
             i = hi - 1
             while level < steps and not late and i >= lo and times[i] >= ripe:
                 late = masks[i] & 1 == 1 and times[i] < end
                 i -= 1
             if late:
-                level, top = reach(times, masks, lo, hi, start, ripe, window, within, board)
-        if level > 0:
+                ripe_level, _ = reach(times, masks, lo, hi, start, ripe, window, within, board)
+        if ripe_level > 0:
             mature[ENTRANTS] += 1
-            mature[CONVERTED if level == steps else LOST] += 1
+            mature[CONVERTED if ripe_level == steps else LOST] += 1
 
         if edges.size > 1:
             i, k = first, 0
@@ -157,9 +151,9 @@ def match_apart(
                 while edges[k + 1] <= times[i]:
                     k += 1
                 until = min(end, edges[k + 1])
-                level, top = reach(times, masks, i, hi, times[i], until, window, within, board)
+                reached, _ = reach(times, masks, i, hi, times[i], until, window, within, board)
                 trend[k, ENTRANTS] += 1
-                trend[k, state_of(level, window, as_of, within, board)] += 1
+                trend[k, state_of(reached, window, as_of, within, board)] += 1
                 while i < hi and times[i] < until:
                     i += 1
-    return left
+    return level, state, times[first] if level > 0 else NEVER

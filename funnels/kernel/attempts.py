@@ -9,7 +9,7 @@ import numpy as np
 from funnels.kernel import any_order, tolerance
 from funnels.kernel.cases import Events, Rules, Spans, Units
 from funnels.kernel.chains import instant_end, position
-from funnels.kernel.words import NEVER, Codes, Ints, compiled
+from funnels.kernel.words import NEVER, Codes, Ints, compiled, inner
 
 
 class Lanes(NamedTuple):
@@ -19,31 +19,38 @@ class Lanes(NamedTuple):
     alive: Ints
 
 
-@compiled
+@inner
 def merge_conversions(
     events: Events, together: Events, units: Units, u: int, start: int, end: int, until: int, rules: Rules, latest: Ints
 ) -> None:
-    """``latest``: per instant of the unit, at its first event, the latest entry of a chain that converts then."""
+    """``latest``: per instant of the unit, at its first event, the latest entry of a chain that converts then.
+
+    Row 0: of entries before the instant, row 1: at it.
+    """
     base = together.offsets[u]
-    latest[: together.offsets[u + 1] - base] = NEVER
+    latest[:, : together.offsets[u + 1] - base] = NEVER
+    only = any_order.only_lane(events, units, u, start, end) if rules.first and rules.tolerance < 0 else -1
     for k in range(units.lanes[u], units.lanes[u + 1]):
+        if only >= 0 and k != only:
+            continue
         lo = events.offsets[k]
         hi = position(events.times, lo, events.offsets[k + 1], until + 1)
-        entries = np.empty(hi - lo, np.int64)
+        entries = np.empty((2, hi - lo), np.int64)
         if rules.tolerance >= 0:
             tolerance.conversions(events, lo, hi, start, end, rules, entries)
         else:
             chosen = any_order.make_set(rules.within.size)
             any_order.complete_at(events, lo, hi, start, end, rules.within.size, rules, chosen, entries)
         for i in range(lo, hi):
-            if entries[i - lo] != NEVER:
+            if entries[0, i - lo] != NEVER or entries[1, i - lo] != NEVER:
                 at = position(together.times, base, together.offsets[u + 1], events.times[i]) - base
-                latest[at] = max(latest[at], entries[i - lo])
+                for row in range(2):
+                    latest[row, at] = max(latest[row, at], entries[row, i - lo])
 
 
-@compiled
+@inner
 def end_chains(bars: Ints, lanes: Codes, i: int, after: int, base: int, attempt: int, state: Lanes, alive: int) -> int:
-    """Excluded events of an instant end all chains of their lane that began before; returns how many lanes have some left."""
+    """Excluded events of an instant end the chains of their lane that began before; returns how many lanes have any left."""
     for j in range(i, after):
         k = lanes[j] - base if lanes.size else 0
         if bars[j] and state.attempt[k] == attempt and state.alive[k]:
@@ -52,7 +59,7 @@ def end_chains(bars: Ints, lanes: Codes, i: int, after: int, base: int, attempt:
     return alive
 
 
-@compiled
+@inner
 def begin_chains(masks: Ints, lanes: Codes, i: int, after: int, base: int, attempt: int, entering: int, state: Lanes) -> int:
     """Entries of an instant; returns how many more lanes have a chain now."""
     more = 0
@@ -82,7 +89,7 @@ def find_attempts(
         u = spans.units[n]
         longest = max(longest, together.offsets[u + 1] - together.offsets[u])
         most = max(most, units.lanes[u + 1] - units.lanes[u])
-    latest, state, count = np.empty(longest, np.int64), Lanes(np.zeros(most, np.int64), np.zeros(most, np.int64)), 0
+    latest, state, count = np.empty((2, longest), np.int64), Lanes(np.zeros(most, np.int64), np.zeros(most, np.int64)), 0
     for n in range(first, last):
         u, start, end, limit = spans.units[n], spans.starts[n], spans.ends[n], spans.limits[n]
         until = min(limit, end - 1 + rules.window)
@@ -92,7 +99,7 @@ def find_attempts(
     return count
 
 
-@compiled
+@inner
 def split_one(
     together: Events,
     lanes: Codes,
@@ -118,7 +125,7 @@ def split_one(
         enters = False
         for j in range(i, after):
             enters |= t < end and together.masks[j] & entering != 0
-        converts = is_open and t <= newest + rules.window and latest[i - lo] >= opened
+        converts = is_open and t <= newest + rules.window and latest[0, i - lo] >= opened
         if is_open and not converts and together.bars.size:
             alive = end_chains(together.bars, lanes, i, after, base_lane, attempt, state, alive)
         if is_open and not converts and (t > newest + rules.window or (enters and alive == 0)):
@@ -129,7 +136,7 @@ def split_one(
                 is_open, opened, attempt, alive = True, t, attempt + 1, 0
             newest = t
             alive += begin_chains(together.masks, lanes, i, after, base_lane, attempt, entering, state)
-            converts = converts or latest[i - lo] >= opened
+            converts = converts or latest[1, i - lo] == t
         if converts:
             count = record(u, opened, newest, t, found, count)
             is_open = False
@@ -137,7 +144,7 @@ def split_one(
     return record(u, opened, newest, limit, found, count) if is_open else count
 
 
-@compiled
+@inner
 def record(u: int, start: int, newest: int, limit: int, found: Spans, count: int) -> int:
     found.units[count], found.starts[count], found.ends[count], found.limits[count] = u, start, newest + 1, limit
     return count + 1

@@ -26,12 +26,12 @@ from funnels.kernel.chains import (
     set_limits,
 )
 from funnels.kernel.instant import Room, find_runs, make_room
-from funnels.kernel.words import ALWAYS, CONVERTED, EXCLUDED, LOST, NEVER, PENDING, Codes, compiled
+from funnels.kernel.words import ALWAYS, CONVERTED, EXCLUDED, LOST, NEVER, PENDING, Codes, compiled, inner
 
 LEVEL, LENGTH, ENTRY = 0, 1, 2  # rows of Board.found
 
 
-@compiled
+@inner
 def places_for(events: Events, lo: int, hi: int) -> int:
     """How many pairs the queues of a lane may hold."""
     places = 0
@@ -61,7 +61,7 @@ def judge(events: Events, units: Units, spans: Spans, first: int, last: int, rul
         judge_one(events, units, spans, n, rules, room, board, answer)
 
 
-@compiled
+@inner
 def judge_one(
     events: Events, units: Units, spans: Spans, n: int, rules: Rules, room: Room, board: Board, answer: Answer
 ) -> None:
@@ -98,7 +98,7 @@ def judge_one(
             answer.witness[n] = board.chosen[1]
 
 
-@compiled
+@inner
 def best_witness(
     events: Events,
     units: Units,
@@ -174,13 +174,13 @@ def find_attempts(
     return count
 
 
-@compiled
+@inner
 def record(u: int, start: int, newest: int, limit: int, found: Spans, count: int) -> int:
     found.units[count], found.starts[count], found.ends[count], found.limits[count] = u, start, newest + 1, limit
     return count + 1
 
 
-@compiled
+@inner
 def lay_all(events: Events, lanes: Codes, lo: int, hi: int, base_lane: int, count: int, board: Board) -> None:
     """Empty queues for all lanes of a unit."""
     steps = board.steps.shape[1]
@@ -198,7 +198,7 @@ def lay_all(events: Events, lanes: Codes, lo: int, hi: int, base_lane: int, coun
     board.found[:, :] = -2
 
 
-@compiled
+@inner
 def enter_lane(k: int, attempt: int, board: Board) -> None:
     """A lane that this attempt has not touched yet starts empty."""
     if board.found[STAMP, k] != attempt:
@@ -207,7 +207,7 @@ def enter_lane(k: int, attempt: int, board: Board) -> None:
         board.lanes[k, UNENDED, :] = 0
 
 
-@compiled
+@inner
 def has_unended(attempt: int, count: int, guard: int, board: Board) -> int:
     """A lane with a chain that no exclusion has ended, the last one found first; -1 if there is none."""
     for n in range(-1, count):
@@ -219,7 +219,7 @@ def has_unended(attempt: int, count: int, guard: int, board: Board) -> int:
     return -1
 
 
-@compiled
+@inner
 def advance(
     events: Events, i: int, j: int, k: int, fresh: bool, attempt: int, rules: Rules, room: Room, board: Board
 ) -> bool:
@@ -228,9 +228,8 @@ def advance(
     t, bars = events.times[i], barred_here(events, i, j)
     set_limits(bars, rules, board)
     available = find_runs(events.masks, i, j, -1 if fresh else ~1, rules.optional, rules.apart, room)
-    if rules.strict and not fresh:
-        if events.instants[i] != board.found[NUMBER, k] + 1:
-            drop_all(k, board)
+    if rules.strict and not fresh and events.instants[i] != board.found[NUMBER, k] + 1:
+        drop_all(k, board)
     lengthen(k, t, available & 1 if fresh else available, fresh, rules, room, board)
     if not fresh:
         if rules.strict:
@@ -242,7 +241,7 @@ def advance(
     return bool(board.steps[VALUE, rules.within.size - 1] != NEVER)
 
 
-@compiled
+@inner
 def advance_all(
     events: Events,
     lanes: Codes,
@@ -266,7 +265,7 @@ def advance_all(
     return converted
 
 
-@compiled
+@inner
 def split_one(
     events: Events,
     lanes: Codes,

@@ -29,7 +29,7 @@ import numpy as np
 
 from funnels.kernel.cases import Events, Rules
 from funnels.kernel.instant import RUNS, Room, choose_events, find_runs, keep_events, serve
-from funnels.kernel.words import ALWAYS, NEVER, Ints, compiled
+from funnels.kernel.words import ALWAYS, NEVER, Ints, inner
 
 HEAD, TAIL, UNENDED = 0, 1, 2  # rows of a lane in Board.lanes; UNENDED: whether a chain to the step met no exclusion
 ARRIVE, VALUE, ALIVE, LIMIT, NEAREST, WALL, CURRENT, TAU, KEPT_TAU = 0, 1, 2, 3, 4, 5, 6, 7, 8  # rows of Board.steps
@@ -48,7 +48,7 @@ class Board(NamedTuple):
     found: Ints  # (3, lanes): what was found in each lane of a unit
 
 
-@compiled
+@inner
 def make_board(queues: int, lanes: int, steps: int, places: int, longest: int) -> Board:
     return Board(
         np.empty((queues, 3, steps), np.int64),
@@ -60,7 +60,7 @@ def make_board(queues: int, lanes: int, steps: int, places: int, longest: int) -
     )
 
 
-@compiled
+@inner
 def position(times: Ints, lo: int, hi: int, time: int) -> int:
     """The first event from lo on that is not before ``time``."""
     while lo < hi:
@@ -72,7 +72,7 @@ def position(times: Ints, lo: int, hi: int, time: int) -> int:
     return lo
 
 
-@compiled
+@inner
 def instant_end(times: Ints, first: int, hi: int) -> int:
     after = first + 1
     while after < hi and times[after] == times[first]:
@@ -80,7 +80,7 @@ def instant_end(times: Ints, first: int, hi: int) -> int:
     return after
 
 
-@compiled
+@inner
 def barred_here(events: Events, first: int, last: int) -> int:
     bars = 0
     if events.bars.size:
@@ -89,7 +89,7 @@ def barred_here(events: Events, first: int, last: int) -> int:
     return bars
 
 
-@compiled
+@inner
 def set_limits(bars: int, rules: Rules, board: Board) -> None:
     """``LIMIT``: per last step of a run, the last step that the run may begin with if the chain is to go on."""
     limits = board.steps[LIMIT]
@@ -103,7 +103,7 @@ def set_limits(bars: int, rules: Rules, board: Board) -> None:
 # Forward
 
 
-@compiled
+@inner
 def lay_queues(events: Events, lo: int, hi: int, base: int, lane: int, board: Board) -> int:
     """Empty queues for a lane, with room for what its events can bring; returns where the room ends."""
     heads, tails = board.lanes[lane, HEAD], board.lanes[lane, TAIL]
@@ -120,7 +120,7 @@ def lay_queues(events: Events, lo: int, hi: int, base: int, lane: int, board: Bo
     return base
 
 
-@compiled
+@inner
 def latest_entry(lane: int, a: int, t: int, f: int, rules: Rules, board: Board) -> int:
     """The latest entry of a chain to step a that step f may follow at t; NEVER if none."""
     head, tail = board.lanes[lane, HEAD, a], board.lanes[lane, TAIL, a]
@@ -130,7 +130,7 @@ def latest_entry(lane: int, a: int, t: int, f: int, rules: Rules, board: Board) 
     return int(board.queue[ENTRY, at])
 
 
-@compiled
+@inner
 def forget_old(lane: int, a: int, t: int, rules: Rules, board: Board) -> None:
     """Drop pairs that are too old for every step that may follow."""
     longest = 0
@@ -142,7 +142,7 @@ def forget_old(lane: int, a: int, t: int, rules: Rules, board: Board) -> None:
     board.lanes[lane, HEAD, a] = head
 
 
-@compiled
+@inner
 def lengthen(lane: int, t: int, available: int, fresh: bool, rules: Rules, room: Room, board: Board) -> None:
     """``VALUE``: per step the latest entry of a chain that ends with it now; ``ALIVE``: of one that may go on from here.
 
@@ -168,7 +168,7 @@ def lengthen(lane: int, t: int, available: int, fresh: bool, rules: Rules, room:
                     alive[b] = max(alive[b], arrive[f])
 
 
-@compiled
+@inner
 def empty_queues(lane: int, bars: int, rules: Rules, board: Board) -> None:
     for x in range(rules.since.size):
         if bars >> x & 1:
@@ -177,7 +177,7 @@ def empty_queues(lane: int, bars: int, rules: Rules, board: Board) -> None:
                 board.lanes[lane, UNENDED, a] = 0
 
 
-@compiled
+@inner
 def queue_up(lane: int, t: int, board: Board) -> None:
     """Add the chains that may go on from here, in place of those that they beat."""
     for a in range(board.steps.shape[1]):
@@ -192,13 +192,13 @@ def queue_up(lane: int, t: int, board: Board) -> None:
         board.lanes[lane, TAIL, a] = tail + 1
 
 
-@compiled
+@inner
 def drop_all(lane: int, board: Board) -> None:
     for a in range(board.steps.shape[1]):
         board.lanes[lane, HEAD, a] = board.lanes[lane, TAIL, a]
 
 
-@compiled
+@inner
 def reach(
     events: Events, lo: int, hi: int, start: int, end: int, rules: Rules, room: Room, board: Board
 ) -> tuple[int, int, int, int, int]:
@@ -245,7 +245,7 @@ def reach(
     return level, length, entry, first, number
 
 
-@compiled
+@inner
 def is_pending(spent: int, rules: Rules, board: Board) -> bool:
     """Could events after ``as_of`` still complete a chain that ``reach`` left in the queues?"""
     required = spent & ~rules.optional
@@ -264,7 +264,7 @@ def is_pending(spent: int, rules: Rules, board: Board) -> bool:
 # Backward
 
 
-@compiled
+@inner
 def first_entry(
     events: Events, lo: int, hi: int, start: int, end: int, final: int, rules: Rules, room: Room, board: Board
 ) -> int:
@@ -316,7 +316,7 @@ def first_entry(
     return found
 
 
-@compiled
+@inner
 def nearest_allowed(times: Ints, head: int, tail: int, wall: int) -> int:
     """The first place whose time (they fall) is not beyond the wall."""
     while head < tail:
@@ -328,7 +328,7 @@ def nearest_allowed(times: Ints, head: int, tail: int, wall: int) -> int:
     return head
 
 
-@compiled
+@inner
 def push_runs(t: int, final: int, board: Board) -> None:
     for f in range(1, final + 1):
         reached = board.steps[ARRIVE, f]
@@ -341,7 +341,7 @@ def push_runs(t: int, final: int, board: Board) -> None:
         board.lanes[0, TAIL, f] = tail + 1
 
 
-@compiled
+@inner
 def raise_walls(t: int, bars: int, rules: Rules, board: Board) -> None:
     """``WALL``: per step, the nearest excluded instant ahead that a chain which leaves from it cannot pass."""
     for x in range(rules.since.size):
@@ -350,7 +350,7 @@ def raise_walls(t: int, bars: int, rules: Rules, board: Board) -> None:
                 board.steps[WALL, a] = t
 
 
-@compiled
+@inner
 def look_back(
     events: Events, lo: int, hi: int, s: int, bound: int, final: int, pinned: bool, rules: Rules, room: Room, board: Board
 ) -> None:
@@ -396,7 +396,7 @@ def look_back(
         last = i
 
 
-@compiled
+@inner
 def pins(t: int, final: int, rules: Rules, board: Board) -> int:
     allowed = rules.optional
     for a in range(final + 1):
@@ -408,10 +408,10 @@ def pins(t: int, final: int, rules: Rules, board: Board) -> int:
 # The witness
 
 
-@compiled
+@inner
 def walk(events: Events, lo: int, hi: int, s: int, final: int, rules: Rules, room: Room, board: Board) -> None:
     """Set ``TAU`` of the required steps up to ``final``: the smallest times of a chain that enters at s."""
-    current, tau, limits, arrive = board.steps[CURRENT], board.steps[TAU], board.steps[LIMIT], board.steps[ARRIVE]
+    current, tau, limits = board.steps[CURRENT], board.steps[TAU], board.steps[LIMIT]
     current[:] = NEVER
     tau[:] = NEVER
     level, number = 0, -2
@@ -457,7 +457,7 @@ def walk(events: Events, lo: int, hi: int, s: int, final: int, rules: Rules, roo
         i = after
 
 
-@compiled
+@inner
 def fits_here(
     events: Events, i: int, after: int, taken: int, k: int, final: int, rules: Rules, room: Room, board: Board, ends: int
 ) -> bool:
@@ -485,7 +485,7 @@ def fits_here(
     return False
 
 
-@compiled
+@inner
 def leaving(i: int, lo: int, events: Events, after: int, final: int, rules: Rules, board: Board) -> int:
     """After which steps a chain with the times ``TAU`` may leave this instant on its way to ``final``."""
     ends, bars = board.marks[ENDS, i - lo], barred_here(events, i, after)
@@ -497,20 +497,20 @@ def leaving(i: int, lo: int, events: Events, after: int, final: int, rules: Rule
     return int(ends)
 
 
-@compiled
+@inner
 def stopped(events: Events, i: int, hi: int, a: int, bound: int, rules: Rules, board: Board) -> int:
     """The first time, from event i on and until ``bound``, at which an exclusion ends a chain to step a; ALWAYS if none."""
     if rules.since.size:
         while i < hi and events.times[i] <= bound:
             for x in range(rules.since.size):
-                if events.bars[i] >> x & 1 and rules.since[x] <= a < rules.until[x]:
-                    if events.times[i] > board.steps[TAU, rules.since[x]]:
-                        return int(events.times[i])
+                reached = rules.since[x] <= a < rules.until[x] and events.times[i] > board.steps[TAU, rules.since[x]]
+                if events.bars[i] >> x & 1 and reached:
+                    return int(events.times[i])
             i += 1
     return ALWAYS
 
 
-@compiled
+@inner
 def take_optional(
     events: Events, lo: int, hi: int, s: int, bound: int, final: int, rules: Rules, room: Room, board: Board
 ) -> None:
@@ -552,7 +552,7 @@ def take_optional(
             j = j + 1 if k > final else instant_end(events.times, j, hi)
 
 
-@compiled
+@inner
 def write_rows(events: Events, lo: int, hi: int, rules: Rules, room: Room, board: Board) -> None:
     """Choose the events at the times ``TAU``."""
     tau, chosen, left = board.steps[TAU], board.chosen[0], 0
@@ -575,7 +575,7 @@ def write_rows(events: Events, lo: int, hi: int, rules: Rules, room: Room, board
                 chosen[a] = events.rows[chosen[a]]
 
 
-@compiled
+@inner
 def comes_before(rules: Rules, board: Board) -> bool:
     """Is the witness just found smaller than the best so far: times, then rows, required steps, then optional ones?"""
     one, other = board.steps[TAU], board.steps[KEPT_TAU]
@@ -590,7 +590,7 @@ def comes_before(rules: Rules, board: Board) -> bool:
     return False
 
 
-@compiled
+@inner
 def find_witness(
     events: Events, lo: int, hi: int, s: int, bound: int, final: int, rules: Rules, room: Room, board: Board
 ) -> None:
@@ -601,7 +601,7 @@ def find_witness(
     write_rows(events, lo, hi, rules, room, board)
 
 
-@compiled
+@inner
 def barred_at(events: Events, lo: int, hi: int, rules: Rules, board: Board) -> int:
     """When an exclusion ended the witness at ``TAU``, no later than its window or its next step's ``within``; else NEVER."""
     tau, last, gap = board.steps[TAU], 0, 0

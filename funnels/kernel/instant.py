@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from funnels.kernel.words import Ints, compiled
+from funnels.kernel.words import Ints, inner
 
 RUNS, SEEN, HELD = 0, 1, 2  # rows of Room.steps
 KEPT, OWNER, VIA, ROW = 0, 1, 2, 3  # rows of Room.events
@@ -23,12 +23,12 @@ class Room(NamedTuple):
     events: Ints  # (4, steps * steps): the events kept of the instant; OWNER: an event's step
 
 
-@compiled
+@inner
 def make_room(steps: int) -> Room:
     return Room(np.empty((3, steps), np.int64), np.empty((4, steps * steps), np.int64))
 
 
-@compiled
+@inner
 def keep_events(masks: Ints, first: int, last: int, allowed: int, steps: int, room: Room) -> int:
     """Copy to ``KEPT`` what of an instant's masks can matter, at most steps * steps; returns how many.
 
@@ -54,7 +54,7 @@ def keep_events(masks: Ints, first: int, last: int, allowed: int, steps: int, ro
     return count
 
 
-@compiled
+@inner
 def serve(step: int, count: int, keep: bool, room: Room) -> bool:
     """Could ``step`` have an event, if other steps moved to other events (one augmenting path, breadth first)?
 
@@ -81,7 +81,7 @@ def serve(step: int, count: int, keep: bool, room: Room) -> bool:
     return False
 
 
-@compiled
+@inner
 def hand_on(step: int, free: int, room: Room) -> None:
     """Walk the path found by ``serve`` back from its free event to ``step``: each step on it moves to the next event."""
     while True:
@@ -93,7 +93,7 @@ def hand_on(step: int, free: int, room: Room) -> None:
         free = left
 
 
-@compiled
+@inner
 def release(room: Room) -> None:
     """No step has an event."""
     for a in range(room.steps.shape[1]):
@@ -102,7 +102,7 @@ def release(room: Room) -> None:
             room.steps[HELD, a] = -1
 
 
-@compiled
+@inner
 def find_runs(masks: Ints, first: int, last: int, allowed: int, optional: int, apart: bool, room: Room) -> int:
     """Set ``RUNS`` for the instant of events first..last - 1, of whose masks only the bits ``allowed`` count.
 
@@ -131,7 +131,7 @@ def find_runs(masks: Ints, first: int, last: int, allowed: int, optional: int, a
     return available
 
 
-@compiled
+@inner
 def match_runs(masks: Ints, first: int, last: int, allowed: int, optional: int, available: int, room: Room) -> None:
     runs, steps = room.steps[RUNS], room.steps.shape[1]
     count = keep_events(masks, first, last, allowed, steps, room)
@@ -152,7 +152,7 @@ def match_runs(masks: Ints, first: int, last: int, allowed: int, optional: int, 
                 break
 
 
-@compiled
+@inner
 def choose_events(masks: Ints, first: int, last: int, wanted: int, optional: int, room: Room, witness: Ints) -> None:
     """Write which events of an instant serve the steps ``wanted`` (bits; they can be served).
 
@@ -174,7 +174,7 @@ def choose_events(masks: Ints, first: int, last: int, wanted: int, optional: int
     settle(wanted & optional, count, room, witness)
 
 
-@compiled
+@inner
 def settle(wanted: int, count: int, room: Room, witness: Ints) -> None:
     for a in range(room.steps.shape[1]):
         if wanted >> a & 1:
@@ -185,7 +185,7 @@ def settle(wanted: int, count: int, room: Room, witness: Ints) -> None:
             room.events[KEPT, event] = 0  # nobody else may have it
 
 
-@compiled
+@inner
 def take(step: int, event: int, count: int, room: Room) -> bool:
     """Give ``event`` to ``step``, which has another; False if its owner would then find none."""
     owner, left = room.events[OWNER, event], room.steps[HELD, step]

@@ -16,7 +16,7 @@ import numpy as np
 
 from funnels.kernel.cases import Answer, Events, Rules, Spans, Units
 from funnels.kernel.chains import position
-from funnels.kernel.words import ALWAYS, CONVERTED, LOST, NEVER, PENDING, Ints, compiled
+from funnels.kernel.words import ALWAYS, CONVERTED, LOST, NEVER, PENDING, Ints, compiled, inner
 
 
 class Table(NamedTuple):
@@ -30,7 +30,7 @@ class Table(NamedTuple):
     deque: Ints
 
 
-@compiled
+@inner
 def make_table(steps: int, longest: int) -> Table:
     return Table(
         np.zeros(steps + 1, np.int64),
@@ -42,7 +42,7 @@ def make_table(steps: int, longest: int) -> Table:
     )
 
 
-@compiled
+@inner
 def fill_table(events: Events, lo: int, hi: int, table: Table) -> None:
     steps = table.offsets.size - 1
     table.offsets[:] = 0
@@ -59,7 +59,7 @@ def fill_table(events: Events, lo: int, hi: int, table: Table) -> None:
                 fill[a] += 1
 
 
-@compiled
+@inner
 def window_best(
     table: Table, a: int, f: int, earlier: int, later: int, sign: int, source: Ints, target: Ints, fallback: int
 ) -> None:
@@ -85,7 +85,7 @@ def window_best(
                 target[i] = best
 
 
-@compiled
+@inner
 def forward(table: Table, start: int, end: int, rules: Rules) -> None:
     """``value``: the latest entry in [start, end) of a chain that ends with the event; NEVER: there is none."""
     entry = table.value
@@ -101,7 +101,7 @@ def forward(table: Table, start: int, end: int, rules: Rules) -> None:
                 entry[i] = NEVER
 
 
-@compiled
+@inner
 def backward(table: Table, final: int, rules: Rules) -> None:
     """``other``: the latest event of a chain from here to step ``final``, at its earliest; ALWAYS: there is none."""
     latest = table.other
@@ -116,7 +116,7 @@ def backward(table: Table, final: int, rules: Rules) -> None:
                 latest[i] = max(latest[i], table.times[i])
 
 
-@compiled
+@inner
 def is_pending(table: Table, spent: int, rules: Rules) -> bool:
     """After ``forward``: could events after ``as_of`` still complete a chain?"""
     for a in range(rules.within.size - 1):
@@ -126,13 +126,13 @@ def is_pending(table: Table, spent: int, rules: Rules) -> bool:
             if spent >> f & 1:
                 continue
             for i in range(table.offsets[a], table.offsets[a + 1]):
-                if table.value[i] != NEVER and table.value[i] + rules.window > rules.as_of:
-                    if table.times[i] + rules.within[f] > rules.as_of:
-                        return True
+                open_yet = table.value[i] + rules.window > rules.as_of and table.times[i] + rules.within[f] > rules.as_of
+                if table.value[i] != NEVER and open_yet:
+                    return True
     return False
 
 
-@compiled
+@inner
 def level_of(table: Table, rules: Rules) -> int:
     for a in range(rules.within.size - 1, -1, -1):
         for i in range(table.offsets[a], table.offsets[a + 1]):
@@ -141,7 +141,7 @@ def level_of(table: Table, rules: Rules) -> int:
     return 0
 
 
-@compiled
+@inner
 def shortest_of(table: Table, level: int, rules: Rules) -> tuple[int, int]:
     """After ``forward``: the smallest time from a chain's entry to its last event, and the first entry of such a chain."""
     length, found = ALWAYS, ALWAYS
@@ -154,7 +154,7 @@ def shortest_of(table: Table, level: int, rules: Rules) -> tuple[int, int]:
     return length, found
 
 
-@compiled
+@inner
 def first_entry(table: Table, start: int, end: int, rules: Rules) -> int:
     """After ``backward``: the first entry in [start, end) whose window holds a chain of the level."""
     for i in range(table.offsets[0], table.offsets[1]):
@@ -164,14 +164,14 @@ def first_entry(table: Table, start: int, end: int, rules: Rules) -> int:
     return NEVER
 
 
-@compiled
+@inner
 def may_use(table: Table, a: int, i: int, s: int, tau: Ints, settled: int, rules: Rules) -> bool:
     if settled >> a & 1:
         return bool(table.times[i] == tau[a])  # NEVER where the step is left out
     return table.times[i] <= s + rules.window and (a > 0 or table.times[i] == s)
 
 
-@compiled
+@inner
 def pass_on(table: Table, s: int, length: int, level: int, tau: Ints, settled: int, rules: Rules) -> None:
     """``value`` 1: a chain that enters at s leads to the event; ``other`` 1: and may go on from it to a chain's end.
 
@@ -202,16 +202,16 @@ def pass_on(table: Table, s: int, length: int, level: int, tau: Ints, settled: i
             go[i] = go[i] == 1 and may_use(table, a, i, s, tau, settled, rules)
 
 
-@compiled
+@inner
 def settled_behind(tau: Ints, settled: int, a: int) -> bool:
     """Is a later step settled at a time, so that the chain cannot end here?"""
+    found = False
     for b in range(a + 1, tau.size):
-        if settled >> b & 1 and tau[b] != NEVER:
-            return True
-    return False
+        found |= settled >> b & 1 == 1 and tau[b] != NEVER
+    return found
 
 
-@compiled
+@inner
 def find_chain(table: Table, s: int, length: int, level: int, tau: Ints, chain: Ints, rules: Rules) -> None:
     """Write times and events of the smallest chain of a level that enters at s."""
     tau[:], chain[:], settled = NEVER, -1, 0
@@ -230,18 +230,21 @@ def find_chain(table: Table, s: int, length: int, level: int, tau: Ints, chain: 
             settled |= 1 << a
 
 
-@compiled
+@inner
 def conversions(events: Events, lo: int, hi: int, start: int, end: int, rules: Rules, entries: Ints) -> None:
-    """Per instant of a lane, at its first event: the latest entry in [start, end) of a chain complete by then; or NEVER."""
+    """Per instant of a lane, at its first event: the latest entry in [start, end) of a chain complete then, or NEVER.
+
+    Row 0: of entries before the instant, row 1: at it.
+    """
     table = make_table(rules.within.size, hi - lo)
     fill_table(events, lo, hi, table)
     backward(table, rules.within.size - 1, rules)
-    entries[:] = NEVER
+    entries[:, :] = NEVER
     for i in range(table.offsets[0], table.offsets[1]):
         t, latest = table.times[i], table.other[i]
         if start <= t < end and latest != ALWAYS and latest <= t + rules.window:
-            at = position(events.times, lo, hi, latest) - lo
-            entries[at] = max(entries[at], t)
+            at, row = position(events.times, lo, hi, latest) - lo, 1 if latest == t else 0
+            entries[row, at] = max(entries[row, at], t)
 
 
 # Cases
@@ -262,7 +265,7 @@ def judge(events: Events, units: Units, spans: Spans, first: int, last: int, rul
         judge_one(events, units, spans, n, rules, table, found, taus, chains, answer)
 
 
-@compiled
+@inner
 def judge_one(
     events: Events,
     units: Units,
@@ -327,7 +330,7 @@ def judge_one(
     answer.witness[n] = chains[1]
 
 
-@compiled
+@inner
 def comes_before(taus: Ints, chains: Ints, rules: Rules) -> bool:
     """Is the first witness smaller than the second: times, then rows, required steps, then optional ones?"""
     for optional in range(2):

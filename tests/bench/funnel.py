@@ -73,7 +73,7 @@ QUESTIONS: Final = (
 _THEIRS: Final = {"texts": "MergeTree, ids as text", "ids": "MergeTree, 64-bit ids", "parquet": "the same Parquet"}
 
 
-_MORE: Final = {
+_MORE: Final[dict[str, dict[str, object]]] = {
     "a trend by week": {"trend": "week"},
     "a breakdown by browser": {"breakdown": {"by": ["browser"]}},
     "a breakdown by a property": {"breakdown": {"by": ["properties.plan"]}},

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from funnels.kernel import MAX_STEPS
-from funnels.match import CONVERTED, PENDING, Outcome, Rules, Streams, Tally, match_streams, warm
+from funnels.match import CONVERTED, EXCLUDED, LOST, PENDING, Outcome, Rules, Streams, Tally, match_streams, warm
 from tests.funnels.random_streams import as_rules, as_streams, moment, random_edges, random_events, random_question
 from tests.oracle import Event, Question
 
 FOREVER = 10_000
+STATES = {CONVERTED: "converted", PENDING: "pending", EXCLUDED: "excluded", LOST: "lost"}
 
 
 def stream(text: str) -> list[Event]:
@@ -101,6 +102,121 @@ def test_a_unit_is_pending_until_its_window_and_its_within_have_passed() -> None
     assert is_pending(match("A0", as_of=9, withins=(None, 10)))
     assert is_pending(match("A0 A5", as_of=12))
     assert not is_pending(match("A0 B1", as_of=2))
+
+
+def ruled(text: str, steps: int = 3, window: int = 10, **changes: object) -> list[tuple[str, list[int | None]]]:
+    """Per case its state and the seconds of its witness; ``"A0 B2! C3/1"``: B is excluded too, C holds another value."""
+    events = []
+    for word in text.split():
+        name, _, held = word.replace("!", "").partition("/")
+        [event] = stream(name)
+        events.append(replace(event, bars=frozenset({0} if "!" in word else ()), held=int(held or 0)))
+    question = replace(Question((None,) * steps, window, 0, FOREVER, FOREVER), **changes)  # type: ignore[arg-type]
+    outcome = match_streams(as_streams([events], question), as_rules(question))
+    return [
+        (STATES[int(state)], [None if row < 0 else int(outcome.event_times[row]) // 1_000_000 for row in rows])
+        for state, rows in zip(outcome.states, outcome.witness, strict=True)
+    ]
+
+
+def test_strict_order_bears_no_other_event_between_neighbours_but_beside_them() -> None:
+    assert ruled("A0 X1 A2 B3 C3 X3", order="strict") == [("converted", [2, 3, 3])]
+    assert ruled("A0 X1 B2", 2, order="strict") == [("lost", [0, None])]
+    assert ruled("A0 B1 X2", order="strict", as_of=2) == [("lost", [0, 1, None])]
+    assert ruled("A0 B2", order="strict", as_of=2) == [("pending", [0, 2, None])]
+
+
+def test_in_any_order_the_earliest_event_of_the_chain_enters() -> None:
+    assert ruled("C0 A4 B9", order="any") == [("converted", [4, 9, 0])]
+    assert ruled("C0 A4 B11", order="any") == [("lost", [4, None, 0])]
+    assert ruled("AB0 A1 X2! C3", order="any", exclusions=((0, 2),)) == [("excluded", [1, 0, None])]
+
+
+def test_ties_are_taken_in_order_or_not_at_all_or_with_a_tolerance() -> None:
+    assert ruled("A1 B1", 2, ties="strict") == [("lost", [1, None])]
+    assert ruled("B0 A2", 2, ties=2) == [("converted", [2, 0])]
+    assert ruled("B0 A3", 2, ties=2) == [("lost", [3, None])]
+
+
+def test_an_exclusion_ends_a_chain_and_keeps_what_it_had_reached() -> None:
+    assert ruled("A0 B1 X2! C3", exclusions=((0, 2),)) == [("excluded", [0, 1, None])]
+    assert ruled("A0 B1 X1! C1", exclusions=((0, 2),)) == [("converted", [0, 1, 1])]
+    assert ruled("A0 X0! B1 C2 X3!", exclusions=((0, 2),)) == [("converted", [0, 1, 2])]
+    assert ruled("A0 X1! A2 B3 C4", exclusions=((0, 2),)) == [("converted", [2, 3, 4])]
+    assert ruled("A0 B1! C2", exclusions=((0, 2),)) == [("excluded", [0, 1, None])]  # what serves may exclude, too
+    assert ruled("A0 X1! B2 C3", exclusions=((1, 2),)) == [("converted", [0, 2, 3])]
+    assert ruled("A0 X11!", exclusions=((0, 2),)) == [("lost", [0, None, None])]
+
+
+def test_held_values_are_those_of_one_chain_and_of_its_exclusions() -> None:
+    assert ruled("A0/1 B1/2 C2/1", hold=True) == [("lost", [0, None, None])]
+    assert ruled("A0/1 A1/2 B2/2 X3!/1 C4/2", hold=True, exclusions=((0, 2),)) == [("converted", [1, 2, 4])]
+
+
+def test_an_optional_step_is_taken_where_the_required_ones_stay_as_early() -> None:
+    optional = frozenset({1})
+    assert ruled("A0 B1 C2", optional=optional) == [("converted", [0, 1, 2])]
+    assert ruled("A0 C2 B3", optional=optional) == [("converted", [0, None, 2])]
+    assert ruled("A0 B2 C4", optional=optional, withins=(None, None, 3)) == [("converted", [0, 2, 4])]  # a stepping stone
+
+
+def test_the_witness_is_the_earliest_or_the_shortest_chain() -> None:
+    assert ruled("A0 A5 B6", 2) == [("converted", [0, 6])]
+    assert ruled("A0 A5 B6", 2, witness="shortest") == [("converted", [5, 6])]
+
+
+def test_of_re_entries_the_first_one_may_be_the_only_one() -> None:
+    assert ruled("A0 A5 B12", 2) == [("converted", [5, 12])]
+    assert ruled("A0 A5 B12", 2, reentry="first") == [("lost", [0, None])]
+
+
+def test_an_attempt_ends_with_a_conversion_its_last_window_or_exclusions() -> None:
+    assert ruled("A0 A2 B3 A3 A4 A20 B31", 2, count="attempts") == [
+        ("converted", [0, 3]),
+        ("lost", [4, None]),
+        ("lost", [20, None]),
+    ]
+    assert ruled("A0 X1! A2 B3", 2, count="attempts", exclusions=((0, 1),)) == [
+        ("excluded", [0, None]),
+        ("converted", [2, 3]),
+    ]
+
+
+def test_a_spent_step_can_no_longer_come() -> None:
+    assert ruled("A0", 2, as_of=5) == [("pending", [0, None])]
+    question = Question((None, None), 10, 0, FOREVER, 5, first_ever=frozenset({1}))
+    spent = as_streams([[*stream("A2"), replace(stream("X0")[0], named=frozenset({1}))]], question)
+    assert match_streams(spent, as_rules(question)).states.tolist() == [LOST]
+
+
+def test_rules_that_do_not_go_together_are_refused() -> None:
+    for changes, told_why in (
+        ({"optional": frozenset({0})}, "neither the first nor the last"),
+        ({"exclusions": ((1, 1),)}, "after one required step"),
+        ({"order": "any", "withins": (None, 3, None)}, "no within"),
+        ({"ties": 2, "order": "strict"}, "needs order sequential"),
+    ):
+        with pytest.raises(ValueError, match=told_why):
+            ruled("A0 B1", **changes)
+    with pytest.raises(ValueError, match="cannot match the same event"):
+        ruled("AB0", ties=2)
+
+
+def test_many_units_on_many_threads_are_answered_as_one_after_the_other() -> None:
+    dice = np.random.default_rng(7)
+    units = np.sort(dice.integers(0, 40_000, 450_000)).astype(np.int32)
+    times = dice.integers(0, 10**12, units.size)
+    times = times[np.lexsort((times, units))]
+    streams = Streams(units, times, 1 << dice.integers(0, 3, units.size), 40_000)
+    rules = as_rules(Question((None, None, None), 200_000, 0, 10**6, 10**6), [0, 500_000, 10**6])
+    for one in (rules, replace(rules, count="attempts")):
+        whole, half = match_streams(streams, one), int(np.searchsorted(units, 20_000))
+        first = match_streams(Streams(units[:half], times[:half], streams.masks[:half], 20_000), one)
+        second = match_streams(Streams(units[half:] - 20_000, times[half:], streams.masks[half:], 20_000), one)
+        assert whole.units.tolist() == [*first.units.tolist(), *(second.units + 20_000).tolist()]
+        assert whole.times.tolist() == [*first.times.tolist(), *second.times.tolist()]
+        assert whole.mature.entrants == first.mature.entrants + second.mature.entrants
+        assert whole.trend[1].converted == first.trend[1].converted + second.trend[1].converted
 
 
 def test_a_unit_without_events_did_not_enter() -> None:

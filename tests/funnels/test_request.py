@@ -245,6 +245,7 @@ ABC = [{"event": "A"}, {"event": "B", "optional": True}, {"event": "C"}, {"event
             "exclude[0].after",
             "under order any an exclusion lies between the first event and the last, and names no steps",
         ),
+        ({"ties": "99999w"}, "ties", "a tolerance is at most 366d"),
         ({"order": "strict", "ties": "2s"}, "ties", "a tolerance needs order sequential, not strict"),
         ({"order": "any", "ties": "2s"}, "ties", "a tolerance needs order sequential, not any"),
         ({"exclude": [{"event": "X"}], "ties": "2s"}, "ties", "a tolerance does not go with exclusions"),

@@ -201,6 +201,11 @@ def test_a_tolerance_reads_what_lies_just_before_the_range(tmp_path: Path) -> No
     assert streams_of(tmp_path / "1s", rows, ties="1s")[0].streams.masks.tolist() == [1]
 
 
+def test_a_range_from_the_first_years_on_reads_everything(tmp_path: Path) -> None:
+    found, _ = streams_of(tmp_path, [did("ann", "A", DAY)], preset="mixpanel", **{"from": "1000-01-01"})
+    assert found.streams.masks.tolist() == [1]
+
+
 def test_rows_beyond_the_memory_of_a_question_are_refused_with_what_to_narrow(tmp_path: Path) -> None:
     rows = [did(f"u{n}", "A", DAY + n * timedelta(seconds=1)) for n in range(2000)]
     source = source_of(lake_of(tmp_path, rows), Limits("10KB"))
