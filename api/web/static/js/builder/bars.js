@@ -21,16 +21,16 @@ export function bars(answer, { held, before, list, names }) {
     return el(
       "li",
       { class: "step", style },
-      head(one, index, optional),
+      head(one, index),
       column(answer, index, { list, before, names }),
-      foot(answer, index, { list, before, names }),
+      foot(answer, index, { list, before, names, optional }),
     );
   });
   const long = answer.steps.some(({ label }) => label.length > ONE_LINE);
   return el("ol", { class: `funnel built${long ? " long" : ""}`, "aria-label": `Funnel of ${names}` }, items);
 }
 
-function head(one, index, optional) {
+function head(one, index) {
   return el(
     "div",
     { class: "head" },
@@ -38,7 +38,7 @@ function head(one, index, optional) {
       "p",
       { class: "name", title: one.label },
       el("span", { class: "place" }, String(index + 1)),
-      el("span", { class: "label" }, one.label, optional && el("span", { class: "faint" }, " (optional)")),
+      el("span", { class: "label" }, one.label),
     ),
     el("p", { class: "total figures" }, count(one.reached)),
   );
@@ -87,14 +87,15 @@ function gap(before, step, { list, names }) {
   });
 }
 
-function foot(answer, index, { list, before, names }) {
+function foot(answer, index, { list, before, names, optional }) {
   const one = answer.steps[index];
   const told = `${count(one.dropped)} ${names} stopped after ${one.label}`;
   const show = () => list({ state: "dropped", step: index + 1 }, told, one.dropped);
   return el(
     "dl",
     { class: "foot figures" },
-    index > 0 && fact("of all who entered", percent(one.from_start), percentInterval(one.interval)),
+    index > 0 &&
+      fact(optional ? "took it (optional)" : "of all who entered", percent(one.from_start), percentInterval(one.interval)),
     before && fact("compared", moved(answer, before, index)),
     one.seconds_from_previous && fact("median from previous", duration(one.seconds_from_previous.median)),
     one.dropped > 0 &&
