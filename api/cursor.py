@@ -53,7 +53,7 @@ def decode_of_funnel(text: str) -> FunnelCursor:
     """Raises ``Unprocessable`` for a text that no answer gave out."""
     try:
         events, manifest, ledger, until, question, entry, id_ = _decode(text)
-        versions = [None if version is None else int(version) for version in (events, manifest, ledger)]
+        versions = (_number(events), _number(manifest), _number(ledger))
         return FunnelCursor(*versions, _moment(until), str(question), int(entry), str(id_))
     except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
         raise _unknown("after", text) from None
@@ -82,6 +82,10 @@ def _micros(time: datetime) -> int:
 
 def _moment(micros: Any) -> datetime:
     return _EPOCH + timedelta(microseconds=int(micros))
+
+
+def _number(version: Any) -> int | None:
+    return None if version is None else int(version)
 
 
 def _unknown(path: str, text: str) -> Unprocessable:
