@@ -53,8 +53,9 @@ def decode_of_funnel(text: str) -> FunnelCursor:
     """Raises ``Unprocessable`` for a text that no answer gave out."""
     try:
         events, manifest, ledger, until, question, entry, id_ = _decode(text)
-        versions = (_number(events), _number(manifest), _number(ledger))
-        return FunnelCursor(*versions, _moment(until), str(question), int(entry), str(id_))
+        return FunnelCursor(
+            _version(events), _version(manifest), _version(ledger), _moment(until), str(question), int(entry), str(id_)
+        )
     except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
         raise _unknown("after", text) from None
 
@@ -76,16 +77,16 @@ def _decode(text: str) -> Any:
     return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
 
 
+def _version(found: Any) -> int | None:
+    return None if found is None else int(found)
+
+
 def _micros(time: datetime) -> int:
     return (time - _EPOCH) // timedelta(microseconds=1)
 
 
 def _moment(micros: Any) -> datetime:
     return _EPOCH + timedelta(microseconds=int(micros))
-
-
-def _number(version: Any) -> int | None:
-    return None if version is None else int(version)
 
 
 def _unknown(path: str, text: str) -> Unprocessable:

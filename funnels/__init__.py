@@ -5,7 +5,7 @@ Owns
   ``resolve_stages`` -> ``definition`` (resolved, with a version);
 - models for the build, handed over by ``api``: ``stages`` (repaired as ``stage_repair`` says) and ``invites``, with their
   generations (``sql/models``), over the events that ``selections`` finds;
-- a question: ``request`` (``reader``, ``filters``; ``combine``: what does not go together) -> ``ask``, and back (``restate``);
+- a question: ``request`` (``reader``, ``filters``; ``combine``: what does not go together) -> ``ask``; ``restate``: back;
 - funnels: ``ask`` -> ``streams`` (events: ``stream_sql``, ``session_units``, ``codes``) or ``stage_streams`` (the table
   ``stages``) -> ``match`` (its words: ``rules``; its arrays: ``cases``; its compiled loops: ``kernel``) or ``presets`` ->
   ``result``; doors are ``adhoc`` and ``plg``; ``bounds``: what one question may take;
@@ -49,7 +49,8 @@ Decisions
   the rule of that table runs over the events that are read; a stretch of time holds the same sessions whatever came before.
   Price: a pass over events of any name; lists and first-ever steps, which need a session's beginning, read all history.
 - A list's cursor holds versions, not rows. Context: pages must fit together while events, merges and builds come in. Choice:
-  it names the versions of events, ledger and build, the moment, and a digest of the question. Price: each page matches again.
+  it names the versions of events, ledger and build, the moment, and a digest of the question. Price: each page matches
+  again.
 - 422 for a question that takes too much memory, 503 for one that takes too long, as Prometheus has it: the first will never
   work as it is asked, the second may at a quieter time. Both say what to narrow. Price: the matcher's loop itself, some
   seconds at most, is not interrupted.
