@@ -223,7 +223,9 @@ class Coder:
         free = self._free(event, case)
         if not free:
             return "step_taken"
-        return self._in_any_order(event, case) if self.funnel.order == "any" else self._of_step(event, case, free)
+        if self.funnel.order == "any":  # within the window nothing else can keep it out: the witness is of the unit's level
+            return "after_exclusion"
+        return self._of_step(event, case, free)
 
     def _by_preset(self, event: Told, case: Case) -> str:
         if event.mask == 1:
@@ -249,11 +251,6 @@ class Coder:
     def _reversed(self, event: Told, case: Case) -> bool:
         """Whether a tolerance may let it follow the entry, though it is earlier."""
         return isinstance(self.funnel.ties, timedelta) and event.time >= case.entry - _micros(self.funnel.ties)
-
-    def _in_any_order(self, event: Told, case: Case) -> str:
-        if case.state == EXCLUDED and event.time > case.barred:
-            return "after_exclusion"
-        return "not_later" if self.funnel.ties == "strict" and event.time in case.at.values() else "not_chosen"
 
     def _of_step(self, event: Told, case: Case, free: list[int]) -> str:
         """It fits steps that nothing serves: why not the first of them that could have been next?"""

@@ -68,10 +68,10 @@ def state_of(level: int, window: int, as_of: int, within: Ints, board: Ints) -> 
 
 @spliced
 def lie_apart(times: Ints, lo: int, hi: int) -> bool:
-    for i in range(lo + 1, hi):
-        if times[i] == times[i - 1]:
-            return False
-    return True
+    i = lo + 1
+    while i < hi and times[i] != times[i - 1]:
+        i += 1
+    return i >= hi
 
 
 @spliced
