@@ -20,6 +20,7 @@ from api import formats
 from api.auth import caller
 from api.clock import now
 from api.parameters import FORMAT, Parameter, read
+from api.saved import SavedFunnels
 from api.settings import Settings
 from api.store import Project
 from funnels.definition import Definitions
@@ -64,6 +65,7 @@ class Serving:
     keys: Callable[[str], Key | None]
     projects: Callable[[str], Project]
     definitions: Callable[[], Definitions]
+    saved: SavedFunnels
     limiter: anyio.CapacityLimiter
     quick_limiter: anyio.CapacityLimiter  # for what is read in a moment, so that the status is there while queries run
 

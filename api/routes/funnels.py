@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import duckdb
 from deltalake.exceptions import DeltaError
@@ -17,6 +18,7 @@ from api.body import json_body
 from api.errors import Detail, Unprocessable
 from api.funnel_schema import codes, funnel_body, list_body, unit_body
 from api.parameters import FROM, KNOWN_AT, TO, Parameter
+from api.saved import Saved
 from api.serving import Answer, Asked, Serving, documented
 from funnels import explain, listing
 from funnels.adhoc import Source
@@ -24,6 +26,7 @@ from funnels.answers import Answers
 from funnels.plg import stage_funnel
 from funnels.request import Known, body_of, parse
 from funnels.result import iso
+from funnels.unknown import UnknownName
 from ingest.progress import complete_until
 from transforms.ledger import LEDGER
 from transforms.manifest import published
@@ -56,19 +59,18 @@ def router(serving: Serving) -> APIRouter:
     def listed(asked: Asked) -> Answer:
         found = serving.definitions().funnels.values()
         own = [{"name": one.name, "title": one.title, "unit": one.unit, "steps": list(one.steps)} for one in found]
-        return {"items": [{**one, "saved": False} for one in own]}
+        kept = serving.saved.all(asked.project.name)
+        return {"items": [*({**one, "saved": False} for one in own), *map(_kept, kept)]}
 
-    @routes.get("/api/funnels/{name}", **documented("A funnel over stages, such as plg", _PARAMETERS))
+    @routes.get("/api/funnels/{name}", **documented("A funnel by its name: over stages, such as plg, or saved", _PARAMETERS))
     async def stages(request: Request, name: str) -> Response:
-        return await serving.answer(request, None, lambda asked: over_stages(serving, asked, name))
+        return await serving.answer(request, None, lambda asked: by_name(serving, asked, name, answers))
 
     @routes.post("/api/funnel", **_OF_FUNNEL)
     async def ad_hoc(request: Request) -> Response:
         serving.caller(request)  # before a body is read
         body = await json_body(request)
-        return await serving.answer(
-            request, _VIEW, lambda asked: answers.of(source_of(serving, asked), parse(body, known(serving)))
-        )
+        return await serving.answer(request, _VIEW, lambda asked: over_events(serving, asked, body, answers))
 
     @routes.post("/api/funnel/people", **_OF_LIST)
     async def people(request: Request) -> Response:
@@ -118,6 +120,34 @@ def source_of(serving: Serving, asked: Asked, place: cursor.FunnelCursor | None 
         internal=serving.definitions().internal,
         ledger=lake.version(project, LEDGER) if place is None else place.ledger,
     )
+
+
+def over_events(serving: Serving, asked: Asked, body: object, answers: Answers) -> Answer:
+    return answers.of(source_of(serving, asked), parse(body, known(serving)))
+
+
+def by_name(serving: Serving, asked: Asked, name: str, answers: Answers) -> Answer:
+    """One of the definitions' files, else a saved one: its question, of which the parameters say single values anew."""
+    definitions = serving.definitions()
+    kept = None if name in definitions.funnels else serving.saved.find(asked.project.name, name)
+    if kept is not None:
+        return over_events(serving, asked, {**kept.asked(asked.now), **anew(asked.parameters)}, answers)
+    if name not in definitions.funnels:
+        saved = [one.name for one in serving.saved.all(asked.project.name)]
+        raise UnknownName("funnel", name, [*definitions.funnels, *saved])
+    return over_stages(serving, asked, name)
+
+
+def anew(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """``by`` is a property here, or several with commas between them; every other name is the request's own."""
+    given = dict(parameters)
+    by = given.pop("by", None)
+    return given if by is None else {**given, "breakdown": {"by": by.split(",")}}
+
+
+def _kept(one: Saved) -> dict[str, Any]:
+    unit = one.question.get("unit") or "person"
+    return {"name": one.name, "title": one.title, "unit": unit, "steps": one.steps, "saved": True}
 
 
 def page_of(serving: Serving, asked: Asked, body: object) -> Answer:
