@@ -64,7 +64,9 @@ def serve(given: Given) -> None:
     """The query API and the dashboard: on the socket of the data folder behind a door, else on a port of its own."""
     from api import app
     from api.server import run
+    from funnels.match import warm
 
+    threading.Thread(target=warm, daemon=True).start()  # a minute after an upgrade, else half a second
     run(app.serve_app(given.settings), listener=given.listener, path=given.settings.folder.socket, stop=given.stop)
 
 

@@ -16,7 +16,7 @@ from typing import Final
 from funnels import presets
 from funnels.as_rules import rules_of
 from funnels.ask import Funnel
-from funnels.bounds import within_limits
+from funnels.bounds import within_limits, within_memory
 from funnels.cohort_sql import bind_cohorts
 from funnels.definition import Internal
 from funnels.errors import nearest
@@ -80,9 +80,10 @@ class Source:
             yield engine
 
     def identity(self) -> Identity:
-        return identity(
-            self.lake, self.project, self.version, self.manifest, self.limits, self.domains, self.view, self.ledger
-        )
+        with within_memory(self.limits):
+            return identity(
+                self.lake, self.project, self.version, self.manifest, self.limits, self.domains, self.view, self.ledger
+            )
 
     def who(self) -> Who:
         return people(self.lake, self.project, self.identity(), self.manifest)

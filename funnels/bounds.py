@@ -53,6 +53,17 @@ def within_limits(engine: Engine, limits: Limits) -> Iterator[None]:
         raise _slow(limits)
 
 
+@contextmanager
+def within_memory(limits: Limits) -> Iterator[None]:
+    """For work in an engine of its own, such as who is who: raises ``TooLarge`` where its memory runs out."""
+    try:
+        yield
+    except Exception as error:
+        if _of_memory(error):
+            raise too_large(limits) from error
+        raise
+
+
 def table_within(engine: Engine, text: str, params: Mapping[str, object], limits: Limits) -> pa.Table:
     """All rows of a query; raises ``TooLarge`` as soon as they take more than the question's memory."""
     taken, most, batches = 0, in_bytes(limits.memory), list[pa.RecordBatch]()
