@@ -22,6 +22,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 GZIP: Final = b"\x1f\x8b\x08"
 _LAYERS: Final = 4  # a form of base64 of gzip of JSON
 _DRAINED: Final = 32 * 1024 * 1024  # read past the limit, so that a sender gets its answer instead of a broken pipe
+_SEEN: Final = 4_096  # of a body that is too large: enough to tell whose it is
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 _PLAIN: Final = bytes.maketrans(b"-_ ", b"+/+")  # the URL's alphabet, and a "+" that a form turned into a space
 
@@ -38,7 +39,7 @@ async def read(receive: Receive, limit: int) -> bytes | Refused | None:
         size += len(part)
         kept += part[: limit - len(kept)]
         if size > limit + _DRAINED or not message.get("more_body"):
-            return bytes(kept) if size <= limit else _too_large(bytes(kept), limit)
+            return bytes(kept) if size <= limit else too_large(bytes(kept), limit)
         message = await receive()
     return None
 
@@ -54,7 +55,7 @@ def unwrapped(body: bytes, limit: int) -> bytes | Refused:
             if inflated is None:
                 return Refused(Outcome.UNREADABLE, "gzip that breaks off or is damaged; send it whole", body)
             if len(inflated) > limit:
-                return _too_large(body, limit)
+                return too_large(body, limit, inflated[:_SEEN])
             inner = inflated
         elif inner.lstrip()[:1] in (b"{", b"[", b"\xef"):
             return inner
@@ -101,5 +102,5 @@ def _from_base64(data: bytes) -> bytes | None:
         return None
 
 
-def _too_large(kept: bytes, limit: int) -> Refused:
-    return Refused(Outcome.TOO_LARGE, f"a body of more than {limit} bytes; send fewer events at once", kept)
+def too_large(kept: bytes, limit: int, seen: bytes = b"") -> Refused:
+    return Refused(Outcome.TOO_LARGE, f"a body of more than {limit} bytes; send fewer events at once", kept, seen)
