@@ -22,7 +22,6 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 GZIP: Final = b"\x1f\x8b\x08"
 _LAYERS: Final = 4  # a form of base64 of gzip of JSON
 _DRAINED: Final = 32 * 1024 * 1024  # read past the limit, so that a sender gets its answer instead of a broken pipe
-_SEEN: Final = 4_096  # of a body that is too large: enough to tell whose it is
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 _PLAIN: Final = bytes.maketrans(b"-_ ", b"+/+")  # the URL's alphabet, and a "+" that a form turned into a space
 
@@ -55,7 +54,7 @@ def unwrapped(body: bytes, limit: int) -> bytes | Refused:
             if inflated is None:
                 return Refused(Outcome.UNREADABLE, "gzip that breaks off or is damaged; send it whole", body)
             if len(inflated) > limit:
-                return too_large(body, limit, inflated[:_SEEN])
+                return too_large(body, limit, inflated)
             inner = inflated
         elif inner.lstrip()[:1] in (b"{", b"[", b"\xef"):
             return inner
