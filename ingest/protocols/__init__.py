@@ -28,7 +28,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from ingest.outcome import Outcome
-from ingest.protocols import rudder, segment
+from ingest.protocols import amplitude, rudder, segment
 from ingest.protocols.call import Reject
 from ingest.protocols.family import Decoded, Family
 
@@ -39,6 +39,7 @@ MAX_EVENT_BYTES: Final = 32_768
 _TOLD: Final = 500  # characters of a detail
 
 FAMILIES: Final[Mapping[str, Family]] = {  # by the first part of their endpoints, in the order they are asked
+    "amplitude": amplitude,
     "rudder": rudder,
     "v1": segment,
 }

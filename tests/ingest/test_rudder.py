@@ -3,15 +3,19 @@
 import base64
 import gzip
 import json
+import os
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ingest.errors import LogFull
 from ingest.protocols import decode
 from ingest.protocols.call import Call
 from tests.ingest.asgi import RECEIVED, Door, basic
 
+EXAMPLES = int(os.environ.get("JCURVE_TEST_DECODER_EXAMPLES", "60"))
 TRACK = {"channel": "server", "userId": "u1", "event": "Signed Up", "messageId": "m1"}
 BATCH = {"batch": [{"type": "track", **TRACK}]}
 
@@ -241,3 +245,40 @@ def test_the_small_pages_of_its_server_are_there() -> None:
     assert door.send("GET", "/robots.txt").body == b"User-agent: *\nDisallow: /\n"
     assert door.send("GET", "/v1/merge").status == 405
     assert door.send("PUT", "/pixel/v1/page").status == 405
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["merge", "anonymousId"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["type", "value", "a"]), inner),
+    max_leaves=8,
+)
+BODIES = VALUES | st.dictionaries(
+    st.sampled_from(["batch", "channel", "type", "mergeProperties", "userId", "anonymousId", "event", "sentAt"]), VALUES
+)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    st.sampled_from(["/v1/merge", "/v1/batch", "/v1/track", "/beacon/v1/batch"]),
+    st.binary(max_size=60) | BODIES.map(lambda body: json.dumps(body).encode()),
+)
+def test_no_bytes_bring_the_door_or_the_decoder_down(path: str, body: bytes) -> None:
+    door = Door()
+    assert door.post(path, body).status in (200, 400)
+    (record,) = door.log.records
+    found, rejects = decode(record, "minted-{}".format)
+    assert len(found) + len(rejects) == 1 or b"batch" in body
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.text(alphabet="abc.[]=&%2\"'\u00e9+", max_size=40))
+def test_any_query_of_a_pixel_is_one_event_or_one_reject(query: str) -> None:
+    door = Door()
+    door.send("GET", "/pixel/v1/track", query=f"writeKey=jw_web&{query}")
+    found, rejects = decode(door.log.records[0], "minted-{}".format)
+    assert len(found) + len(rejects) == 1
