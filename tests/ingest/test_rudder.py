@@ -239,6 +239,14 @@ def test_the_probe_for_ad_blockers_and_the_preflight_are_answered() -> None:
         assert (reply.status, reply.headers["access-control-allow-headers"]) == (200, "anonymousid,authorization,sentat")
 
 
+def test_all_of_it_is_there_below_a_prefix_too() -> None:
+    door = Door(prefix="/x7k")
+    assert door.send("GET", "/x7k/sourceConfig/", query="writeKey=jw_web").status == 200
+    assert door.post("/x7k/v1/batch", BATCH).body == b"ok"
+    assert door.send("GET", "/x7k/pixel/v1/page", query="writeKey=jw_web&anonymousId=a1").body[:3] == b"GIF"
+    assert [record.path for record in door.log.records] == ["/rudder/batch", "/rudder/pixel/page"]
+
+
 def test_the_small_pages_of_its_server_are_there() -> None:
     door = Door()
     assert door.send("GET", "/version").json == {"Version": "0.1.0"}
