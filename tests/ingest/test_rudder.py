@@ -134,6 +134,15 @@ def test_no_room_is_a_503_that_its_python_sdk_can_read() -> None:
     assert (reply.status, reply.json["code"], reply.json["message"]) == (503, 503, "The disk is full")
 
 
+def test_a_visitor_without_a_referrer_has_none_whatever_the_sdk_calls_it() -> None:
+    door = Door()
+    page = {"url": "https://a.example/docs", "path": "/docs", "referrer": "$direct"}
+    door.post("/v1/page", {"channel": "web", "anonymousId": "a1", "context": {"page": page}})
+    (call,) = calls(door)
+    assert (call.page_path, call.page_referrer) == ("/docs", None)
+    assert json.loads(call.context)["page"] == page
+
+
 def test_headers_say_when_and_by_whom_where_the_event_does_not() -> None:
     door = Door()
     headers = {"sentat": "2026-09-21T14:13:10Z", "anonymousid": base64.b64encode("añon".encode()).decode()}
