@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Iterable
 from functools import lru_cache
 from importlib.metadata import version
@@ -29,6 +28,7 @@ from ingest.protocols import envelope, segment
 from ingest.protocols.assemble import Item, Mint
 from ingest.protocols.envelope import Refused
 from ingest.protocols.family import Arrived, Asked, Decoded, Opened
+from ingest.protocols.rudder_pixel import event_of
 from ingest.protocols.segment import ReadItem
 from ingest.record import Record
 from ingest.request import Request
@@ -52,8 +52,6 @@ _WORDS: Final = {  # the very words of its server
 }
 _PLAIN: Final = ((b"x-content-type-options", b"nosniff"),)
 _ANONYMOUS: Final = frozenset(("anonymousid", "anonymous_id"))
-_DEEPEST: Final = 16  # levels of a pixel's keys
-_KEY_PARTS: Final = re.compile(r"[^.\[\]]+")
 
 
 class _Marked(msgspec.Struct, gc=False):
@@ -98,7 +96,7 @@ def claims(content: bytes) -> bool:
 
 def opened(arrived: Arrived) -> Opened | Refused:
     if arrived.endpoint in GETS:
-        return Opened(msgspec.json.encode(_from_query(arrived.request, arrived.endpoint)), tuple)
+        return Opened(event_of(arrived.request.query, arrived.endpoint.rpartition("/")[2]), tuple)
     content, single = arrived.content, arrived.endpoint not in _BATCHES
     if single and len(content) > (limit := arrived.max_event_bytes):
         return Refused(Outcome.TOO_LARGE, f"an event of {len(content)} bytes; at most {limit} are taken", content)
@@ -182,31 +180,6 @@ def _said_by_headers(request: Request, content: bytes) -> str:
         except (binascii.Error, ValueError):
             said["anonymousId"] = encoded.decode("latin-1")
     return urlencode(said)
-
-
-def _from_query(request: Request, endpoint: str) -> dict[str, object]:
-    """``?event=Opened&properties.plan=pro`` as an event; ``properties[plan]=pro`` says the same."""
-    event: dict[str, object] = {"channel": "web", "type": endpoint.rpartition("/")[2]}
-    for key, value in parse_qsl(request.query.decode("utf-8", "replace")):
-        parts = _KEY_PARTS.findall(key)
-        if parts and parts != ["writeKey"] and len(parts) <= _DEEPEST:
-            _put(event, parts, _unquoted(value))
-    return event
-
-
-def _put(event: dict[str, object], parts: list[str], value: str) -> None:
-    *folders, last = parts
-    for folder in folders:
-        inner = event.get(folder)
-        if not isinstance(inner, dict):
-            inner = event[folder] = {}
-        event = inner
-    event[last] = value
-
-
-def _unquoted(value: str) -> str:
-    """``"a1"`` is ``a1``: some write the query as if it were JSON."""
-    return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
 
 
 def _offers_a_key(arrived: Arrived) -> bool:
