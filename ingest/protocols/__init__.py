@@ -28,7 +28,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from ingest.outcome import Outcome
-from ingest.protocols import segment
+from ingest.protocols import rudder, segment
 from ingest.protocols.call import Reject
 from ingest.protocols.family import Decoded, Family
 
@@ -38,7 +38,10 @@ if TYPE_CHECKING:
 MAX_EVENT_BYTES: Final = 32_768
 _TOLD: Final = 500  # characters of a detail
 
-FAMILIES: Final[Mapping[str, Family]] = {"v1": segment}  # by the first part of their endpoints, in the order they are asked
+FAMILIES: Final[Mapping[str, Family]] = {  # by the first part of their endpoints, in the order they are asked
+    "rudder": rudder,
+    "v1": segment,
+}
 
 
 @lru_cache(maxsize=4_096)

@@ -63,11 +63,12 @@ class Envelope(Keyed, gc=False):
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """A whole body that holds no event; ``raw`` is what is kept of it."""
+    """A whole body that holds no event; ``raw`` is what is kept of it, ``seen`` the beginning of what is wrapped in it."""
 
     reason: Outcome
     detail: str
     raw: bytes
+    seen: bytes = b""
 
 
 _ENVELOPE: Final = msgspec.json.Decoder(Envelope)
