@@ -85,7 +85,7 @@ class Collector:
         raw = await body.read(receive, limit)
         if raw is None:
             return  # the sender hung up; nothing of it was promised
-        content = raw if isinstance(raw, Refused) or request.method != "POST" else body.unwrapped(raw, limit)
+        content = raw if isinstance(raw, Refused) else _content(raw, request, limit)
         try:
             answer = await self._store(candidates, request, content)
         except Unavailable as fault:
@@ -162,6 +162,14 @@ def _preflight(request: Request) -> Answer:
     asked = request.header(b"access-control-request-headers")
     private = request.header(b"access-control-request-private-network") == b"true"
     return Answer(200, b"", ((b"content-length", b"0"), *cors.preflight(asked, private)))
+
+
+def _content(raw: bytes, request: Request, limit: int) -> bytes | Refused:
+    """Of a GET what its query holds as ``data``, if that is JSON in some wrapping; else nothing."""
+    if request.method == "POST":
+        return body.unwrapped(raw, limit)
+    found = body.unwrapped(request.query, limit) if b"data=" in request.query else b""
+    return b"" if isinstance(found, Refused) else found
 
 
 @lru_cache(maxsize=4_096)

@@ -28,7 +28,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from ingest.outcome import Outcome
-from ingest.protocols import rudder, segment
+from ingest.protocols import posthog, rudder, segment
 from ingest.protocols.call import Reject
 from ingest.protocols.family import Decoded, Family
 
@@ -40,6 +40,7 @@ _TOLD: Final = 500  # characters of a detail
 
 FAMILIES: Final[Mapping[str, Family]] = {  # by the first part of their endpoints, in the order they are asked
     "rudder": rudder,
+    "posthog": posthog,
     "v1": segment,
 }
 

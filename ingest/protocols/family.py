@@ -28,7 +28,8 @@ Known = Callable[[str], bool]  # is this a write key?
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A request at one of a family's endpoints. ``content`` is its body without gzip, form and base64; of a GET, empty."""
+    """A request at one of a family's endpoints. ``content`` is its body without gzip, form and base64; of a
+    GET what its query holds as ``data``, else empty."""
 
     endpoint: str
     request: Request
