@@ -30,7 +30,7 @@ _ZSTD_WINDOW: Final = 1 << 25  # bytes; as much as a body of this size can make 
 _BARE: Final = -zlib.MAX_WBITS  # deflate without zlib's header
 _LAYERS: Final = 4  # a form of base64 of gzip of JSON
 _DRAINED: Final = 32 * 1024 * 1024  # read past the limit, so that a sender gets its answer instead of a broken pipe
-_BASE64: Final = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
+_BASE64: Final = re.compile(rb"[A-Za-z0-9+/]+={0,3}")  # three: lz64
 _PLAIN: Final = bytes.maketrans(b"-_ ", b"+/+")  # the URL's alphabet, and a "+" that a form turned into a space
 
 
@@ -144,7 +144,7 @@ def _from_zstd(data: bytes, limit: int) -> bytes | None:
 def _from_brotli(data: bytes, limit: int) -> bytes | None:
     stream, result = brotli.Decompressor(), b""
     try:
-        part = stream.process(data, output_buffer_limit=limit + 1)
+        part: bytes = stream.process(data, output_buffer_limit=limit + 1)
         while part:
             result += part
             if len(result) > limit:
@@ -152,7 +152,8 @@ def _from_brotli(data: bytes, limit: int) -> bytes | None:
             part = stream.process(b"", output_buffer_limit=limit + 1 - len(result))
     except brotli.error:
         return None
-    return result if stream.is_finished() else None
+    whole: bool = stream.is_finished()
+    return result if whole else None
 
 
 def _data_field(form: bytes) -> bytes:

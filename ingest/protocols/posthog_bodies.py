@@ -70,7 +70,7 @@ def claims(content: bytes) -> bool:
 
 
 def _is_ours(marks: _Marks) -> bool:
-    """Of a batch its first event tells, where there is one; Amplitude's ``events`` and Mixpanel's ``$token`` are not ours."""
+    """Of a batch its first event tells; Amplitude's ``events`` and Mixpanel's ``$token`` are not ours."""
     if marks.write_key is not NOTHING or marks.mixpanel_token is not NOTHING:
         return False
     if bytes(marks.batch).startswith(b"["):

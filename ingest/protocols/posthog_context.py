@@ -1,7 +1,6 @@
-"""Of the properties of a PostHog event what is context, in Segment's words, from which the columns come (``ingest.steps``)."""
+"""What of a PostHog event's properties is context, in Segment's words, from which columns come (see ``ingest.steps``)."""
 
 from __future__ import annotations
-
 
 import msgspec
 

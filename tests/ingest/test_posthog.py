@@ -38,7 +38,7 @@ def one(event: dict[str, Any], path: str = "/e/", query: str = "", **envelope: A
     return call
 
 
-def event(name: str = "x", distinct_id: object = "user-1", **properties: object) -> dict[str, Any]:
+def event(name: str = "x", distinct_id: object = "user-1", **properties: Any) -> dict[str, Any]:
     return {"event": name, "distinct_id": distinct_id, "properties": properties}
 
 
@@ -136,7 +136,7 @@ def test_a_distinct_id_of_any_type_is_a_text(sent: object, expected: str) -> Non
         ({"$anon_distinct_id": "before"}, False),
     ],
 )
-def test_an_id_is_anonymous_only_by_its_own_marks(marks: dict[str, object], anonymous: bool) -> None:
+def test_an_id_is_anonymous_only_by_its_own_marks(marks: dict[str, Any], anonymous: bool) -> None:
     call = one(event("x", "id-1", **marks))
     assert (call.user_id, call.anonymous_id) == ((None, "id-1") if anonymous else ("id-1", None))
 
@@ -167,7 +167,7 @@ def test_calls_about_people_and_groups_become_ours() -> None:
     assert who(alias) == who(one(event("$merge_dangerously", "user-1", alias="old"))) == ("alias", "user-1", None, "old")
     named = one(event("$create_alias", "dev-1", alias="user-1", **{"$device_id": "dev-1"}))
     assert who(named) == ("alias", "user-1", "dev-1", "dev-1")
-    of_group = {"$group_type": "company", "$group_key": 7, "$group_set": {"name": "Acme"}}
+    of_group: dict[str, Any] = {"$group_type": "company", "$group_key": 7, "$group_set": {"name": "Acme"}}
     group = one(event("$groupidentify", "user-1", **of_group))
     assert (*who(group), group.account_id) == ("group", "user-1", None, None, "7")
     assert json.loads(group.properties) == {"name": "Acme"}
@@ -317,8 +317,14 @@ def v1(door: Door, batch: object, token: str = "jw_web", encode: Any = bytes) ->
 
 
 V1_EVENT = {
-    **{"event": "x", "uuid": "u-1", "distinct_id": "user-1", "timestamp": "2026-09-21T13:13:19Z", "session_id": "s-1"},
-    **{"window_id": "w-1", "options": {"process_person_profile": False}, "properties": {"n": 1}},
+    "event": "x",
+    "uuid": "u-1",
+    "distinct_id": "user-1",
+    "timestamp": "2026-09-21T13:13:19Z",
+    "session_id": "s-1",
+    "window_id": "w-1",
+    "options": {"process_person_profile": False},
+    "properties": {"n": 1},
 }
 
 

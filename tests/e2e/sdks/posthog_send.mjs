@@ -11,6 +11,7 @@ const made = [];
 for (const kind of ["capture", "identify", "alias"]) client.on(kind, (message) => made.push(message.uuid));
 const timestamp = new Date("2025-03-30T01:30:00.123Z");
 const capture = (event, distinctId, properties = {}, rest = {}) => client.capture({ event, distinctId, properties, ...rest });
+const alive = setInterval(() => {}, 1000); // as a server is: the SDK's own timers do not keep a process
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 if (pace === "once") {
@@ -33,4 +34,5 @@ if (pace === "once") {
   }
 }
 await client.shutdown(60_000);
+clearInterval(alive);
 console.log(JSON.stringify({ made, errors }));

@@ -33,7 +33,9 @@ if pace == "once":
         client.capture("Visited", distinct_id="anon-2", properties={"$process_person_profile": False}),
         client.set(distinct_id="user-1", properties={"name": "Zoë 🦔"}),
         client.group_identify("company", "acme", {"name": "Acme GmbH"}, distinct_id="user-1"),
-        client.capture("$pageview", distinct_id="user-1", properties={"$current_url": "https://a.example/docs?utm_source=news"}),
+        client.capture(
+            "$pageview", distinct_id="user-1", properties={"$current_url": "https://a.example/docs?utm_source=news"}
+        ),
         client.capture("$screen", distinct_id="user-1", properties={"$screen_name": "Home", "$session_id": "s-1"}),
         client.alias("user-1", "user-0"),  # as it lies on the wire: user-0 is another name of user-1
     ]
