@@ -12,8 +12,7 @@ from typing import Final
 import msgspec
 
 from ingest.actor import KINDS
-from ingest.outcome import Outcome
-from ingest.protocols import repair
+from ingest.protocols import envelope
 from ingest.protocols.envelope import NOTHING, Keyed, Refused
 
 _HEAD: Final = 8_192  # bytes of a body that cannot be read: enough to see whose it is
@@ -50,6 +49,7 @@ class _Marks(msgspec.Struct, gc=False):
 
 
 _BODY: Final = msgspec.json.Decoder(Body | list[msgspec.Raw])
+_ONE: Final = msgspec.json.Decoder(Keyed)
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _MARKS: Final = msgspec.json.Decoder(_Marks)
 _PROPERTIES: Final = msgspec.json.Decoder(_Properties)
@@ -102,20 +102,8 @@ def _seems_ours(head: bytes) -> bool:
 
 
 def opened(content: bytes) -> tuple[Body | list[msgspec.Raw], bytes] | Refused:
-    """The body and its events uncut, and its bytes as strict JSON: nearly always the very same."""
-    try:
-        return _BODY.decode(content), content
-    except msgspec.ValidationError as fault:
-        return _no_body(content, fault)
-    except _FAULTS:
-        pass
-    strict = repair.grammar(repair.text(content))
-    if strict is None:
-        return Refused(Outcome.UNREADABLE, Outcome.UNREADABLE.help, content)
-    try:
-        return _BODY.decode(strict), strict
-    except _FAULTS as fault:
-        return _no_body(content, fault)
+    """The body with its events uncut, and its bytes as strict JSON: nearly always the very same."""
+    return envelope.strictly(content, _BODY.decode)
 
 
 def events_of(body: Body | list[msgspec.Raw], content: bytes) -> list[msgspec.Raw]:
@@ -144,12 +132,3 @@ def _said(events: list[msgspec.Raw]) -> set[str]:
         except _FAULTS:
             continue  # no object: it is rejected by itself
     return said
-
-
-def _no_body(content: bytes, fault: Exception) -> Refused:
-    if content.lstrip()[:1] == b"{":
-        return Refused(Outcome.UNREADABLE, f"batch must be a list of events ({fault})", content)
-    return Refused(Outcome.NOT_AN_OBJECT, Outcome.NOT_AN_OBJECT.help, content)
-
-
-_ONE: Final = msgspec.json.Decoder(Keyed)

@@ -23,13 +23,12 @@ from ingest.answers import Answer, json_answer
 from ingest.browser_settings import settings_for
 from ingest.outcome import Outcome
 from ingest.protocols import envelope, repair, tolerant
-from ingest.protocols.assemble import Item, Mint, RuleError, Sender, outcome_of
+from ingest.protocols.assemble import Item, Mint, RuleError, Sender, moment, outcome_of
 from ingest.protocols.call import Call, Reject
 from ingest.protocols.envelope import Refused
 from ingest.protocols.family import Arrived, Asked, Decoded, Opened
 from ingest.record import Record
-from ingest.scalar import Scalar, text
-from ingest.times import micros
+from ingest.scalar import text
 
 ReadItem = Callable[[msgspec.Raw], Item]
 
@@ -58,7 +57,6 @@ MAX_BODY_BYTES: Final = None
 _BRIEFLY: Final = ((b"cache-control", b"private, max-age=60"),)
 
 _ITEM: Final = msgspec.json.Decoder(Item)
-_SCALAR: Final = msgspec.json.Decoder(Scalar)
 _KIND_OF_PATH: Final = {f"/v1/{kind}": kind for kind in KINDS}
 
 
@@ -119,7 +117,7 @@ def decoded(record: Record, kind: str | None, read_item: ReadItem, mint: Mint, m
         return [], [Reject(found.reason, found.detail, None, record.body)]
     head, body = found
     if isinstance(head, envelope.Envelope) and head.batch is not None:
-        items, sent_at, context = head.batch, _time(bytes(head.sent_at)), bytes(head.context)
+        items, sent_at, context = head.batch, moment(head.sent_at), bytes(head.context)
     else:
         items, sent_at, context = [msgspec.Raw(body)], None, b""
     sender = Sender(kind, record.source, record.user_agent, record.received_at, sent_at, context)
@@ -158,10 +156,3 @@ def _check_ids(item: Item, raw: bytes) -> None:
     for field, value in zip(("userId", "anonymousId", "previousId", "groupId"), ids, strict=True):
         if value is None and bytes(given.get(field, b"null")) != b"null":
             raise RuleError(Outcome.ILLEGAL_ID, f"{field} is {bytes(given[field])[:100]!r}", text(item.message_id))
-
-
-def _time(raw: bytes) -> int | None:
-    try:
-        return micros(_SCALAR.decode(raw)) if raw else None
-    except (msgspec.MsgspecError, ValueError):
-        return None

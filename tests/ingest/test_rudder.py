@@ -3,15 +3,19 @@
 import base64
 import gzip
 import json
+import os
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ingest.errors import LogFull
 from ingest.protocols import decode
 from ingest.protocols.call import Call
 from tests.ingest.asgi import RECEIVED, Door, basic
 
+EXAMPLES = int(os.environ.get("JCURVE_TEST_DECODER_EXAMPLES", "60"))
 TRACK = {"channel": "server", "userId": "u1", "event": "Signed Up", "messageId": "m1"}
 BATCH = {"batch": [{"type": "track", **TRACK}]}
 
@@ -130,6 +134,15 @@ def test_no_room_is_a_503_that_its_python_sdk_can_read() -> None:
     assert (reply.status, reply.json["code"], reply.json["message"]) == (503, 503, "The disk is full")
 
 
+def test_a_visitor_without_a_referrer_has_none_whatever_the_sdk_calls_it() -> None:
+    door = Door()
+    page = {"url": "https://a.example/docs", "path": "/docs", "referrer": "$direct"}
+    door.post("/v1/page", {"channel": "web", "anonymousId": "a1", "context": {"page": page}})
+    (call,) = calls(door)
+    assert (call.page_path, call.page_referrer) == ("/docs", None)
+    assert json.loads(call.context)["page"] == page
+
+
 def test_headers_say_when_and_by_whom_where_the_event_does_not() -> None:
     door = Door()
     headers = {"sentat": "2026-09-21T14:13:10Z", "anonymousid": base64.b64encode("añon".encode()).decode()}
@@ -235,9 +248,54 @@ def test_the_probe_for_ad_blockers_and_the_preflight_are_answered() -> None:
         assert (reply.status, reply.headers["access-control-allow-headers"]) == (200, "anonymousid,authorization,sentat")
 
 
+def test_all_of_it_is_there_below_a_prefix_too() -> None:
+    door = Door(prefix="/x7k")
+    assert door.send("GET", "/x7k/sourceConfig/", query="writeKey=jw_web").status == 200
+    assert door.post("/x7k/v1/batch", BATCH).body == b"ok"
+    assert door.send("GET", "/x7k/pixel/v1/page", query="writeKey=jw_web&anonymousId=a1").body[:3] == b"GIF"
+    assert [record.path for record in door.log.records] == ["/rudder/batch", "/rudder/pixel/page"]
+
+
 def test_the_small_pages_of_its_server_are_there() -> None:
     door = Door()
     assert door.send("GET", "/version").json == {"Version": "0.1.0"}
     assert door.send("GET", "/robots.txt").body == b"User-agent: *\nDisallow: /\n"
     assert door.send("GET", "/v1/merge").status == 405
     assert door.send("PUT", "/pixel/v1/page").status == 405
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["merge", "anonymousId"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["type", "value", "a"]), inner),
+    max_leaves=8,
+)
+BODIES = VALUES | st.dictionaries(
+    st.sampled_from(["batch", "channel", "type", "mergeProperties", "userId", "anonymousId", "event", "sentAt"]), VALUES
+)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    st.sampled_from(["/v1/merge", "/v1/batch", "/v1/track", "/beacon/v1/batch"]),
+    st.binary(max_size=60) | BODIES.map(lambda body: json.dumps(body).encode()),
+)
+def test_no_bytes_bring_the_door_or_the_decoder_down(path: str, body: bytes) -> None:
+    door = Door()
+    assert door.post(path, body).status in (200, 400)
+    (record,) = door.log.records
+    found, rejects = decode(record, "minted-{}".format)
+    assert len(found) + len(rejects) == 1 or b"batch" in body
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.text(alphabet="abc.[]=&%2\"'\u00e9+", max_size=40))
+def test_any_query_of_a_pixel_is_one_event_or_one_reject(query: str) -> None:
+    door = Door()
+    door.send("GET", "/pixel/v1/track", query=f"writeKey=jw_web&{query}")
+    found, rejects = decode(door.log.records[0], "minted-{}".format)
+    assert len(found) + len(rejects) == 1
