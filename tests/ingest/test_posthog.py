@@ -38,7 +38,7 @@ def one(event: dict[str, Any], path: str = "/e/", query: str = "", **envelope: A
     return call
 
 
-def event(name: str = "x", distinct_id: object = "user-1", **properties: Any) -> dict[str, Any]:
+def event(name: str = "x", distinct_id: Any = "user-1", /, **properties: Any) -> dict[str, Any]:
     return {"event": name, "distinct_id": distinct_id, "properties": properties}
 
 
@@ -116,7 +116,7 @@ def test_two_tokens_in_one_list_and_an_unknown_one_are_401(monkeypatch: pytest.M
     [("user-1", "user-1"), (42, "42"), (4.5, "4.5"), (True, "true"), ({"a": 1}, '{"a":1}'), ("x" * 300, "x" * 200)],
 )
 def test_a_distinct_id_of_any_type_is_a_text(sent: object, expected: str) -> None:
-    assert one(event(distinct_id=sent)).user_id == expected
+    assert one(event("x", sent)).user_id == expected
     assert one({"event": "x", "$distinct_id": sent}).user_id == expected
     assert one({"event": "x", "properties": {"distinct_id": sent}}).user_id == expected
 
@@ -144,7 +144,7 @@ def test_an_id_is_anonymous_only_by_its_own_marks(marks: dict[str, Any], anonymo
 def test_visitors_without_cookies_are_told_apart_by_address_and_browser() -> None:
     door = Door()
     for agent in ("Firefox/1", "Firefox/1", "Chrome/2"):
-        door.post("/e/", {**event(distinct_id="$posthog_cookieless"), "api_key": "jw_web"}, user_agent=agent)
+        door.post("/e/", {**event("x", "$posthog_cookieless"), "api_key": "jw_web"}, user_agent=agent)
     calls, _ = found(door)
     first, again, another = (call.anonymous_id for call in calls)
     assert first == again != another and {call.user_id for call in calls} == {None}
@@ -215,7 +215,7 @@ def test_an_event_without_a_uuid_has_its_insert_id_or_one_of_ours() -> None:
 
 def test_a_bad_event_does_not_touch_the_others() -> None:
     door = Door()
-    bad: list[object] = [{"distinct_id": "a", "uuid": "b1"}, {"event": "x"}, event(distinct_id="undefined"), 7, "text"]
+    bad: list[object] = [{"distinct_id": "a", "uuid": "b1"}, {"event": "x"}, event("x", "undefined"), 7, "text"]
     reply = door.post("/batch/", {"api_key": "jw_web", "batch": [*bad, EVENT]}, key=None)
     assert (reply.status, reply.json) == (200, OK)
     calls, rejects = found(door)
