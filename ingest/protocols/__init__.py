@@ -25,8 +25,8 @@ Decisions
 - *A group that nobody described has a sender all the same.* Context: Amplitude's ``$groupidentify`` may name no user and no
   device, and every event has an actor. Choice: ``$company_acme``, PostHog's name for it. Price: one actor per such group.
 - *PostHog's distinct id is a user's unless the event says otherwise.* Context: one field holds users and visitors alike.
-  Choice: the event's own marks decide (see ``posthog_event``), never the looks of the id. Price: an SDK that marks nothing and
-  makes up an id, such as posthog-python for a group without a sender, adds a user who is none.
+  Choice: the event's own marks decide (see ``posthog_event``), never the looks of the id. Price: an SDK that makes up
+  an id and marks nothing, such as posthog-python for a group without a sender, adds a user who is none.
 - *PostHog's v1 is decoded twice.* Context: its answer tells what becomes of each event. Choice: the door decodes it and
   forgets that. Price: some 30 microseconds an event at the door, for this endpoint alone.
 """

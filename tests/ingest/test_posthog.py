@@ -11,6 +11,8 @@ import brotli
 import lzstring
 import pytest
 import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingest.protocols import decode
 from ingest.protocols.call import Call, Reject
@@ -377,3 +379,29 @@ def test_sdks_hear_of_no_flags_and_where_to_send() -> None:
         assert (flags["featureFlags"], flags["flags"], flags["errorsWhileComputingFlags"]) == ({}, {}, False)
     assert door.send("OPTIONS", "/flags/").status == 200
     assert door.log.records == []
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+)
+FIELDS = ("event", "uuid", "distinct_id", "$distinct_id", "timestamp", "offset", "sent_at", "session_id", "options", "$set")
+NAMES = ("$identify", "$create_alias", "$groupidentify", "$pageview", "$screen", "$set", "$unset", "x")
+PROPERTIES = ("distinct_id", "$device_id", "$anon_distinct_id", "alias", "$group_type", "$group_key", "$group_set", "$lib")
+MARKS = (*PROPERTIES, "$set", "$set_once", "$unset", "$groups", "$current_url", "$os", "$is_identified", "$session_id")
+EVENTS = st.builds(
+    lambda fields, name, properties: {**fields, "event": name, "properties": properties},
+    st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=4),
+    st.sampled_from(NAMES) | VALUES,
+    st.dictionaries(st.sampled_from(MARKS), VALUES, max_size=5) | VALUES,
+)
+
+
+@given(st.lists(EVENTS | VALUES, max_size=4), st.sampled_from(["/e", "/engage", V1]))
+def test_every_event_ends_as_one_call_or_one_reject_whatever_is_in_it(batch: list[object], path: str) -> None:
+    door = Door()
+    reply = door.post(path, {"api_key": "jw_web", "batch": batch, "sent_at": batch and batch[0]})
+    assert reply.status == 200
+    calls, rejects = found(door)
+    assert len(calls) + len(rejects) == len(batch)
+    claims(json.dumps(batch).encode())
