@@ -66,6 +66,28 @@ def summary(row: Row) -> tuple[str, ...]:
     return tuple(row[name] or "" for name in ("kind", "event", "user_id", "anonymous_id", "account_id", "previous_id"))
 
 
+@needs_node
+@pytest.mark.usefixtures("runs")  # which go on in the meantime
+def test_events_sent_while_the_collector_restarts_are_there_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor() as pool, Proxy("") as proxy:
+        with collecting(tmp_path) as before:
+            proxy.upstream = before.url
+            sending = [
+                pool.submit(send, script, proxy.url, before.key, "slow", mode) for script in SCRIPTS for mode in ("v0", "v1")
+            ]
+            deadline = monotonic() + 30
+            while len([post for post in proxy.posts() if post.status == 200]) < 6 and monotonic() < deadline:
+                sleep(0.02)
+        with collecting(tmp_path) as after:
+            proxy.upstream = after.url
+            sent = [future.result() for future in sending]
+            ids = [event_id for each in sent for event_id in each["made"]]
+            assert len(after.stored(ids)) == 80
+    answers = proxy.attempts("uuid")
+    assert {answer[-1] for answer in answers.values()} == {200}
+    assert 502 in {status for answer in answers.values() for status in answer}  # some came while it was away
+
+
 @pytest.mark.parametrize("weather", ["calm", "storm"])
 @pytest.mark.parametrize(("script", "mode"), SERVERS)
 def test_a_servers_sdk(collector: Collecting, runs: Runs, script: str, mode: str, weather: str) -> None:
@@ -122,27 +144,6 @@ def test_a_batch_that_is_too_large_is_sent_in_halves_and_nothing_of_it_is_lost(c
     assert [post.status for post in proxy.posts()] == [413, 200, 200]
     assert collector.rejected(sent["made"]) == dict.fromkeys(sent["made"], "too_large")  # each is over an event's limit
     assert len(sent["made"]) == 30
-
-
-@needs_node
-def test_events_sent_while_the_collector_restarts_are_there_once(tmp_path: Path) -> None:
-    with ThreadPoolExecutor() as pool, Proxy("") as proxy:
-        with collecting(tmp_path) as before:
-            proxy.upstream = before.url
-            sending = [
-                pool.submit(send, script, proxy.url, before.key, "slow", mode) for script in SCRIPTS for mode in ("v0", "v1")
-            ]
-            deadline = monotonic() + 30
-            while len([post for post in proxy.posts() if post.status == 200]) < 6 and monotonic() < deadline:
-                sleep(0.02)
-        with collecting(tmp_path) as after:
-            proxy.upstream = after.url
-            sent = [future.result() for future in sending]
-            ids = [event_id for each in sent for event_id in each["made"]]
-            assert len(after.stored(ids)) == 80
-    answers = proxy.attempts("uuid")
-    assert {answer[-1] for answer in answers.values()} == {200}
-    assert 502 in {status for answer in answers.values() for status in answer}  # some came while it was away
 
 
 @needs_node
