@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
+from operator import attrgetter
+from typing import Final
+
 import msgspec
 
 from ingest.protocols.envelope import NOTHING
@@ -10,27 +15,11 @@ from ingest.scalar import Scalar, text
 Flag = bool | Scalar
 
 
-class Seen(msgspec.Struct, gc=False):
-    """The properties with a meaning; PostHog's own begin with ``$``."""
+class Where(msgspec.Struct, gc=False):
+    """The properties that say from where an event came; PostHog's own begin with ``$``."""
 
-    distinct_id: msgspec.Raw = NOTHING
-    anon_distinct_id: msgspec.Raw = msgspec.field(default=NOTHING, name="$anon_distinct_id")
-    alias: msgspec.Raw = NOTHING
     device_id: Scalar = msgspec.field(default=None, name="$device_id")
-    user_id: Scalar = msgspec.field(default=None, name="$user_id")
-    is_identified: Flag = msgspec.field(default=None, name="$is_identified")
-    person_wanted: Flag = msgspec.field(default=None, name="$process_person_profile")
-    cookieless: Flag = msgspec.field(default=None, name="$cookieless_mode")
-    ignore_sent_at: Flag = msgspec.field(default=None, name="$ignore_sent_at")
-    insert_id: Scalar = msgspec.field(default=None, name="$insert_id")
     session_id: Scalar = msgspec.field(default=None, name="$session_id")
-    set: msgspec.Raw = msgspec.field(default=NOTHING, name="$set")
-    set_once: msgspec.Raw = msgspec.field(default=NOTHING, name="$set_once")
-    unset: msgspec.Raw = msgspec.field(default=NOTHING, name="$unset")
-    group_type: Scalar = msgspec.field(default=None, name="$group_type")
-    group_key: msgspec.Raw = msgspec.field(default=NOTHING, name="$group_key")
-    group_set: msgspec.Raw = msgspec.field(default=NOTHING, name="$group_set")
-    groups: msgspec.Raw = msgspec.field(default=NOTHING, name="$groups")
     lib: Scalar = msgspec.field(default=None, name="$lib")
     lib_version: Scalar = msgspec.field(default=None, name="$lib_version")
     current_url: Scalar = msgspec.field(default=None, name="$current_url")
@@ -38,7 +27,6 @@ class Seen(msgspec.Struct, gc=False):
     referrer: Scalar = msgspec.field(default=None, name="$referrer")
     title: Scalar = None
     dollar_title: Scalar = msgspec.field(default=None, name="$title")
-    screen_name: Scalar = msgspec.field(default=None, name="$screen_name")
     user_agent: Scalar = msgspec.field(default=None, name="$raw_user_agent")
     old_user_agent: Scalar = msgspec.field(default=None, name="$user_agent")
     os: Scalar = msgspec.field(default=None, name="$os")
@@ -61,44 +49,74 @@ class Seen(msgspec.Struct, gc=False):
     utm_content: Scalar = None
 
 
-def context_of(seen: Seen, sent: msgspec.Raw | None) -> bytes:
+class Seen(Where, gc=False):
+    """The properties with a meaning."""
+
+    distinct_id: msgspec.Raw = NOTHING
+    anon_distinct_id: msgspec.Raw = msgspec.field(default=NOTHING, name="$anon_distinct_id")
+    alias: msgspec.Raw = NOTHING
+    user_id: Scalar = msgspec.field(default=None, name="$user_id")
+    is_identified: Flag = msgspec.field(default=None, name="$is_identified")
+    person_wanted: Flag = msgspec.field(default=None, name="$process_person_profile")
+    cookieless: Flag = msgspec.field(default=None, name="$cookieless_mode")
+    ignore_sent_at: Flag = msgspec.field(default=None, name="$ignore_sent_at")
+    insert_id: Scalar = msgspec.field(default=None, name="$insert_id")
+    set: msgspec.Raw = msgspec.field(default=NOTHING, name="$set")
+    set_once: msgspec.Raw = msgspec.field(default=NOTHING, name="$set_once")
+    unset: msgspec.Raw = msgspec.field(default=NOTHING, name="$unset")
+    group_type: Scalar = msgspec.field(default=None, name="$group_type")
+    group_key: msgspec.Raw = msgspec.field(default=NOTHING, name="$group_key")
+    group_set: msgspec.Raw = msgspec.field(default=NOTHING, name="$group_set")
+    groups: msgspec.Raw = msgspec.field(default=NOTHING, name="$groups")
+    screen_name: Scalar = msgspec.field(default=None, name="$screen_name")
+
+
+_WHERE: Final = Where.__struct_fields__
+_where: Final[Callable[[Seen], tuple[Scalar, ...]]] = attrgetter(*_WHERE)
+
+
+def context_of(seen: Seen, sent: bytes | None) -> bytes:
     """``sent``: the properties, of a call that keeps traits in their place."""
-    device = text(seen.device_type)
-    context: dict[str, object] = {
-        "library": _some(name=text(seen.lib), version=text(seen.lib_version)),
-        "page": _some(
-            url=text(seen.current_url),
-            path=text(seen.pathname),
-            referrer=text(seen.referrer),
-            title=text(seen.title) or text(seen.dollar_title),
-        ),
-        "campaign": _campaign(seen),
-        "userAgent": text(seen.user_agent) or text(seen.old_user_agent),
-        "os": _some(name=text(seen.os_name) or text(seen.os), version=text(seen.os_version)),
-        "device": _some(
-            id=text(seen.device_id),
-            type=device and device.lower(),
-            model=text(seen.device_model),
-            manufacturer=text(seen.device_maker),
-        ),
-        "locale": text(seen.locale) or text(seen.language),
-        "timezone": text(seen.timezone),
-        "app": _some(name=text(seen.app_name), version=text(seen.app_version), build=text(seen.app_build)),
-        "location": _some(country=text(seen.country)),
-        "sessionId": text(seen.session_id),
-    }
+    context = _context(_where(seen))
     if bytes(seen.groups).startswith(b"{"):
-        context["groups"] = seen.groups
-    if sent is not None:
-        context["properties"] = sent
+        context = _with(context, b'"groups":' + bytes(seen.groups))
+    return context if sent is None else _with(context, b'"properties":' + sent)
+
+
+def _with(context: bytes, field: bytes) -> bytes:
+    return b"{" + field + b"}" if context == b"{}" else context[:-1] + b"," + field + b"}"
+
+
+@lru_cache(maxsize=8_192)  # a visitor's page, or a server, says the same of itself in each of its events
+def _context(where: tuple[Scalar, ...]) -> bytes:
+    said = {name: text(value) for name, value in zip(_WHERE, where, strict=True)}
+    device = said["device_type"]
+    title = said["title"] or said["dollar_title"]
+    context: dict[str, object] = {
+        "library": _some(name=said["lib"], version=said["lib_version"]),
+        "page": _some(url=said["current_url"], path=said["pathname"], referrer=said["referrer"], title=title),
+        "campaign": _some(
+            source=said["utm_source"],  # none: the URL is looked at
+            medium=said["utm_medium"],
+            name=said["utm_campaign"],
+            term=said["utm_term"],
+            content=said["utm_content"],
+        ),
+        "userAgent": said["user_agent"] or said["old_user_agent"],
+        "os": _some(name=said["os_name"] or said["os"], version=said["os_version"]),
+        "device": _some(
+            id=said["device_id"],
+            type=device and device.lower(),
+            model=said["device_model"],
+            manufacturer=said["device_maker"],
+        ),
+        "locale": said["locale"] or said["language"],
+        "timezone": said["timezone"],
+        "app": _some(name=said["app_name"], version=said["app_version"], build=said["app_build"]),
+        "location": _some(country=said["country"]),
+        "sessionId": said["session_id"],
+    }
     return msgspec.json.encode({name: value for name, value in context.items() if value is not None})
-
-
-def _campaign(seen: Seen) -> dict[str, str] | None:
-    """None where no parameter is there, so that the URL is looked at."""
-    given = (seen.utm_source, seen.utm_medium, seen.utm_campaign, seen.utm_term, seen.utm_content)
-    names = ("source", "medium", "name", "term", "content")
-    return _some(**dict(zip(names, map(text, given), strict=True)))
 
 
 def _some(**fields: str | None) -> dict[str, str] | None:

@@ -177,7 +177,10 @@ def _id(raw: msgspec.Raw) -> str | None:
     """A text as it is, a number as JavaScript prints it, anything else as JSON; null and the empty text are none."""
     if raw is NOTHING or bytes(raw) == b"null":
         return None
-    value = repair.loads(bytes(raw))
+    data = bytes(raw)
+    if data.startswith(b'"') and b"\\" not in data:  # nearly always
+        return data[1:-1].decode()[:_LONGEST_ID] or None
+    value = repair.loads(data)
     said = value if isinstance(value, str) else text(value) if type(value) in (int, float) else None  # type: ignore[arg-type]
     return (said if said is not None else "" if value == "" else repair.dumps(value).decode())[:_LONGEST_ID] or None
 
@@ -208,7 +211,7 @@ def _put_content(item: Item, event: Event, seen: Seen, properties: bytes) -> Non
         item.properties = sent
     if item.type == "screen":
         item.name = seen.screen_name
-    item.context = msgspec.Raw(context_of(seen, sent if item.type in ("identify", "group") else None))
+    item.context = msgspec.Raw(context_of(seen, properties if item.type in ("identify", "group") else None))
 
 
 def _traits(seen: Seen) -> bytes:
