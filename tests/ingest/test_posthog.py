@@ -231,6 +231,15 @@ def test_a_bad_event_does_not_touch_the_others() -> None:
     ]
 
 
+def test_all_of_it_works_below_the_operators_prefix() -> None:
+    door = Door(prefix="/x7k")
+    assert door.send("POST", "/x7k/e/", JSON).json == OK
+    assert v1(door, [V1_EVENT], path="/x7k" + V1).json["results"] == {"u-1": {"result": "ok"}}
+    assert door.send("GET", "/x7k/array/jw_web/config").json["token"] == "jw_web"
+    assert door.send("POST", "/x7k/flags/", b"{}").json["flags"] == {}
+    assert len(door.log.records) == 2
+
+
 def test_recordings_are_taken_and_thrown_away() -> None:
     door = Door()
     assert door.post("/s/", {**BATCH, "batch": [{**EVENT, "event": "$snapshot"}]}, key=None).json == OK
@@ -306,7 +315,7 @@ def test_what_bears_our_marks_is_claimed(body: object) -> None:
     assert claims(json.dumps(body).encode()[:-1])
 
 
-def v1(door: Door, batch: object, token: str = "jw_web", encode: Any = bytes) -> Reply:
+def v1(door: Door, batch: object, token: str = "jw_web", encode: Any = bytes, path: str = V1) -> Reply:
     body = encode(json.dumps({"created_at": "2026-09-21T14:13:20Z", "batch": batch}).encode())
     headers = {
         "authorization": f"Bearer {token}",
@@ -315,7 +324,7 @@ def v1(door: Door, batch: object, token: str = "jw_web", encode: Any = bytes) ->
         "posthog-attempt": "1",
         "posthog-request-timestamp": "2026-09-21T13:13:20Z",
     }
-    return door.send("POST", V1, body, headers)
+    return door.send("POST", path, body, headers)
 
 
 V1_EVENT = {
