@@ -230,12 +230,12 @@ def _zone(models: Sequence[Model]) -> str:
 
 
 def _check(engine: Engine, steps: Mapping[str, Step], events: int | None, now: datetime) -> None:
-    """Of a repair what it moved is checked, of tables made whole everything."""
+    """Of a repair what it moved is checked, of tables made whole everything but what is left for the night."""
     lake, project = engine.lake, engine.project
     try:
         if "whole" in steps.values():
-            checks.run(engine, months=[part.relation for part in spans.parts(lake, project, events)])
-            checks.remember(lake, project, now, (), checks.NIGHT)
+            checks.run(engine, months=[part.relation for part in spans.parts(lake, project, events)], at_night=False)
+            checks.leave_to_night(lake, project, now)
         else:
             checks.run_repaired(engine)
     except CheckFailed as failed:

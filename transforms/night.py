@@ -1,7 +1,7 @@
 """The nightly look: every check over all rows, of which builds check no more than they moved.
 
 What it finds is remembered apart from what builds say (``checks.NIGHT``), since an hourly repair looks elsewhere and would
-say that all is well. It stands until the next night, or until a build of everything anew has looked at everything.
+say that all is well. It stands until the next night; a build of everything anew clears what it looks at itself.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from transforms.stale import Step
 from transforms.tables import TABLES
 
 _PARAMETER: Final = re.compile(r"\$([a-z_][a-z_0-9]*)")
+_NARROW: Final = re.compile(r"narrow[.]([a-z_]+)")  # what a text of narrow reads of the others
 _PART: Final = """
 select events.*, actors.person_id, actors.person
 from {relation} events join base.actors on actors.actor_id = events.actor_id
@@ -164,6 +165,7 @@ class Repair:
     def _make_stale(self, model: Model) -> None:
         needed = self._needed(model)
         reads = {name for one in (model, *needed) for name in one.query.reads}
+        reads.update(_NARROW.findall(" ".join(model.narrow.values())))
         for name, text in model.narrow.items():
             if name in reads:
                 if text.startswith("from "):

@@ -26,7 +26,7 @@ from ingest.exchange import exchange
 from ingest.lake import Lake
 from tests.transforms.world import Row, at, call, lake_of, table
 from transforms import days
-from transforms.build import BuildResult, build
+from transforms.build import BuildResult, build, check_tables
 from transforms.core import core
 from transforms.domains import LEFT_BY
 from transforms.draft import Draft
@@ -230,6 +230,7 @@ def test_whatever_happens_between_builds_they_end_where_a_build_from_scratch_doe
         for _ in range(world.random.choice([1, 1, 2, 5])):
             world.happen()
         mended = tables(world.lake, world.build())
+        assert check_tables(world.lake, "default")  # the nightly ones, too
         wanted = tables(*world.from_scratch(f"scratch-{cut}"))
         assert mended.keys() == wanted.keys()
         for name in wanted:
