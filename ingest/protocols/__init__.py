@@ -33,7 +33,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from ingest.outcome import Outcome
-from ingest.protocols import amplitude, rudder, segment
+from ingest.protocols import amplitude, rudder, segment, snowplow
 from ingest.protocols.call import Reject
 from ingest.protocols.family import Decoded, Family
 
@@ -47,6 +47,7 @@ FAMILIES: Final[Mapping[str, Family]] = {  # by the first part of their endpoint
     "amplitude": amplitude,
     "rudder": rudder,
     "v1": segment,
+    "snowplow": snowplow,
 }
 
 

@@ -11,7 +11,7 @@ from ingest.protocols import decode
 from tests.ingest.asgi import KEYS, Door
 
 CAPTURES = Path(__file__).parents[2].parent / "shared" / "captures"
-FILES = ("segment-node.jsonl", "segment-browser.jsonl", "rudder-node.jsonl", "amplitude-node.jsonl")
+FILES = ("segment-node.jsonl", "segment-browser.jsonl", "rudder-node.jsonl", "amplitude-node.jsonl", "snowplow-node.jsonl")
 
 pytestmark = pytest.mark.skipif(not CAPTURES.is_dir(), reason="shared/captures does not stand beside this clone")
 
@@ -24,7 +24,7 @@ def requests(name: str) -> list[tuple[dict[str, Any], list[str] | None]]:
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_event_of_a_captured_request_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for key in ("WRITEKEY_TEST", "AMP_API_KEY"):
+    for key in ("WRITEKEY_TEST", "AMP_API_KEY", "shop-ü", "MP_TOKEN"):
         monkeypatch.setitem(KEYS, key, KEYS["jw_web"])
     door = Door()
     for request, ids in requests(name):
