@@ -105,9 +105,10 @@ def strictly(body: bytes, read: Callable[[bytes], T]) -> tuple[T, bytes] | Refus
         return Refused(Outcome.UNREADABLE, f"JSON that cannot be read: {fault}", body)
 
 
-def seen_keys(beginning: bytes) -> Iterator[str]:
-    """What looks like a key in a body that is no JSON, or not whole: of its first few KB."""
-    for found in _SEEN_KEY.finditer(beginning, 0, _SEEN):
+def seen_keys(body: bytes) -> Iterator[str]:
+    """What looks like a key near either end of a body that is no JSON, or not whole."""
+    ends = body if len(body) <= 2 * _SEEN else body[:_SEEN] + body[-_SEEN:]
+    for found in _SEEN_KEY.finditer(ends):
         yield found[1].decode("utf-8", "replace")
 
 

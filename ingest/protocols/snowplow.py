@@ -60,6 +60,7 @@ class _Payload(msgspec.Struct, gc=False):
 
 
 _PAYLOAD: Final = msgspec.json.Decoder(_Payload)
+_WHOLE: Final = msgspec.json.Decoder(msgspec.Raw)
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _AN_APP: Final = msgspec.json.Decoder(_App)
 
@@ -108,7 +109,7 @@ def other(method: str, path: str, asked: Asked) -> Answer | None:
 
 
 def decode(record: Record, mint: Mint, max_event_bytes: int) -> Decoded:
-    found = _events(repair.text(record.body))
+    found = _events(record.body)
     if isinstance(found, Refused):
         return [], [Reject(found.reason, found.detail, None, record.body)]
     visitor = dict(parse_qsl(record.path.partition("?")[2])).get("nuid")
@@ -132,7 +133,7 @@ def _parts(path: str) -> re.Match[str] | None:
 
 def _events(content: bytes) -> tuple[list[msgspec.Raw], bytes] | Refused:
     """A body's events and the body as strict JSON. One without an envelope is an event, or a list of them."""
-    found = envelope.strictly(content, _raw)
+    found = envelope.strictly(repair.text(content), _WHOLE.decode)
     if isinstance(found, Refused):
         return found
     whole, strict = found
@@ -141,11 +142,6 @@ def _events(content: bytes) -> tuple[list[msgspec.Raw], bytes] | Refused:
         if inner is not NOTHING and bytes(inner)[:1] in (b"[", b"{"):
             whole = inner
     return _LIST.decode(whole) if bytes(whole).startswith(b"[") else [whole], strict
-
-
-def _raw(content: bytes) -> msgspec.Raw:
-    msgspec.json.decode(content)  # ``Raw`` alone would not see that it breaks off
-    return msgspec.json.decode(content, type=msgspec.Raw)
 
 
 def _keys(events: list[msgspec.Raw]) -> Iterator[str]:
