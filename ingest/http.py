@@ -87,18 +87,18 @@ class Collector:
             return  # the sender hung up; nothing of it was promised
         content = raw if isinstance(raw, Refused) else _content(raw, request, limit)
         try:
-            answer = await self._store(candidates, request, content)
+            answer = await self._store(candidates, request, content, b"" if isinstance(raw, Refused) else raw)
         except Unavailable as fault:
             answer = answers.unavailable(fault)
         await answer.give(send, cors.allowed(request.origin), head=request.method == "HEAD")
 
-    async def _store(self, candidates: Candidates, request: Request, content: bytes | Refused) -> Answer:
+    async def _store(self, candidates: Candidates, request: Request, content: bytes | Refused, raw: bytes) -> Answer:
         family, endpoint = chosen(candidates, content)
         limit = self._limit(family)
         if not isinstance(content, Refused) and len(content) > limit:  # within that of another family at this path
             content = too_large(content[:limit], limit)
         body = b"" if isinstance(content, Refused) else content
-        arrived = Arrived(endpoint, request, body, self._settings.max_event_bytes)
+        arrived = Arrived(endpoint, request, body, self._settings.max_event_bytes, raw)
         opened = content if isinstance(content, Refused) else family.opened(arrived)
         if isinstance(opened, Refused):
             offered, key = self._key(request, ())

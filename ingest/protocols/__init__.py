@@ -33,7 +33,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from ingest.outcome import Outcome
-from ingest.protocols import amplitude, rudder, segment, snowplow
+from ingest.protocols import amplitude, mixpanel, rudder, segment, snowplow
 from ingest.protocols.call import Reject
 from ingest.protocols.family import Decoded, Family
 
@@ -46,6 +46,7 @@ _TOLD: Final = 500  # characters of a detail
 FAMILIES: Final[Mapping[str, Family]] = {  # by the first part of their endpoints, in the order they are asked
     "amplitude": amplitude,
     "rudder": rudder,
+    "mixpanel": mixpanel,
     "v1": segment,
     "snowplow": snowplow,
 }

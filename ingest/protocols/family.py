@@ -35,6 +35,7 @@ class Arrived:
     request: Request
     content: bytes
     max_event_bytes: int  # the operator's limit
+    raw: bytes = b""  # the body as it came
 
 
 @dataclass(frozen=True, slots=True)
