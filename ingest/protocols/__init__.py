@@ -38,7 +38,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from ingest.outcome import Outcome
-from ingest.protocols import amplitude, posthog, rudder, segment
+from ingest.protocols import amplitude, mixpanel, posthog, rudder, segment, snowplow
 from ingest.protocols.call import Reject
 from ingest.protocols.family import Decoded, Family
 
@@ -52,7 +52,9 @@ FAMILIES: Final[Mapping[str, Family]] = {  # by the first part of their endpoint
     "amplitude": amplitude,
     "rudder": rudder,
     "posthog": posthog,
+    "mixpanel": mixpanel,
     "v1": segment,
+    "snowplow": snowplow,
 }
 
 
