@@ -17,9 +17,9 @@ from ingest.body import Receive, too_large
 from ingest.browser_settings import address_of
 from ingest.errors import Unavailable
 from ingest.keys import Key
-from ingest.protocols import FAMILIES, MAX_EVENT_BYTES, at, refused_path
+from ingest.protocols import FAMILIES, MAX_EVENT_BYTES, at, envelope, refused_path
 from ingest.protocols.envelope import Refused
-from ingest.protocols.family import Arrived, Asked, Family
+from ingest.protocols.family import Arrived, Asked, Family, Opened
 from ingest.request import Request, Scope
 
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -85,23 +85,24 @@ class Collector:
         raw = await body.read(receive, limit)
         if raw is None:
             return  # the sender hung up; nothing of it was promised
-        content = raw if isinstance(raw, Refused) or request.method != "POST" else body.unwrapped(raw, limit)
+        content = raw if isinstance(raw, Refused) else _content(raw, request, limit)
         try:
-            answer = await self._store(candidates, request, content)
+            answer = await self._store(candidates, request, content, b"" if isinstance(raw, Refused) else raw)
         except Unavailable as fault:
             answer = answers.unavailable(fault)
         await answer.give(send, cors.allowed(request.origin), head=request.method == "HEAD")
 
-    async def _store(self, candidates: Candidates, request: Request, content: bytes | Refused) -> Answer:
+    async def _store(self, candidates: Candidates, request: Request, content: bytes | Refused, raw: bytes) -> Answer:
         family, endpoint = chosen(candidates, content)
         limit = self._limit(family)
         if not isinstance(content, Refused) and len(content) > limit:  # within that of another family at this path
             content = too_large(content[:limit], limit)
         body = b"" if isinstance(content, Refused) else content
-        arrived = Arrived(endpoint, request, body, self._settings.max_event_bytes)
+        arrived = Arrived(endpoint, request, body, self._settings.max_event_bytes, raw)
         opened = content if isinstance(content, Refused) else family.opened(arrived)
         if isinstance(opened, Refused):
             offered, key = self._key(request, ())
+            key = key or self._seen(opened)
             answer = family.refused(arrived, opened.reason, f"{opened.reason.value}: {opened.detail}")
             path, body = refused_path(endpoint, opened.reason, opened.detail), opened.raw
         else:
@@ -111,7 +112,8 @@ class Collector:
         if key is None:
             return family.unknown(arrived) if offered else answer
         if isinstance(opened, Refused) or opened.stored:
-            await self._log.append(key.project, key.source, path, request.ip, request.user_agent, body)
+            ip = "" if isinstance(opened, Opened) and opened.anonymous else request.ip
+            await self._log.append(key.project, key.source, path, ip, request.user_agent, body)
         return answer
 
     def _limit(self, family: Family) -> int:
@@ -124,6 +126,10 @@ class Collector:
             return True, key
         others = [*(carried() if carried else ()), *request.query_keys()]
         return in_header is not None or bool(others), next(filter(None, map(self._writer, others)), None)
+
+    def _seen(self, refused: Refused) -> Key | None:
+        """Whose a body is that could not be read, so that it can be kept: by what looks like a key in its beginning."""
+        return next(filter(None, map(self._writer, envelope.seen_keys(refused.seen or refused.raw))), None)
 
     def _writer(self, candidate: str) -> Key | None:
         key = self._keys(candidate)
@@ -162,6 +168,14 @@ def _preflight(request: Request) -> Answer:
     asked = request.header(b"access-control-request-headers")
     private = request.header(b"access-control-request-private-network") == b"true"
     return Answer(200, b"", ((b"content-length", b"0"), *cors.preflight(asked, private)))
+
+
+def _content(raw: bytes, request: Request, limit: int) -> bytes | Refused:
+    """Of a GET what its query holds as ``data``, if that is JSON in some wrapping; else nothing."""
+    if request.method == "POST":
+        return body.unwrapped(raw, limit)
+    found = body.unwrapped(request.query, limit) if b"data=" in request.query else b""
+    return b"" if isinstance(found, Refused) else found
 
 
 @lru_cache(maxsize=4_096)

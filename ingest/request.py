@@ -62,7 +62,9 @@ class Request:
         return None if authorization is None else from_header(authorization)
 
     def query_keys(self) -> Iterator[str]:
-        return from_query(self.query)
+        """Of the query, and of a path such as ``/jw_.../i``."""
+        yield from from_query(self.query)
+        yield from (part for part in self._scope["path"].split("/") if part.startswith("jw_"))
 
     def _forwarded(self, name: bytes) -> str:
         """The first of a list, which is the farthest from us."""

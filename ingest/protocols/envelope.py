@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
@@ -73,6 +74,8 @@ class Refused(msgspec.Struct, frozen=True):
     seen: bytes = b""
 
 
+_SEEN: Final = 65_536  # bytes
+_SEEN_KEY: Final = re.compile(rb'"(?:writeKey|api_key|\$?token|aid)"\s*:\s*"([^"\\]{1,200})"')
 _ENVELOPE: Final = msgspec.json.Decoder(Envelope)
 _KEYED: Final = msgspec.json.Decoder(Keyed)
 _PROPERTIES: Final = msgspec.json.Decoder(_Properties)
@@ -100,6 +103,13 @@ def strictly(body: bytes, read: Callable[[bytes], T]) -> tuple[T, bytes] | Refus
         return _no_envelope(body, fault)
     except (msgspec.MsgspecError, RecursionError) as fault:
         return Refused(Outcome.UNREADABLE, f"JSON that cannot be read: {fault}", body)
+
+
+def seen_keys(body: bytes) -> Iterator[str]:
+    """What looks like a key near either end of a body that is no JSON, or not whole."""
+    ends = body if len(body) <= 2 * _SEEN else body[:_SEEN] + body[-_SEEN:]
+    for found in _SEEN_KEY.finditer(ends):
+        yield found[1].decode("utf-8", "replace")
 
 
 def _no_envelope(body: bytes, fault: msgspec.ValidationError) -> Refused:

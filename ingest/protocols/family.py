@@ -28,12 +28,14 @@ Known = Callable[[str], bool]  # is this a write key?
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A request at one of a family's endpoints. ``content`` is its body without gzip, form and base64; of a GET, empty."""
+    """A request at one of a family's endpoints. ``content`` is its body without gzip, form and base64; of a
+    GET what its query holds as ``data``, else empty."""
 
     endpoint: str
     request: Request
     content: bytes
     max_event_bytes: int  # the operator's limit
+    raw: bytes = b""  # the body as it came
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Opened:
     keys: Callable[[], Iterable[str]]  # the write keys that it carries, the likeliest first; asked only if no header has one
     kept: str = ""  # of the query and the headers what ``decode`` needs: stands behind the endpoint in the log's path
     events: int = 1  # how many there are, for families whose answer tells
+    anonymous: bool = False  # the sender's address is not kept
     stored: bool = True  # False: taken and thrown away, such as an SDK's reports about itself
 
 

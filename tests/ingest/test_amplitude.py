@@ -54,7 +54,10 @@ def test_the_answer_counts_what_came(path: str, logged: str) -> None:
 
 @pytest.mark.parametrize(
     "sent",
-    [{"batch": [{"type": "track", "userId": "u", "event": "E", "properties": {"events": []}}]}, {"batch": [], "events": []}],
+    [
+        {"batch": [{"type": "track", "userId": "u", "event": "E", "properties": {"events": []}}]},
+        {"writeKey": "w", "batch": [], "events": []},
+    ],
 )
 def test_a_batch_of_others_is_theirs(sent: dict[str, object]) -> None:
     door = Door()

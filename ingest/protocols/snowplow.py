@@ -1,0 +1,183 @@
+"""Snowplow's tracker protocol: ``POST /com.snowplowanalytics.snowplow/tp2``, the pixels ``/i`` and ``/ice.png``, and every
+``/{vendor}/{version}`` whose vendor holds a dot, as its trackers let their users choose.
+
+Its protocol knows no keys: the write key is the ``aid`` (a tracker's ``appId``), or, where app ids must stay what they are,
+the first part of the path (``/jw_.../com.snowplowanalytics.snowplow/tp2``, ``/jw_.../i``) or ``writeKey`` in the query.
+
+Its trackers send again what is answered with anything but 200, 400, 401, 403, 410 and 422, some for ever. So a body that is
+too large or cannot be read is answered 200 and kept, an unknown key 401, and 503 alone asks for the same once more.
+
+The answer sets the cookie ``sp``, by which a browser without an id of its own is known again; to ``SP-Anonymous`` it does
+not, and no address is kept.
+
+Facts: https://docs.snowplow.io/docs/events/going-deeper/event-parameters/ and its collector's source.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache, partial
+from typing import Final
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+
+from ingest import answers
+from ingest.answers import Answer, text_answer
+from ingest.outcome import Outcome
+from ingest.protocols import envelope, repair
+from ingest.protocols.assemble import Mint, Sender, outcome_of
+from ingest.protocols.call import Call, Reject
+from ingest.protocols.envelope import NOTHING, Refused
+from ingest.protocols.family import Arrived, Asked, Decoded, Opened
+from ingest.protocols.snowplow_event import read
+from ingest.record import Record
+from ingest.request import Request
+
+POSTED: Final = "/snowplow/tp2"
+PIXEL: Final = "/snowplow/i"
+GETS: Final = frozenset((POSTED, PIXEL))
+MAX_BODY_BYTES: Final = 2_000_000  # Snowplow's collector stops there, too
+
+_PATH: Final = re.compile(r"(?:/jw_[^/]+)?(?:(?P<pixel>/i|/ice\.png)|/[^/.][^/]*\.[^/]+/[^/]+)")
+_COOKIE: Final = "sp"
+_VISITOR: Final = re.compile(rb"(?:^|; *)sp=([0-9a-fA-F-]{36})(?:;|$)")
+_YEAR: Final = 365 * 24 * 3600
+_APPS: Final = 8  # different app ids that are looked up of a body
+
+
+class _App(msgspec.Struct, gc=False):
+    aid: str = ""
+
+
+class _Payload(msgspec.Struct, gc=False):
+    """``{"schema": "iglu:.../payload_data/...", "data": [event, ...]}``"""
+
+    data: msgspec.Raw = NOTHING
+
+
+_PAYLOAD: Final = msgspec.json.Decoder(_Payload)
+_WHOLE: Final = msgspec.json.Decoder(msgspec.Raw)
+_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_AN_APP: Final = msgspec.json.Decoder(_App)
+
+
+def endpoint(path: str) -> str | None:
+    found = _parts(path)
+    return None if found is None else PIXEL if found["pixel"] else POSTED
+
+
+def claims(content: bytes) -> bool:
+    """Its paths are its own."""
+    return True
+
+
+def opened(arrived: Arrived) -> Opened | Refused:
+    if arrived.request.method != "POST":
+        content = msgspec.json.encode({"data": [dict(_query(arrived.request))]})
+    else:
+        content = arrived.content
+    found = _events(content)
+    if isinstance(found, Refused):
+        return found
+    events, strict = found
+    private = arrived.request.header(b"sp-anonymous") is not None
+    kept = "" if private else urlencode({"nuid": _visitor(arrived.request)})
+    return Opened(strict, partial(_keys, events), kept, events=len(events), anonymous=private)
+
+
+def taken(arrived: Arrived, opened: Opened) -> Answer:
+    answer = answers.PIXEL if arrived.endpoint == PIXEL else _OK
+    return replace(answer, headers=(*answer.headers, _cookie(arrived.request, opened.kept))) if opened.kept else answer
+
+
+def refused(arrived: Arrived, reason: Outcome, message: str) -> Answer:
+    return answers.PIXEL if arrived.endpoint == PIXEL else _OK
+
+
+def unknown(arrived: Arrived) -> Answer:
+    return _NO_APP
+
+
+def other(method: str, path: str, asked: Asked) -> Answer | None:
+    if path == "/sink-health":
+        return _OK if method in ("GET", "HEAD") else answers.GET_ONLY
+    return None if endpoint(path) is None else answers.POST_ONLY
+
+
+def decode(record: Record, mint: Mint, max_event_bytes: int) -> Decoded:
+    found = _events(record.body)
+    if isinstance(found, Refused):
+        return [], [Reject(found.reason, found.detail, None, record.body)]
+    visitor = dict(parse_qsl(record.path.partition("?")[2])).get("nuid")
+    sender = Sender(None, record.source, record.user_agent, record.received_at, None, b"")
+    calls: list[Call] = []
+    rejects: list[Reject] = []
+    for number, raw in enumerate(found[0]):
+        reader = partial(read, visitor=visitor, unnamed=partial(mint, number))
+        outcome = outcome_of(raw, reader, sender, number, mint, max_event_bytes)
+        if isinstance(outcome, Call):
+            calls.append(outcome)
+        else:
+            rejects.append(outcome)
+    return calls, rejects
+
+
+@lru_cache(maxsize=4_096)
+def _parts(path: str) -> re.Match[str] | None:
+    return _PATH.fullmatch(path)
+
+
+def _events(content: bytes) -> tuple[list[msgspec.Raw], bytes] | Refused:
+    """A body's events and the body as strict JSON. One without an envelope is an event, or a list of them."""
+    found = envelope.strictly(repair.text(content), _WHOLE.decode)
+    if isinstance(found, Refused):
+        return found
+    whole, strict = found
+    if bytes(whole).startswith(b"{"):
+        inner = _PAYLOAD.decode(whole).data
+        if inner is not NOTHING and bytes(inner)[:1] in (b"[", b"{"):
+            whole = inner
+    return _LIST.decode(whole) if bytes(whole).startswith(b"[") else [whole], strict
+
+
+def _keys(events: list[msgspec.Raw]) -> Iterator[str]:
+    apps: list[str] = []
+    for raw in events:
+        try:
+            app = _AN_APP.decode(raw).aid
+        except msgspec.MsgspecError:
+            continue
+        if app and app not in apps:
+            apps.append(app)
+            yield app
+            if len(apps) == _APPS:
+                break
+
+
+def _query(request: Request) -> Iterator[tuple[str, str]]:
+    for name, value in parse_qsl(request.query.decode("utf-8", "replace")):
+        if name != "writeKey":
+            yield name, value
+
+
+def _visitor(request: Request) -> str:
+    """The browser that this is, by the cookie that it was given; a new one where it brings none."""
+    found = _VISITOR.search(request.header(b"cookie") or b"")
+    return found[1].decode() if found else str(uuid.uuid4())
+
+
+def _cookie(request: Request, kept: str) -> tuple[bytes, bytes]:
+    """Pages of other sites send it back over https only: browsers want ``Secure`` of such a cookie."""
+    crossing = "SameSite=None; Secure" if request.address.protocol == "https" else "SameSite=Lax"
+    visitor = dict(parse_qsl(kept))["nuid"]
+    return b"set-cookie", f"{_COOKIE}={visitor}; Max-Age={_YEAR}; Path=/; HttpOnly; {crossing}".encode()
+
+
+_OK: Final = text_answer("ok")
+_NO_APP: Final = answers.refusal(
+    401, "Invalid write key: set the tracker's appId to a write key, or put one before the collector's path (/jw_.../i)."
+)

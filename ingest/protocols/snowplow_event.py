@@ -1,0 +1,281 @@
+"""One event of Snowplow's tracker protocol as an ``Item``. Its values are texts, its JSON is text or base64 within them.
+
+==========  ============================  ==========================================================
+``e``       becomes                       its properties
+==========  ============================  ==========================================================
+pv          a page call                   url, title, referrer
+pp          track ``page_ping``           how far the page was scrolled: minXOffset, maxXOffset, ...
+se          track, named by its action    category, action, label, property, value
+ue          track, named by its schema    the data of the self-describing event, as they are
+tr, ti      track ``transaction``, ``transaction_item``: order_id, total, sku, price, quantity ...
+==========  ============================  ==========================================================
+
+A self-describing event whose schema is named ``identify`` is an identify and its data are traits: the one way to say whose a
+device is, since an event with both ids links none. ``uid`` is a user's id; ``duid`` is anonymous, else the ``userId`` of the
+entity ``client_session``, else what the network knows the sender by (``nuid``, the cookie). Who is anonymous by choice goes
+by the session, and without one each event stands alone: no id is given to strangers in common.
+
+Entities (``co``, ``cx``) are ``context.contexts``, as sent; whatever else an event has stands in the context under its name.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from ingest.outcome import Outcome
+from ingest.protocols import repair, tolerant
+from ingest.protocols.assemble import Item, RuleError
+from ingest.scalar import Scalar, text
+from ingest.times import SECOND, micros
+
+Fields = dict[str, msgspec.Raw]
+Entities = dict[str, Fields]
+
+_PINGED: Final = {"pp_mix": "minXOffset", "pp_max": "maxXOffset", "pp_miy": "minYOffset", "pp_may": "maxYOffset"}
+_SAID: Final = {"se_ca": "category", "se_ac": "action", "se_la": "label", "se_pr": "property", "se_va": "value"}
+_ORDERED: Final = {
+    "tr_id": "order_id", "tr_af": "affiliation", "tr_tt": "total", "tr_tx": "tax", "tr_sh": "shipping",
+    "tr_ci": "city", "tr_st": "state", "tr_co": "country", "tr_cu": "currency",
+}  # fmt: skip
+_BOUGHT: Final = {
+    "ti_id": "order_id", "ti_sk": "sku", "ti_nm": "name", "ti_ca": "category",
+    "ti_pr": "price", "ti_qu": "quantity", "ti_cu": "currency",
+}  # fmt: skip
+_NUMBERS: Final = frozenset((*_PINGED, "se_va", "tr_tt", "tr_tx", "tr_sh", "ti_pr", "ti_qu"))
+_TRACKED: Final = {"pp": ("page_ping", _PINGED), "tr": ("transaction", _ORDERED), "ti": ("transaction_item", _BOUGHT)}
+_PLAIN: Final = bytes.maketrans(b"-_ ", b"+/+")
+
+_SCALAR: Final = msgspec.json.Decoder(Scalar)
+
+
+class _Described(msgspec.Struct, gc=False):
+    """``{"schema": "iglu:vendor/name/jsonschema/1-0-0", "data": ...}``"""
+
+    schema: str = ""
+    data: msgspec.Raw = msgspec.Raw()
+
+
+_DESCRIBED: Final = msgspec.json.Decoder(_Described)
+_ENTITIES: Final = msgspec.json.Decoder(list[_Described])
+
+
+def read(raw: msgspec.Raw, visitor: str | None, unnamed: Callable[[], str]) -> Item:
+    """Raises ``RuleError`` and what ``assemble.FAULTS`` lists.
+
+    ``visitor`` is the request's cookie, None where its sender is to stay unknown; ``unnamed`` names an event without an id.
+    """
+    if not bytes(raw).startswith(b"{"):
+        raise RuleError(Outcome.NOT_AN_OBJECT, repr(bytes(raw)[:100]))
+    given = tolerant.FIELDS.decode(raw)
+    item = Item(message_id=_take(given, "eid"))
+    context: dict[str, object] = {}
+    entities = _put_entities(context, given)
+    _put_times(item, given)
+    _put_sender(item, given, context, entities, visitor, unnamed)
+    kind = text(_take(given, "e")) or ""
+    if kind == "ue":
+        _describe(item, given)
+    elif kind == "pv":
+        item.type = "page"
+        item.properties = _object({"url": given.get("url"), "title": given.get("page"), "referrer": given.get("refr")})
+    elif kind == "se":
+        item.type, item.event = "track", _scalar(given.get("se_ac"))
+        item.properties = _named(given, _SAID)
+    elif kind in _TRACKED:
+        item.type = "track"
+        item.event, names = _TRACKED[kind]
+        item.properties = _named(given, names)
+    else:
+        item.type = kind or None
+    _put_context(context, given, entities)
+    item.context = msgspec.Raw(
+        msgspec.json.encode(context | {name: raw for name, raw in given.items() if name not in context})
+    )
+    return item
+
+
+def _put_times(item: Item, given: Fields) -> None:
+    """A true time (``ttm``) is not corrected by the sender's clock. Some trackers cut ``stm`` to a second: never before
+    ``dtm`` by that alone."""
+    true = _take(given, "ttm")
+    if true is not None:
+        item.timestamp = true
+        return
+    item.timestamp, item.sent_at = _take(given, "dtm"), _take(given, "stm")
+    made, sent = micros(item.timestamp), micros(item.sent_at)
+    if made is not None and sent is not None and made - SECOND < sent < made:
+        item.sent_at = item.timestamp
+
+
+def _put_sender(
+    item: Item,
+    given: Fields,
+    context: dict[str, object],
+    entities: Entities,
+    visitor: str | None,
+    unnamed: Callable[[], str],
+) -> None:
+    session = entities.get("client_session", {})
+    item.user_id = _take(given, "uid")
+    device, network = _take(given, "duid"), _take(given, "tnuid") or _take(given, "nuid")
+    context["sessionId"] = _take(given, "sid") or _scalar(session.get("sessionId"))
+    item.anonymous_id = device or _scalar(session.get("userId"))
+    if text(item.user_id) is None and text(item.anonymous_id) is None:
+        own = network or visitor or context["sessionId"]
+        item.anonymous_id = own if isinstance(own, str) else text(item.message_id) or unnamed()
+
+
+def _describe(item: Item, given: Fields) -> None:
+    """A self-describing event: within the envelope ``unstruct_event`` there is another, the event itself."""
+    event_id = text(item.message_id)
+    found = _json(given, "ue_pr", "ue_px")
+    if found is None:
+        raise RuleError(Outcome.UNREADABLE, "ue_pr or ue_px is no JSON, or missing", event_id)
+    try:
+        inner = _DESCRIBED.decode(found)
+        if _name(inner.schema) == "unstruct_event":
+            inner = _DESCRIBED.decode(inner.data)
+    except msgspec.MsgspecError as fault:
+        raise RuleError(Outcome.UNREADABLE, f"a self-describing event needs schema and data ({fault})", event_id) from None
+    name = _name(inner.schema)
+    item.type, item.event = ("identify", None) if name == "identify" else ("track", name)
+    item.properties = item.traits = inner.data
+
+
+def _put_entities(context: dict[str, object], given: Fields) -> Entities:
+    """The first of each name; what cannot be read stays as it was sent."""
+    found: list[_Described] = []
+    for field in ("co", "cx"):
+        whole = _json({field: given[field]}, "co", "cx") if field in given else None
+        try:
+            found += _ENTITIES.decode(_DESCRIBED.decode(whole or b"").data)
+            del given[field]
+        except msgspec.MsgspecError:
+            continue
+    if not found:
+        return {}
+    context["contexts"] = found
+    return {_name(one.schema): _fields(bytes(one.data)) for one in reversed(found)}
+
+
+def _put_context(context: dict[str, object], given: Fields, entities: Entities) -> None:
+    page, url = {name: given.get(field) for name, field in _PAGE.items()}, _scalar(given.get("url"))
+    for name in _PAGE.values():
+        given.pop(name, None)
+    phone, app = entities.get("mobile_context", {}), entities.get("application", {})
+    app_id = text(_take(given, "aid"))
+    name, _, version = (text(_take(given, "tv")) or "").partition("-")
+    objects: dict[str, Mapping[str, object]] = {
+        "page": {**page, "path": _path(url)},
+        "library": {"name": f"snowplow-{name}" if name else None, "version": version or None},
+        "app": {  # a write key is no app's name
+            "id": None if app_id is None or app_id.startswith("jw_") else app_id,
+            "namespace": _take(given, "tna"),
+            "version": app.get("version"),
+            "build": app.get("build"),
+        },
+        "os": {"name": phone.get("osType"), "version": phone.get("osVersion")},
+        "device": {
+            "type": "mobile" if bytes(given.get("p", b"")) == b'"mob"' else None,
+            "manufacturer": phone.get("deviceManufacturer"),
+            "model": phone.get("deviceModel"),
+        },
+    }
+    context |= {"locale": _take(given, "lang"), "timezone": _take(given, "tz"), "userAgent": _take(given, "ua")}
+    context |= {name: _without_nothing(found) for name, found in objects.items()}
+    for name in [name for name, value in context.items() if value in (None, {})]:
+        del context[name]
+
+
+_PAGE: Final = {"url": "url", "title": "page", "referrer": "refr"}
+
+
+def _named(given: Fields, names: Mapping[str, str]) -> msgspec.Raw:
+    return _object({names[field]: _number(given.pop(field), field) for field in [*names] if field in given})
+
+
+def _number(raw: msgspec.Raw, field: str) -> object:
+    """``"2.5"`` is 2.5 where a number is meant."""
+    value = _scalar(raw)
+    if field not in _NUMBERS or not isinstance(value, str):
+        return raw
+    try:
+        number = msgspec.json.decode(value.strip(), type=int | float)
+    except msgspec.MsgspecError:
+        return raw
+    return number
+
+
+def _object(found: Mapping[str, object]) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(_without_nothing(found)))
+
+
+def _without_nothing(found: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _json(given: Fields, plain: str, encoded: str) -> bytes | None:
+    """Takes a document out that is given as text or as base64 (the URL's alphabet or the other, padded or not)."""
+    for field, decode in ((plain, str.encode), (encoded, _from_base64)):
+        value = _scalar(given.get(field))
+        if isinstance(value, str) and (document := _strict(decode(value))) is not None:
+            del given[field]
+            return document
+        if bytes(given.get(field, b"")).startswith(b"{"):
+            return bytes(given.pop(field))  # not even a text: an object as it is
+    return None
+
+
+def _from_base64(value: str) -> bytes:
+    digits = value.encode().strip().translate(_PLAIN).rstrip(b"=")
+    try:
+        return base64.b64decode(digits + b"=" * (-len(digits) % 4), validate=True)
+    except binascii.Error:
+        return b""
+
+
+def _strict(document: bytes) -> bytes | None:
+    document = repair.text(document)
+    try:
+        msgspec.json.decode(document)
+    except (msgspec.MsgspecError, RecursionError):
+        return repair.grammar(document)
+    return document
+
+
+def _name(schema: str) -> str:
+    """``order`` of ``iglu:com.acme/order/jsonschema/1-0-0``; what is no such address names itself."""
+    parts = schema.removeprefix("iglu:").split("/")
+    return parts[1] if len(parts) == 4 else schema
+
+
+def _fields(data: bytes) -> Fields:
+    return tolerant.FIELDS.decode(data) if data.startswith(b"{") else {}
+
+
+def _path(url: Scalar) -> str | None:
+    try:
+        return urlsplit(url).path or "/" if isinstance(url, str) and url else None
+    except ValueError:
+        return None
+
+
+def _take(given: Fields, name: str) -> Scalar:
+    """Takes the field out; one that is an object or a list stays, so that the context keeps it."""
+    value = _scalar(given.get(name))
+    if value is not None:
+        del given[name]
+    return value
+
+
+def _scalar(raw: msgspec.Raw | None) -> Scalar:
+    try:
+        return None if raw is None else _SCALAR.decode(raw)
+    except msgspec.ValidationError:
+        return None
