@@ -65,7 +65,8 @@ def opened(arrived: Arrived) -> Opened | Refused:
         return found
     body, strict = found
     kept = _kept(arrived.request, arrived.endpoint == V1)
-    return Opened(strict, partial(bodies.tokens, body), kept, stored=arrived.endpoint != REPLAY)
+    events = len(bodies.events_of(body, strict))
+    return Opened(strict, partial(bodies.tokens, body), kept, events, stored=arrived.endpoint != REPLAY)
 
 
 def taken(arrived: Arrived, opened: Opened) -> Answer:

@@ -37,7 +37,7 @@ class _Marks(msgspec.Struct, gc=False):
     write_key: msgspec.Raw = msgspec.field(default=NOTHING, name="writeKey")
     api_key: msgspec.Raw = NOTHING
     token: msgspec.Raw = NOTHING
-    mixpanel_token: msgspec.Raw = msgspec.field(default=NOTHING, name="$token")
+    dollar_token: msgspec.Raw = msgspec.field(default=NOTHING, name="$token")
     events: msgspec.Raw = NOTHING  # Amplitude's list
     batch: msgspec.Raw = NOTHING
     type: msgspec.Raw = NOTHING
@@ -70,28 +70,32 @@ def claims(content: bytes) -> bool:
 
 
 def _is_ours(marks: _Marks) -> bool:
-    """Of a batch its first event tells; Amplitude's ``events`` and Mixpanel's ``$token`` are not ours."""
-    if marks.write_key is not NOTHING or marks.mixpanel_token is not NOTHING:
+    """Of a batch its first event tells, and a key under PostHog's names; Amplitude's has ``events``."""
+    if marks.write_key is not NOTHING:
         return False
-    if bytes(marks.batch).startswith(b"["):
-        listed = _LIST.decode(marks.batch)
-        first = _MARKS.decode(listed[0]) if listed and bytes(listed[0]).startswith(b"{") else _Marks()
-        ours = marks.api_key is not NOTHING or marks.token is not NOTHING
-        return _is_our_event(first) or (ours and bytes(first.type) not in _SEGMENTS)
-    return marks.events is NOTHING and _is_our_event(marks)
+    if not bytes(marks.batch).startswith(b"["):
+        return marks.events is NOTHING and _is_our_event(marks)
+    listed = _LIST.decode(marks.batch)
+    first = _MARKS.decode(listed[0]) if listed and bytes(listed[0]).startswith(b"{") else _Marks()
+    named = (marks.api_key, marks.token, marks.dollar_token, _within(first).distinct_id)
+    segments = bytes(first.type) in _SEGMENTS
+    return _is_our_event(first) or (not segments and any(mark is not NOTHING for mark in named))
 
 
 def _is_our_event(marks: _Marks) -> bool:
-    """Mixpanel's events have an ``event`` and ``properties``, too, and their own library's name in these."""
-    if marks.write_key is not NOTHING or marks.mixpanel_token is not NOTHING:
+    """Mixpanel's have an ``event`` and ``properties``, too, with its library's name in these; its updates a ``$token``."""
+    is_update = marks.dollar_token is not NOTHING and marks.event is NOTHING
+    if marks.write_key is not NOTHING or is_update:
         return False
-    within = _PROPERTIES.decode(marks.properties) if bytes(marks.properties).startswith(b"{") else _Properties()
-    if within.mp_lib is not NOTHING:
+    within = _within(marks)
+    root = (marks.distinct_id, marks.dollar_id, marks.uuid, marks.api_key, marks.token, within.lib)
+    if within.mp_lib is not NOTHING or all(mark is NOTHING for mark in root):
         return False
-    root = (marks.distinct_id, marks.dollar_id, marks.uuid, marks.api_key, marks.token)
-    if any(mark is not NOTHING for mark in (*root, within.lib)):
-        return marks.event is not NOTHING or marks.dollar_id is not NOTHING or marks.properties is not NOTHING
-    return False
+    return any(mark is not NOTHING for mark in (marks.event, marks.dollar_id, marks.properties))
+
+
+def _within(marks: _Marks) -> _Properties:
+    return _PROPERTIES.decode(marks.properties) if bytes(marks.properties).startswith(b"{") else _Properties()
 
 
 def _seems_ours(head: bytes) -> bool:

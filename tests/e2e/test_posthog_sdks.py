@@ -67,7 +67,6 @@ def summary(row: Row) -> tuple[str, ...]:
 
 
 @needs_node
-@pytest.mark.usefixtures("runs")  # which go on in the meantime
 def test_events_sent_while_the_collector_restarts_are_there_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor() as pool, Proxy("") as proxy:
         with collecting(tmp_path) as before:

@@ -269,6 +269,14 @@ SEGMENT = {"type": "track", "event": "x", "userId": "u", "messageId": "m"}
         ("/batch", {"batch": [SEGMENT]}, "v1"),
         ("/batch", {"batch": [SEGMENT], "api_key": "k"}, "v1"),
         ("/batch", [EVENT], "posthog"),
+        ("/batch", {"batch": [{"event": "x", "properties": {"distinct_id": "u", "token": "k"}}]}, "posthog"),
+        ("/batch", {"batch": [7, EVENT], "$token": "k"}, "posthog"),
+        ("/batch", {"api_key": "k", "events": [{"event_type": "x", "user_id": "user-1"}]}, "amplitude"),
+        ("/track", {"event": "x", "properties": {"token": "k", "distinct_id": "u", "$insert_id": "i"}}, "mixpanel"),
+        ("/track", {"event": "x", "properties": {"token": "k", "distinct_id": "u", "$lib": "web"}}, "posthog"),
+        ("/track", {"event": "x", "distinct_id": "u", "$token": "k"}, "posthog"),
+        ("/engage", {"$token": "k", "$distinct_id": "u", "$set": {"a": 1}}, "mixpanel"),
+        ("/engage", {"api_key": "k", "$distinct_id": "u", "$set": {"a": 1}}, "posthog"),
     ],
 )
 def test_a_shared_paths_bodies_are_told_apart(path: str, body: object, family: str) -> None:

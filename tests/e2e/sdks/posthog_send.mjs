@@ -5,7 +5,7 @@ const [host, key, pace, mode] = process.argv.slice(2);
 process.env.POSTHOG_CAPTURE_MODE = mode;
 const errors = [];
 const many = pace === "large" ? 30 : 20;
-const client = new PostHog(key, { host, flushAt: many, flushInterval: 300, fetchRetryCount: 20, fetchRetryDelay: 300 });
+const client = new PostHog(key, { host, flushAt: many, flushInterval: 300, fetchRetryCount: 200, fetchRetryDelay: 300 });
 client.on("error", (error) => errors.push(String(error)));
 const made = [];
 for (const kind of ["capture", "identify", "alias"]) client.on(kind, (message) => made.push(message.uuid));
