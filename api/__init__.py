@@ -4,7 +4,7 @@
     browser -> door -> proxy -> serve: app -> handlers, auth, parameters -> routes/* -> formats -> answer
 
 Owns, in the data folder (``folder`` names everything in it)
-    store.sqlite     projects, and the hashes of their keys (``store``, ``migrations``)
+    store.sqlite     projects, and the hashes of their keys (``store``, ``migrations``); saved funnels (``saved``)
     keys.json        the hashes in force, replaced in one act after each change; collectors and the query API read only this
     forget/          requests to forget a person, until they are done (``forgetting``)
     run/             locks of the roles, and the socket between the door and ``serve``
@@ -31,6 +31,14 @@ Decisions
     Context  Typer's signatures would repeat the settings table per command, and it imports half of its weight at each start.
     Choice   click, with flags made from the table, and each command's file imported when it is called.
     Price    A decorator of twenty lines (``commands/__init__``).
+
+    Context  The growth team works with read keys, and what it asks again and again wants a name.
+    Choice   Any read key saves a funnel; keys of the same source, and admin keys, change and remove it.
+    Price    Keys of one source share what they saved: a key lost is also one that can remove it.
+
+    Context  A builder of questions must offer the events and properties that exist, of a history of any length.
+    Choice   ``catalogue`` counts names over two columns, and looks at a few late events of each; kept for a minute.
+    Price    A property that fifty late events of a name lack is not offered, though it may be typed.
 
     Context  FastAPI's pages at /docs load their scripts from another host, which an offline host cannot.
     Choice   ``documentation`` writes the same description as one page of HTML; /openapi.json is there for tools.

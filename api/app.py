@@ -14,8 +14,13 @@ from api.settings import Settings
 QUICK: Final = 4  # answers read in a moment that may be worked out at one time
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fastapi import FastAPI
 
+    from api.serving import Serving
+    from api.store import Store
+    from ingest.keys import Key
     from ingest.lake import Lake
 
 
@@ -110,37 +115,46 @@ def work(settings: Settings, stop: threading.Event) -> None:
         schedule.work(settings.folder.work, projects, jobs, stop=stop, clock=now, errand=forget)
 
 
+def serving_of(settings: Settings, store: Store, keys: Callable[[str], Key | None]) -> Serving:
+    """What answers questions, for the query API and for commands that ask without a server."""
+    import anyio
+
+    from api.deployment import CurrentDefinitions, Projects
+    from api.saved import SavedFunnels
+    from api.serving import Serving
+
+    return Serving(
+        settings,
+        lake_of(settings),
+        keys,
+        Projects(store),
+        CurrentDefinitions(settings.definitions_folder),
+        SavedFunnels(store),
+        anyio.CapacityLimiter(settings.queries),
+        anyio.CapacityLimiter(QUICK),
+    )
+
+
 def serve_app(settings: Settings) -> FastAPI:
     """The query API under ``/api``, its documentation at ``/docs``, the dashboard at ``/``."""
     from contextlib import asynccontextmanager
 
-    import anyio
     from fastapi import FastAPI
     from starlette.responses import HTMLResponse, JSONResponse
 
     from api import handlers, routes, web
     from api.clock import now
-    from api.deployment import CurrentDefinitions, Projects
     from api.documentation import page
     from api.errors import Unavailable
     from api.head import HeadAsGet
     from api.openapi import describe
-    from api.serving import Serving
     from api.status import VERSION
     from api.store import open_store
     from ingest.keys import KeyFile
 
     store = open_store(settings.store_address, settings.folder, now())
     keys = KeyFile(settings.folder.keys)
-    serving = Serving(
-        settings,
-        lake_of(settings),
-        keys,
-        Projects(store),
-        CurrentDefinitions(settings.definitions_folder),
-        anyio.CapacityLimiter(settings.queries),
-        anyio.CapacityLimiter(QUICK),
-    )
+    serving = serving_of(settings, store, keys)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI):  # type: ignore[no-untyped-def]

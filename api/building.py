@@ -12,12 +12,12 @@ from funnels.load import load
 from ingest.lake import Lake
 from ingest.progress import complete_until
 from transforms import days
-from transforms.build import BuildResult, build, check_tables
-from transforms.checks import copies
+from transforms.build import BuildResult, build
 from transforms.core import core
 from transforms.engine import Limits
 from transforms.identity import View
 from transforms.layout import Rules
+from transforms.night import check_everything
 from transforms.retention import expire
 from transforms.schedule import Job, Step
 from transforms.tidy_job import tidy_job
@@ -68,10 +68,7 @@ def upkeep(settings: Settings, lake: Lake, kept_days: Callable[[str], int | None
         if days := kept_days(project):
             expire(lake, project, now - timedelta(days=days))
 
-    def look_for_copies(project: str, now: datetime) -> None:
-        copies(lake, project, timedelta(days=settings.dedup_days), _limits(settings))
+    def check(project: str, now: datetime) -> None:
+        check_everything(lake, project, timedelta(days=settings.dedup_days), now, _limits(settings))
 
-    def check_everything(project: str, now: datetime) -> None:
-        check_tables(lake, project, _limits(settings))
-
-    return [expire_old], [look_for_copies, check_everything]
+    return [expire_old], [check]

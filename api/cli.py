@@ -17,6 +17,7 @@ COMMANDS = {
     "keys": "Create, list and revoke the keys of a project.",
     "projects": "Create, list and set up projects.",
     "identity": "Tell which links make a person, undo one, or undo its undo.",
+    "funnel": "Answer a funnel of a file, of the definitions, or saved.",
     "changes": "Tell which numbers of past days moved, and why.",
     "status": "Tell what came in, what was rejected, and how fresh the tables are.",
     "collect": "Run the collector alone: HTTP, the log and its flush.",

@@ -46,7 +46,7 @@ def _operations(found: list[tuple[str, str, dict[str, Any]]]) -> Iterator[str]:
         yield (
             f'<details><summary><b class="{method}">{method.upper()}</b> <code>{escape(path)}</code> '
             f'<span class="quiet">{escape(operation.get("summary", ""))}</span></summary><div>'
-            f"{_parameters(operation)}{_body(operation)}{_answers(operation)}</div></details>"
+            f"{_about(operation)}{_parameters(operation)}{_body(operation)}{_answers(operation)}</div></details>"
         )
 
 
@@ -66,9 +66,29 @@ def _parameters(operation: dict[str, Any]) -> str:
     return _table("Parameters", rows)
 
 
+def _about(operation: dict[str, Any]) -> str:
+    return f"<pre>{escape(operation['description'])}</pre>" if operation.get("description") else ""
+
+
 def _body(operation: dict[str, Any]) -> str:
     content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-    return f"<h4>Body</h4><pre>{escape(json.dumps(content['example'], indent=2))}</pre>" if "example" in content else ""
+    schema = _table("Body", list(_properties(content.get("schema", {}), "")))
+    example = (
+        f"<h4>Example</h4><pre>{escape(json.dumps(content['example'], indent=2))}</pre>" if "example" in content else ""
+    )
+    return schema + example
+
+
+def _properties(schema: dict[str, Any], path: str) -> Iterator[tuple[str, ...]]:
+    """A row per property of an object, those of its parts below it."""
+    for name, one in schema.get("properties", {}).items():
+        inner = one.get("items", one)
+        allowed = one.get("enum") or one.get("examples") or [one.get("type", "")]
+        default = f", default {json.dumps(one['default'])}" if "default" in one else ""
+        shown = f"{' | '.join(one if isinstance(one, str) else json.dumps(one) for one in allowed)}{default}"
+        cells = (f"{path}{name}", shown)
+        yield (*(f"<code>{escape(cell)}</code>" for cell in cells), escape(one.get("description", "")))
+        yield from _properties(inner, f"{path}{name}{'[]' if 'items' in one else ''}.")
 
 
 def _answers(operation: dict[str, Any]) -> str:

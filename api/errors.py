@@ -6,6 +6,7 @@ Problem                       application/problem+json (RFC 9457); ``errors``: a
 ├── NotFound         404      ask for a name that exists
 ├── Conflict         409      nothing to do: it is so already
 ├── Unprocessable    422      change the request
+├── TooSlow          503      narrow the question
 └── Unavailable      503      ask again, after ``Retry-After`` seconds
 """
 
@@ -75,6 +76,13 @@ class Conflict(Problem):
 class Unprocessable(Problem):
     status = 422
     title = "The request cannot be understood"
+
+
+class TooSlow(Problem):
+    """As of Prometheus: 422 for what cannot be worked out, 503 for what was stopped by its deadline."""
+
+    status = 503
+    title = "The question took too long"
 
 
 class Unavailable(Problem):

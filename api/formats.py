@@ -2,7 +2,7 @@
 
 JSON is the answer as it is; CSV and Arrow are its rows, flat: a list's items, a funnel's steps (per group, where it has
 groups), a metric's total, series and groups. A nested value gets its path as its name: ``seconds_from_previous_median``;
-an interval becomes ``interval_low`` and ``interval_high``.
+an interval becomes ``interval_low`` and ``interval_high``, the times of a funnel's steps ``time_1``, ``time_2``, ...
 """
 
 from __future__ import annotations
@@ -160,6 +160,8 @@ def _flat(source: Mapping[str, Any], prefix: str = "") -> Row:
         elif name == "interval":
             low, high = value or (None, None)
             row |= {f"{prefix}interval_low": low, f"{prefix}interval_high": high}
+        elif name == "times":
+            row |= {f"{prefix}time_{number}": time for number, time in enumerate(value, 1)}
         elif isinstance(value, list | tuple):
             row[prefix + name] = to_json({"v": value})[5:-1].decode()
         else:

@@ -10,10 +10,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.errors import PROBLEM_JSON, Detail, NotFound, Problem, Unprocessable, problem_body, unknown
+from api.errors import PROBLEM_JSON, Detail, NotFound, Problem, TooSlow, Unprocessable, problem_body, unknown
 from api.openapi import describe
 from api.store import StoreError
-from funnels.errors import BadRequest
+from funnels import errors
+from funnels.errors import BadRequest, NoSuchUnit, TooMuch
 from funnels.unknown import UnknownName
 
 logger = logging.getLogger(__name__)
@@ -23,6 +24,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(BadRequest, _bad_request)
     app.add_exception_handler(UnknownName, _unknown_name)
+    app.add_exception_handler(NoSuchUnit, _no_such_unit)
+    app.add_exception_handler(TooMuch, _too_much)
     app.add_exception_handler(StoreError, _store_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -47,6 +50,19 @@ async def _bad_request(request: Request, error: Exception) -> Response:
 async def _unknown_name(request: Request, error: Exception) -> Response:
     assert isinstance(error, UnknownName)
     return answer(unknown(error.noun, "name", error.found, error.known))
+
+
+async def _no_such_unit(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NoSuchUnit)
+    return answer(NotFound(str(error), [Detail("unit_id", error.given, [error.form], str(error))]))
+
+
+async def _too_much(request: Request, error: Exception) -> Response:
+    assert isinstance(error, TooMuch)
+    details = [Detail("", None, list(error.narrow), "ask for less: one of these")]
+    if isinstance(error, errors.TooSlow):
+        return answer(TooSlow(str(error), details))
+    return answer(Unprocessable(str(error), details, "The question is too large"))
 
 
 async def _store_error(request: Request, error: Exception) -> Response:

@@ -43,7 +43,7 @@ _PROBLEMS: Final = {
     "401": "No key, or none that is in force: send 'Authorization: Bearer jr_...'.",
     "403": "A write key only sends events.",
     "404": "The name does not exist; the answer lists those that do.",
-    "422": "Parameters or body are wrong; the answer names every fault.",
+    "422": "Parameters or body are wrong, or ask for too much; the answer names every fault, or what to narrow.",
 }
 
 

@@ -92,7 +92,7 @@ def quality(settings: Settings, lake: Lake, project: Project, now: datetime, eng
 
 
 def _checks(lake: Lake, project: str) -> dict[str, Any]:
-    """Every check with what it said at the last build that got so far; the broken ones first."""
+    """Every check with what it said at the last build that got so far, or in the last night; the broken ones first."""
     said = checks.last(lake, project)
     broken = {one.rule: one for one in said.violations} if said else {}
     items = [

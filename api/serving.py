@@ -20,6 +20,7 @@ from api import formats
 from api.auth import caller
 from api.clock import now
 from api.parameters import FORMAT, Parameter, read
+from api.saved import SavedFunnels
 from api.settings import Settings
 from api.store import Project
 from funnels.definition import Definitions
@@ -64,6 +65,7 @@ class Serving:
     keys: Callable[[str], Key | None]
     projects: Callable[[str], Project]
     definitions: Callable[[], Definitions]
+    saved: SavedFunnels
     limiter: anyio.CapacityLimiter
     quick_limiter: anyio.CapacityLimiter  # for what is read in a moment, so that the status is there while queries run
 
@@ -123,7 +125,8 @@ class Serving:
     def limits(self) -> Limits:
         """One question's share of the memory, and its threads."""
         share = max(self.settings.query_memory // self.settings.queries, 128 << 20)
-        return Limits(f"{share >> 20}MiB", self.settings.query_threads, self.settings.folder.scratch)
+        seconds = float(self.settings.query_seconds)
+        return Limits(f"{share >> 20}MiB", self.settings.query_threads, self.settings.folder.scratch, seconds)
 
     def view(self, asked: Asked) -> View:
         """Identity as the question wants it: known now, or at the moment that it names."""

@@ -64,6 +64,7 @@ class Settings:
     build_memory: Size = _setting(Size.of("2 GiB"), values.size, "Memory that a build may take before it spills to disk.")
     query_memory: Size = _setting(Size.of("2 GiB"), values.size, "Memory that the queries may take together.")
     query_threads: int = _setting(2, values.positive, "Threads of one query.")
+    query_seconds: int = _setting(60, values.positive, "Seconds that one funnel's question may take.")
     queries: int = _setting(4, values.positive, "Queries that run at one time; more wait for their turn.")
     log_level: str = _setting("warning", values.level, "What the processes tell: debug, info, warning or error.")
 

@@ -1,4 +1,4 @@
-"""The store: projects and keys, in SQLite by default and in PostgreSQL by URL.
+"""The store: projects and keys, in SQLite by default and in PostgreSQL by URL; saved questions lie in it too (``saved``).
 
 A key is shown once, when it is made; only its SHA-256 is kept. After each change the hashes of the keys in force are
 published as ``keys.json`` (replaced in one act, readable by the owner alone), from which collectors and the query API know
@@ -115,6 +115,10 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self._engine.dispose()
+
+    @property
+    def engine(self) -> sa.Engine:
+        return self._engine
 
     def projects(self) -> list[Project]:
         with self._engine.connect() as db:

@@ -5,15 +5,26 @@ Owns
   ``resolve_stages`` -> ``definition`` (resolved, with a version);
 - models for the build, handed over by ``api``: ``stages`` (repaired as ``stage_repair`` says) and ``invites``, with their
   generations (``sql/models``), over the events that ``selections`` finds;
-- funnels: ``request``, ``filters`` -> ``streams`` (events) or ``stage_streams`` (the table ``stages``) -> ``match``
-  (``kernel``) -> ``result``; doors are ``adhoc`` and ``plg``;
+- a question: ``request`` (``reader``, ``filters``; ``combine``: what does not go together) -> ``ask``; ``restate``: back;
+- funnels: ``ask`` -> ``streams`` (events: ``stream_sql``, ``session_units``, ``codes``) or ``stage_streams`` (the table
+  ``stages``) -> ``match`` (its words: ``rules``; its arrays: ``cases``; its compiled loops: ``kernel``) or ``presets`` ->
+  ``result``; doors are ``adhoc`` and ``plg``; ``bounds``: what one question may take;
+- who stands behind a number (``listing``), and why one unit stands where it does (``explain``, over its ``story``): read and
+  matched by the same code as the number;
+- reading events: ``direct`` (names without filters, straight from the files: ``scan`` -> ``who`` -> ``gather``; ``people``
+  keeps who is who) beside the query of ``stream_sql``; ``parts`` matches what is too much for memory; ``answers`` are kept;
+- what an answer holds: ``steps``, ``survival`` (Kaplan-Meier), ``groups`` (breakdowns, ``lanes``), figures of ``stats``;
+- ``cohorts`` (written in definitions or a request) -> ``cohort_sql`` (their members);
+- ``driver_question`` -> ``drivers`` (``driver_sql``): what goes with converting, over the same streams and matcher;
 - metrics: ``metrics`` (the catalogue, one answer shape), one file per question (``virality``, ``north_star``) over
   ``sql/metrics``; ``question`` reads what is asked, ``figures`` holds what was found.
 
 On disk: nothing of its own. It reads a deployment's ``DIR/definitions/*.toml`` and the lake at the versions of one manifest.
 
 Invariants
-- One matcher: every funnel number comes from ``match.match_streams``; ``tests/oracle.py`` says what it must be.
+- One matcher: every funnel number comes from ``match.match_streams``, whose page is the written definition;
+  ``tests/oracle.py`` says what it must be, also where a question is plain enough for a faster loop.
+  Under a preset it comes from that product's rules, and says so.
 - A stage is a condition; entering it is an event of its subject. No stage presupposes another unless its definition says so.
 - All faults of a definition or a question are told at once, with what was found and what is allowed.
 - A figure without a base is null with a reason, never 0. Time is an argument: ``as_of`` is the manifest's completeness mark.
@@ -22,6 +33,27 @@ Invariants
 May import ``sql``, ``ingest.event``, ``ingest.lake`` and ``transforms``. Imported by ``api`` and nobody else.
 
 Decisions
+- Events named without filters are read without a query. Context: a join by actor and a sort of all events took most of a
+  question's time. Choice: ``scan`` picks row groups by their statistics, ``who`` gives each actor a number from a hash in
+  memory, ``gather`` appends rows to partitions of units and orders each of these within the cache. The rows of names with
+  filters come from DuckDB and go the same way. Price: what needs more of a row than its time, person and name (breakdowns,
+  exclusions, holds, accounts, sessions) is still a query. Tried: sorting each person's rows by insertion or merging took
+  three times as long as counting them by two digits of their time first.
+- People after people. Context: a third of 100 million events do not fit a question's memory together with their order.
+  Choice: some million rows are ordered and matched at a time, and only the witnesses' events are kept; where not even the
+  rows fit, the files are read again for the next people. Price: who asks for the streams themselves (lists, explanations)
+  gets them whole, or ``TooLarge``.
+- A kept answer holds for a minute while its windows are open. Context: the completeness mark moves all the time. Choice: the
+  answer says the moment it is of; closed windows are told with the newest. Price: a minute's lag, if nothing new came.
+- Sessions are found anew per question. Context: events and merges since the last build have no row in ``sessions``. Choice:
+  the rule of that table runs over the events that are read; a stretch of time holds the same sessions whatever came before.
+  Price: a pass over events of any name; lists and first-ever steps, which need a session's beginning, read all history.
+- A list's cursor holds versions, not rows. Context: pages must fit together while events, merges and builds come in. Choice:
+  it names the versions of events, ledger and build, the moment, and a digest of the question. Price: each page matches
+  again.
+- 422 for a question that takes too much memory, 503 for one that takes too long, as Prometheus has it: the first will never
+  work as it is asked, the second may at a quieter time. Both say what to narrow. Price: the matcher's loop itself, some
+  seconds at most, is not interrupted.
 - Rounds for stages. Context: a stage may lean on another one (``after``, ``members``), SQL windows cannot recurse portably.
   Choice: the same three SQL files run once per round, the rows of earlier rounds bound as ``settled``. Price: each round
   reads the relation of matching events again (three rounds for the defaults).
@@ -35,11 +67,19 @@ Decisions
 - A leaving cuts time. Context: leaving and entering again, each with counts and windows of its own, is a walk that SQL
   windows cannot make. Choice: every moment of ``left_by`` starts a new stretch, in or out of the stage, and nothing is
   counted across it (at one instant leaving comes first). Price: a leaving before the entry, too, sets the counts to zero.
+- Two loops for chains. Context: queues under every rule cost several times what plain questions need, and most are plain.
+  Choice: both stand, behind one door, held to one oracle. Price: a change of what plain chains are is made twice.
 - Traits at the time of the event are joined from the calls themselves (``traits_then``). Context: a merge changes who was
   described, for all history, before the next build. Choice: an as-of join per trait asked for, at the newest identity.
   Price: each such trait reads the identify (group) events once more; definitions, built over events alone, cannot ask.
 - The vocabulary is binding. Context: a slip in an event's name gives a chart of zeros. Choice: definitions may name only
   events of the vocabulary (``$identify`` and the like aside). Price: an own event is described before it is used.
+- Drivers are compared at a landmark. Context: who converts at once has no time for another event, who takes long has time
+  for all, so "did X before converting" finds time itself. Choice: X within a first period, and only who had not converted by
+  then. Price: conversions within the period say nothing of events. ``drivers`` tells more.
+- Breakdowns by ``all`` match lanes. Context: a unit counts for each value that a whole chain carries, excluded events count
+  whatever their value. Choice: the matcher once more, over each unit's events of one value with all its excluded events.
+  Price: a second matching, and excluded events repeated for each value of their unit.
 - One row per invitation and invitee. Context: share links bring several people by one id. Choice: ``scope`` marks the one
   row that is credited for a new person, so K is a count of marked rows. Price: an invitation's id is no key by itself.
 - The interval of K is that of a mean of counts by the central limit. Context: an inviter brings more than one, so K is no

@@ -1,30 +1,122 @@
 """A funnel over raw events, from the question to the answer: read the streams, match them, tell the result.
 
 Events and identity are read at one pair of versions, so that no answer mixes two states; ``person_now`` and ``account_now``
-are those of the last build.
+are those of the last build. Lists of people and the explanation of one unit read the same way (``listing``, ``explain``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
-from funnels.ask import Funnel, definition
+from funnels import presets
+from funnels.as_rules import rules_of
+from funnels.ask import Funnel
+from funnels.bounds import within_limits
+from funnels.cohort_sql import bind_cohorts
 from funnels.definition import Internal
 from funnels.errors import nearest
-from funnels.match import Rules, match_streams
-from funnels.periods import periods
-from funnels.result import Json, answer, iso
+from funnels.filter_sql import Parameters
+from funnels.groups import Grouping, breakdown
+from funnels.match import Outcome, Rules, match_streams
+from funnels.people import people
+from funnels.restate import definition
+from funnels.result import GROUPS, Histogram, answer, iso
+from funnels.session_units import find_sessions
+from funnels.steps import Json
+from funnels.stream_sql import Query
 from funnels.streams import Found, missing_names, read_streams
-from funnels.traffic import TABLE
+from funnels.traffic import TABLE, condition
+from funnels.who import Who
 from ingest.lake import Lake
 from transforms.domains import OFF, Domains
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.identity import DEFAULT_VIEW, View
 from transforms.manifest import Manifest
-from transforms.overlay import identity
+from transforms.overlay import NEWEST, Identity, identity
 
 NOBODY: Final = Internal()
+NO_BUILD: Final = "there is no build yet: person_now, account_now and stages hold nobody"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a funnel is asked.
+
+    ``complete_until``: the data's completeness mark, the latest ``as_of`` there can be. ``version``: of the events, None
+    where there are none. ``domains``: as the build was given. ``view``: how identity is seen. ``internal``: the traffic that
+    is left out.
+    """
+
+    lake: Lake
+    project: str
+    version: int | None
+    complete_until: datetime
+    manifest: Manifest | None
+    limits: Limits = DEFAULT_LIMITS
+    domains: Domains = OFF
+    view: View = DEFAULT_VIEW
+    internal: Internal = NOBODY
+    ledger: int | None = NEWEST  # version of the ledger of identity
+
+    def as_of(self, request: Funnel) -> datetime:
+        return self.complete_until if request.as_of is None else min(request.as_of, self.complete_until)
+
+    @contextmanager
+    def engine(self) -> Iterator[Engine]:
+        """Events at one version, who is who at the same, and the last build's people and accounts; within the limits."""
+        tables = {} if self.manifest is None else self.manifest.tables
+        known = self.identity()
+        built = {name: tables.get(name) for name in ("people", "accounts", "stages", TABLE)}
+        versions = {"events": self.version, **built, **known.built}
+        with (
+            Engine(self.lake, self.project, versions, self.limits, known.bind) as engine,
+            within_limits(engine, self.limits),
+        ):
+            yield engine
+
+    def identity(self) -> Identity:
+        return identity(
+            self.lake, self.project, self.version, self.manifest, self.limits, self.domains, self.view, self.ledger
+        )
+
+    def who(self) -> Who:
+        return people(self.lake, self.project, self.identity(), self.manifest)
+
+    def asking(self, engine: Engine, request: Funnel, *, named: bool = False) -> Asking:
+        """Makes the relations that the question's queries read; ``named``: its units will be."""
+        as_of = self.as_of(request)
+        if request.unit == "session":
+            query = Query(request, as_of)
+            whole = named or any(step.first_ever for step in request.steps)
+            find_sessions(engine, None if whole else query.first_moment, None if named else query.last_moment)
+        internal = None if request.internal == "include" else self.internal
+        cohorts = bind_cohorts(engine, {cohort.name: cohort for cohort in request.cohorts}, as_of, internal)
+        return Asking(engine, request, as_of, internal, cohorts, self.who)
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A question with all that its queries need. ``internal``: the traffic that is left out, None where none is."""
+
+    engine: Engine
+    request: Funnel
+    as_of: datetime
+    internal: Internal | None
+    cohorts: Mapping[str, str]
+    who: Callable[[], Who]
+
+    def query(self, *, with_ids: bool = False, unit: object = None) -> Query:
+        """Of all units, or of one; ``with_ids``: events are told by their ids."""
+        parameters = Parameters()
+        left_out = "false" if self.internal is None else condition(self.engine, self.internal, parameters)
+        filters = self.internal is not None and bool(self.internal.where)
+        asked = Query(self.request, self.as_of, left_out, parameters, self.cohorts, with_ids, unit)
+        return replace(asked, internal_filters=filters, who=self.who)
 
 
 def funnel(
@@ -39,50 +131,63 @@ def funnel(
     view: View = DEFAULT_VIEW,
     internal: Internal = NOBODY,
 ) -> Json:
-    """The answer of section 7 to a request that ``funnels.request.parse`` has read.
-
-    ``complete_until``: the data's completeness mark, the latest ``as_of`` there can be. ``domains``: as the build was given.
-    ``view``: how identity is seen. ``internal``: the traffic that is left out.
-    """
-    as_of = complete_until if request.as_of is None else min(request.as_of, complete_until)
+    """The answer of section 7 to a request that ``funnels.request.parse`` has read; see ``Source``."""
     version = lake.version(project, "events")
-    with _engine(lake, project, version, manifest, limits, domains, view) as engine:
-        found = read_streams(engine, request, as_of, internal)
+    source = Source(lake, project, version, complete_until, manifest, limits, domains, view, internal)
+    return answer_of(source, request)
+
+
+def answer_of(source: Source, request: Funnel) -> Json:
+    """The answer of section 7."""
+    with source.engine() as engine:
+        rules = rules_of(request, source.as_of(request))
+        found = read_streams(engine, source.asking(engine, request).query(), source.limits, rules)
         missing = missing_names(engine, request.event_names)
-    rules = rules_of(request, as_of)
-    outcome = match_streams(found.streams, rules)
+    matched = match(request, found, rules)
+    labels = [step.label for step in request.steps]
+    limit = GROUPS if request.breakdown is None else request.breakdown.limit
+    times = request.time_to_convert
+    histogram = None if times is None else Histogram(times.start, times.end, times.bins)
     return {
-        **answer(outcome, [step.label for step in request.steps], rules, request.zone),
-        "definition": definition(request, as_of),
-        "warnings": [*_moved(request, as_of), *map(_never, missing, missing.values())],
-        "data": _data(version, manifest, complete_until, found),
+        **answer(matched.outcome, labels, matched.rules, request.zone, matched.grouping, limit, histogram),
+        "definition": definition(request, matched.rules.as_of),
+        "warnings": [
+            *_moved(request, matched.rules.as_of),
+            *map(_never, missing, missing.values()),
+            *([NO_BUILD] if request.reads_build and source.manifest is None else []),
+        ],
+        "data": data_of(source, found),
     }
 
 
-def rules_of(request: Funnel, as_of: datetime) -> Rules:
-    """The request as the matcher's rules."""
-    buckets = [] if request.trend is None else periods(request.start, request.end, request.trend, request.zone)
-    edges = (*(bucket.start for bucket in buckets), *(bucket.end for bucket in buckets[-1:]))
-    withins = tuple(step.within for step in request.steps)
-    return Rules(withins, request.window, request.start, request.end, as_of, edges)
+@dataclass(frozen=True)
+class Matched:
+    """What became of each unit, and the groups if they were asked for."""
+
+    rules: Rules
+    outcome: Outcome
+    grouping: Grouping | None
 
 
-def _engine(
-    lake: Lake,
-    project: str,
-    version: int | None,
-    manifest: Manifest | None,
-    limits: Limits,
-    domains: Domains,
-    view: View,
-) -> Engine:
-    """Events at one version, who is who at the same, and the last build's people and accounts."""
-    tables = {} if manifest is None else manifest.tables
-    known = identity(lake, project, version, manifest, limits, domains, view)
-    built = {name: tables.get(name) for name in ("people", "accounts", TABLE)}
-    engine = Engine(lake, project, {"events": version, **built, **known.built}, limits)
-    known.bind(engine)
-    return engine
+def match(request: Funnel, found: Found, rules: Rules) -> Matched:
+    """Match every unit: by the definition, or by a preset's rules."""
+    streams, by = found.streams, request.breakdown
+    matcher = match_streams if request.preset is None else partial(presets.match, request.preset)
+    outcome = found.outcome or matcher(streams, rules)
+    grouping = None if by is None else breakdown(outcome, streams, rules, found.groups, by.attribution, matcher)
+    return Matched(rules, outcome, grouping)
+
+
+def data_of(source: Source, found: Found) -> Json:
+    """Which data was read, and how many events of it are in no stream."""
+    return {
+        "events": source.version,
+        "actors": None if source.manifest is None else source.manifest.number,
+        "complete_until": iso(source.complete_until),
+        "events_without_unit": found.without_unit,
+        "bots_left_out": found.bots,
+        "internal_left_out": found.internal,
+    }
 
 
 def _moved(request: Funnel, as_of: datetime) -> list[str]:
@@ -94,14 +199,3 @@ def _moved(request: Funnel, as_of: datetime) -> list[str]:
 def _never(name: str, occurred: list[str]) -> str:
     near = ", ".join(repr(other) for other in nearest(name, occurred))
     return f"no event {name!r} has ever occurred" + (f"; the nearest names are {near}" if near else "")
-
-
-def _data(version: int | None, manifest: Manifest | None, complete_until: datetime, found: Found) -> Json:
-    return {
-        "events": version,
-        "actors": None if manifest is None else manifest.number,
-        "complete_until": iso(complete_until),
-        "events_without_unit": found.without_unit,
-        "bots_left_out": found.bots,
-        "internal_left_out": found.internal,
-    }

@@ -1,36 +1,34 @@
-"""A funnel as a question: frozen, checked, with every default filled in."""
+"""A funnel as a question: frozen, checked, with every default filled in. Steps count from 0 here, from 1 in a request."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, get_args
 from zoneinfo import ZoneInfo
 
-from funnels.durations import format_duration
-from funnels.filters import Filter, conditions, filters_as_json
+from funnels.definition import Cohort
+from funnels.filters import COHORT, Filter, conditions
 from funnels.periods import Grain
-from funnels.result import iso
 
-Unit = Literal["person", "account"]
+Unit = Literal["person", "account", "session"]
 UNITS: Final[tuple[Unit, ...]] = get_args(Unit)
+Order = Literal["sequential", "strict", "any"]
+ORDERS: Final[tuple[Order, ...]] = get_args(Order)
+Ties = Literal["in_order", "strict"] | timedelta  # a tolerance: a later step may precede the one before it by so much
+TIES: Final[tuple[Literal["in_order", "strict"], ...]] = ("in_order", "strict")
+Reentry = Literal["any", "first"]
+REENTRIES: Final[tuple[Reentry, ...]] = get_args(Reentry)
+Witness = Literal["earliest", "shortest"]
+WITNESSES: Final[tuple[Witness, ...]] = get_args(Witness)
+Count = Literal["units", "attempts"]
+COUNTS: Final[tuple[Count, ...]] = get_args(Count)
+Touch = Literal["first", "last", "all"]
+TOUCHES: Final[tuple[Touch, ...]] = get_args(Touch)
 Traffic = Literal["exclude", "include"]  # internal traffic: left out, or put back in
 TRAFFIC: Final[tuple[Traffic, ...]] = get_args(Traffic)
 ANY_EVENT: Final = "*"
-
-# What the definition has and this engine answers in one way only: the values each option takes, its default first.
-FIXED: Final[dict[str, tuple[object, ...]]] = {
-    "order": ("sequential",),
-    "ties": ("in_order",),
-    "reentry": ("any",),
-    "witness": ("earliest",),
-    "count": ("units",),
-    "hold": ([],),
-    "exclude": ([],),
-    "breakdown": (None,),
-    "time_to_convert": (None,),
-}
-FIXED_OF_STEP: Final[dict[str, tuple[object, ...]]] = {"optional": (False,), "first_ever": (False,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +41,49 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Any of ``choices`` serves it; ``where`` must hold besides."""
+    """Any of ``choices`` serves it; ``where`` must hold besides.
+
+    ``first_ever``: only the unit's first event of these names counts, before any filter.
+    """
 
     choices: tuple[Choice, ...]
     label: str
     within: timedelta | None = None
     where: tuple[Filter, ...] = ()
+    optional: bool = False
+    first_ever: bool = False
+
+    @property
+    def event_names(self) -> frozenset[str]:
+        return frozenset(choice.event for choice in self.choices)
+
+
+@dataclass(frozen=True, slots=True)
+class Exclude:
+    """Events that end a chain between two required steps; under order any, between its first event and its last."""
+
+    choices: tuple[Choice, ...]
+    where: tuple[Filter, ...]
+    after: int
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """Groups by the values of ``by``, properties and cohorts; ``attribution`` may be a required step."""
+
+    by: tuple[str, ...]
+    attribution: Touch | int = "first"
+    limit: int = 25
+
+
+@dataclass(frozen=True, slots=True)
+class TimeToConvert:
+    """A histogram of the time between two steps of the witness."""
+
+    start: int
+    end: int
+    bins: int = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,48 +100,64 @@ class Funnel:
     trend: Grain | None = None
     as_of: datetime | None = None
     internal: Traffic = "exclude"
+    order: Order = "sequential"
+    ties: Ties = "in_order"
+    reentry: Reentry = "any"
+    witness: Witness = "earliest"
+    count: Count = "units"
+    hold: tuple[str, ...] = ()
+    exclude: tuple[Exclude, ...] = ()
+    breakdown: Breakdown | None = None
+    time_to_convert: TimeToConvert | None = None
+    preset: str | None = None  # a name of funnels.presets
+    cohorts: tuple[Cohort, ...] = ()  # those that are used
+
+    @property
+    def required(self) -> tuple[int, ...]:
+        """The steps that are not optional."""
+        return tuple(number for number, step in enumerate(self.steps) if not step.optional)
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """Of all steps and exclusions."""
+        return tuple(choice for part in self._parts for choice in part.choices)
 
     @property
     def event_names(self) -> tuple[str, ...]:
         """The names asked for, each once, in order; without ANY_EVENT."""
-        names = (choice.event for step in self.steps for choice in step.choices)
-        return tuple(dict.fromkeys(name for name in names if name != ANY_EVENT))
+        return tuple(dict.fromkeys(choice.event for choice in self.choices if choice.event != ANY_EVENT))
 
     @property
     def takes_any_event(self) -> bool:
-        return any(choice.event == ANY_EVENT for step in self.steps for choice in step.choices)
+        return any(choice.event == ANY_EVENT for choice in self.choices)
+
+    @property
+    def filtered(self) -> frozenset[str]:
+        """Every property that a filter reads."""
+        return frozenset(condition.property for part in self._filters() for condition in conditions(part))
+
+    @property
+    def cohorts_named(self) -> frozenset[str]:
+        return frozenset(name.removeprefix(COHORT) for name in self.properties if name.startswith(COHORT))
+
+    @property
+    def reads_build(self) -> bool:
+        """Whether it asks what the last build knows: ``person_now``, ``account_now``, stages."""
+        now = any(name.startswith(("person_now.", "account_now.")) for name in self.properties)
+        return now or any(cohort.where or cohort.stages for cohort in self.cohorts)
 
     @property
     def properties(self) -> frozenset[str]:
-        """Every property that a filter reads."""
-        parts = [self.where, *(part for step in self.steps for part in (step.where, *(one.where for one in step.choices)))]
-        return frozenset(condition.property for part in parts for condition in conditions(part))
+        """Every property that is read: by filters, held constant, or broken down by."""
+        return self.filtered | {*self.hold, *(self.breakdown.by if self.breakdown else ())}
 
+    @property
+    def _parts(self) -> tuple[Step | Exclude, ...]:
+        return (*self.steps, *self.exclude)
 
-def definition(funnel: Funnel, as_of: datetime) -> dict[str, object]:
-    """The request with every default filled in: asked again, it gives the same funnel."""
-    fixed = {name: values[0] for name, values in FIXED.items()}
-    return {
-        "steps": [_step_as_json(step) for step in funnel.steps],
-        "from": iso(funnel.start),
-        "to": iso(funnel.end),
-        "timezone": funnel.zone.key,
-        "window": format_duration(funnel.window),
-        "unit": funnel.unit,
-        "where": filters_as_json(funnel.where),
-        "trend": funnel.trend,
-        "as_of": iso(as_of),
-        "internal": funnel.internal,
-        **fixed,
-    }
-
-
-def _step_as_json(step: Step) -> dict[str, object]:
-    events = [{"event": choice.event, "where": filters_as_json(choice.where)} for choice in step.choices]
-    return {
-        **({"event": step.choices[0].event} if len(events) == 1 and not step.choices[0].where else {"any_of": events}),
-        "where": filters_as_json(step.where),
-        "within": None if step.within is None else format_duration(step.within),
-        "label": step.label,
-        **{name: values[0] for name, values in FIXED_OF_STEP.items()},
-    }
+    def _filters(self) -> Iterator[tuple[Filter, ...]]:
+        yield self.where
+        for part in self._parts:
+            yield part.where
+        for choice in self.choices:
+            yield choice.where

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from funnels.filters import Filter
@@ -146,6 +146,30 @@ class Internal:
 
 
 @dataclass(frozen=True)
+class Did:
+    """Events of some kind in ``start <= time < end`` (None: without limit), or in the ``last`` so long before the question's
+    ``as_of``: at least so many, at most so many."""
+
+    selections: tuple[Selection, ...]
+    at_least: int = 1
+    at_most: int | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    last: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Whoever satisfies all of it: what the last build knows of them (``where``), what they did, the stages they entered."""
+
+    name: str
+    unit: Subject
+    where: tuple[Filter, ...] = ()  # on person_now. of people, account_now. of accounts
+    did: tuple[Did, ...] = ()
+    stages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Definitions:
     events: Mapping[str, Event]
     stages: Mapping[str, Stage]
@@ -154,10 +178,12 @@ class Definitions:
     virality: Virality
     accounts: Accounts
     internal: Internal = Internal()
+    cohorts: Mapping[str, Cohort] = field(default_factory=dict)
 
     @property
     def version(self) -> str:
-        """Eight hex digits of what can change a number; texts for readers (titles, labels, the vocabulary) do not count."""
+        """Eight hex digits of what can change a built number. Texts for readers (titles, labels, the vocabulary) do not
+        count, nor do cohorts: no table is made of them, and an answer tells those that it used in full."""
         content: tuple[object, ...] = (self.stages, self.funnels, self.north_star, self.virality, self.accounts)
         content += (self.internal,) if self.internal != Internal() else ()
         return hashlib.sha256(repr(_plain(content)).encode()).hexdigest()[:8]
@@ -169,7 +195,7 @@ _READERS_TEXT: Final = {"title", "label"}
 def _plain(value: object) -> object:
     """Nested tuples in an order that does not depend on the order of the files."""
     if is_dataclass(value) and not isinstance(value, type):
-        counting = [field.name for field in fields(value) if field.name not in _READERS_TEXT]
+        counting = [part.name for part in fields(value) if part.name not in _READERS_TEXT]
         return (type(value).__name__, tuple((name, _plain(getattr(value, name))) for name in counting))
     if isinstance(value, Mapping):
         return tuple(sorted((str(key), _plain(item)) for key, item in value.items()))

@@ -1,7 +1,11 @@
 """What can go wrong when a question is asked.
 
 FunnelError
-└── BadRequest     the question itself: carries one Fault per thing to mend, all of them at once
+├── NoSuchUnit     nobody has the id that the question names
+├── BadRequest     the question itself: carries one Fault per thing to mend, all of them at once
+└── TooMuch        the question takes more than one may take: says of what, and what to narrow
+    ├── TooLarge   memory
+    └── TooSlow    time
 """
 
 from __future__ import annotations
@@ -42,6 +46,30 @@ class BadRequest(FunnelError):
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
         super().__init__("; ".join(map(str, self.faults)))
+
+
+class NoSuchUnit(FunnelError):
+    """Nobody has the id ``given``; ``form`` says what may stand there."""
+
+    def __init__(self, message: str, given: str, form: str) -> None:
+        self.given, self.form = given, form
+        super().__init__(message)
+
+
+class TooMuch(FunnelError):
+    """The question was stopped; nothing else suffers. ``narrow``: ways to ask for less."""
+
+    def __init__(self, message: str, narrow: Sequence[str]) -> None:
+        self.narrow = tuple(narrow)
+        super().__init__(message)
+
+
+class TooLarge(TooMuch):
+    """It takes more memory than one question may."""
+
+
+class TooSlow(TooMuch):
+    """It takes longer than one question may."""
 
 
 @dataclass(slots=True)

@@ -7,14 +7,27 @@ sides are, else as doubles.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from funnels.filters import ISO_DATE, LISTED, NEGATIVE, ORDER, PRESENCE, AllOf, AnyOf, Condition, Filter, Scalar, read_moment
+from funnels.filters import (
+    COHORT,
+    ISO_DATE,
+    LISTED,
+    NEGATIVE,
+    ORDER,
+    PRESENCE,
+    AllOf,
+    AnyOf,
+    Condition,
+    Filter,
+    Scalar,
+    read_moment,
+)
 from ingest.event import EVENTS
 from transforms.tables import ACCOUNTS, PEOPLE
 
@@ -27,6 +40,7 @@ _SIGNS: Final = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 _ISO: Final = f"'{ISO_DATE}'"
 _WITH_OFFSET: Final = "'.*(Z|[+-][0-9]{2}:?[0-9]{2})'"
 _NULL: Final = "null"
+_ISO_TEXT: Final = "replace(strftime(timezone('UTC', {}), '%Y-%m-%dT%H:%M:%S.%fZ'), '.000000Z', 'Z')"
 
 
 class Parameters:
@@ -62,6 +76,7 @@ class Operand:
     flag: str = _NULL
     moment: str = _NULL  # of a time column; a text's is read where it is asked for
     items: str = _NULL  # the elements of a JSON list
+    json: str = _NULL  # as JSON text
 
 
 def compile_filters(
@@ -71,15 +86,22 @@ def compile_filters(
 
     ISO dates without an offset are local to ``zone`` (default UTC).
     """
-    compiler = _Compiler(parameters, zone or ZoneInfo("UTC"), events)
-    return compiler.all_of(filters)
+    return Compiler(parameters, zone or ZoneInfo("UTC"), events).all_of(filters)
 
 
 @dataclass(frozen=True)
-class _Compiler:
+class Compiler:
+    """``cohorts``: by name, the SQL condition (never null) that whoever did the event is in it."""
+
     parameters: Parameters
     zone: ZoneInfo
-    events: str
+    events: str = "events"
+    cohorts: Mapping[str, str] = field(default_factory=dict)
+
+    def value(self, name: str) -> str:
+        """A property's value as a JSON text, null where it is missing; ``5`` and ``5.0`` are still two texts."""
+        operand = self._operand(name)
+        return f"case when {operand.present} then {operand.json} end"
 
     def all_of(self, filters: Sequence[Filter]) -> str:
         return " and ".join(self._filter(item) for item in filters) or "true"
@@ -142,6 +164,9 @@ class _Compiler:
 
     def _operand(self, name: str) -> Operand:
         """The property ``name`` as it stands in an event's own columns, its JSON, its person or its account."""
+        if name.startswith(COHORT):
+            member = self.cohorts[name.removeprefix(COHORT)]
+            return Operand("true", flag=member, json=f"cast(to_json({member}) as varchar)")
         root, _, rest = name.partition(".")
         if root == PERSON_NOW:
             return self._of_table(PERSON_NOW, PEOPLE, rest)
@@ -161,14 +186,15 @@ class _Compiler:
 
     def _column(self, sql: str, kind: pa.DataType) -> Operand:
         present = f"{sql} is not null"
+        json = f"cast(to_json({sql}) as varchar)"
         if pa.types.is_timestamp(kind):
-            return Operand(present, moment=sql)
+            return Operand(present, moment=sql, json=f"cast(to_json({_ISO_TEXT.format(sql)}) as varchar)")
         if pa.types.is_boolean(kind):
-            return Operand(present, flag=sql)
+            return Operand(present, flag=sql, json=json)
         if pa.types.is_integer(kind) and not sql.endswith("_id"):
-            return Operand(present, number=f"cast({sql} as double)", whole=sql)
+            return Operand(present, number=f"cast({sql} as double)", whole=sql, json=json)
         text = sql if pa.types.is_string(kind) else f"cast({sql} as varchar)"  # 64-bit ids are texts outside
-        return Operand(present, text=text)
+        return Operand(present, text=text, json=f"cast(to_json({text}) as varchar)")
 
     def _json(self, column: str, path: str) -> Operand:
         given = self.parameters.add(pointer(path))
@@ -194,6 +220,7 @@ def _json_operand(kind: str, value: str) -> Operand:
         whole=f"case when {kind} in ('BIGINT', 'UBIGINT') then try_cast({value} as hugeint) end",
         flag=f"case when {kind} = 'BOOLEAN' then try_cast({value} as boolean) end",
         items=f"case when {kind} = 'ARRAY' then {value} -> '$[*]' end",
+        json=f"cast({value} as varchar)",
     )
 
 

@@ -4,8 +4,9 @@
      {"any": [{"property": "country", "op": "eq", "value": "DE"}, {"property": "bot", "op": "eq", "value": true}]}]
 
 A list means all. Where a property may come from (its root) is listed in ``ROOTS`` and ``COLUMNS``; dots lead into objects
-and lists. Types compare as they are: 5 equals 5.0 and not "5"; order compares numbers with numbers and ISO dates with
-dates, nothing else. A missing value (or a null) satisfies only the negative operators and ``is_not_set``.
+and lists; ``cohort:<name>`` is true or false. Types compare as they are: 5 equals 5.0 and not "5"; order compares numbers
+with numbers and ISO dates with dates, nothing else. A missing value (or a null) satisfies only the negative operators and
+``is_not_set``.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ NEGATIVE: Final = {
 }
 
 ROOTS: Final = ("properties.", "context.", "person.", "account.", "person_now.", "account_now.")
+COHORT: Final = "cohort:"  # followed by a cohort's name: true for the events of whoever is in it
 _INTERNAL: Final = ("properties", "context", "log", "log_offset", "month")
 COLUMNS: Final = tuple(name for name in EVENTS.names if name not in _INTERNAL)
 DEEPEST: Final = 16  # levels of any and all
@@ -127,7 +129,7 @@ def _read(found: object, path: str, faults: Faults, depth: int) -> Filter | None
         faults.unknown_keys(found, ("all",), path)
         return AllOf(read_filters(found["all"], f"{path}.all", faults, depth + 1))
     faults.unknown_keys(found, ("property", "op", "value"), path)
-    name = _read_property(found.get("property"), f"{path}.property", faults)
+    name = read_property(found.get("property"), f"{path}.property", faults)
     op = found.get("op")
     if not isinstance(op, str) or op not in OPERATORS:
         faults.add(f"{path}.op", op, OPERATORS, f"no such operator{suggestion(str(op), OPERATORS)}")
@@ -135,11 +137,14 @@ def _read(found: object, path: str, faults: Faults, depth: int) -> Filter | None
     return Condition(name, op, _read_value(op, found, path, faults))
 
 
-def _read_property(found: object, path: str, faults: Faults) -> str:
-    allowed = [f"{root}<name>" for root in ROOTS] + list(COLUMNS)
+def read_property(found: object, path: str, faults: Faults) -> str:
+    """The name of a property or a cohort; empty where it is none, which is noted."""
+    allowed = [*(f"{root}<name>" for root in (*ROOTS, COHORT)), *COLUMNS]
     if not isinstance(found, str):
         faults.add(path, found, allowed, "name the property to compare")
         return ""
+    if found.startswith(COHORT) and found != COHORT:
+        return found
     if found in COLUMNS or (found.startswith(ROOTS) and all(found.split("."))):
         return found
     if found.startswith(ROOTS):

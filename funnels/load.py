@@ -1,7 +1,7 @@
 """A folder of TOML files -> ``Definitions``, or every fault in it at once.
 
 Files may be called and split as their owner likes: what counts are the tables ``[events.*]``, ``[stages.*]``,
-``[funnels.*]``, ``[north_star]``, ``[virality]``, ``[accounts]`` and ``[internal]``. A kind that the folder
+``[funnels.*]``, ``[cohorts.*]``, ``[north_star]``, ``[virality]``, ``[accounts]`` and ``[internal]``. A kind that the folder
 lacks is taken from the defaults of this package; its events are added to the default vocabulary.
 """
 
@@ -12,13 +12,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from funnels import resolve, resolve_stages, traffic
+from funnels import cohorts, resolve, resolve_stages, traffic
 from funnels.definition import Definitions
 from funnels.written import DefinitionError, Document, Entry, Fault, hint, is_table, read
 
 DEFAULTS: Final = Path(__file__).with_name("definitions")
-_KINDS: Final = ("events", "stages", "funnels", "north_star", "virality", "accounts", "internal")
-_NAMED: Final = {"events": "event", "stages": "stage", "funnels": "funnel"}  # tables of tables, with what one is called
+_KINDS: Final = ("events", "stages", "funnels", "north_star", "virality", "accounts", "internal", "cohorts")
+_MAY_LACK: Final = ("cohorts",)
+_NAMED: Final = {
+    "events": "event",
+    "stages": "stage",
+    "funnels": "funnel",
+    "cohorts": "cohort",
+}  # tables of tables, with what one is called
 
 
 def load(folder: Path) -> Definitions:
@@ -29,7 +35,7 @@ def load(folder: Path) -> Definitions:
     for document in own:
         _unknown_kinds(document, faults)
     tables = {kind: _tables(kind, own, defaults, faults) for kind in _KINDS}
-    definitions = _resolve(tables, faults) if all(tables.values()) else None
+    definitions = _resolve(tables, faults) if all(tables[kind] or kind in _MAY_LACK for kind in _KINDS) else None
     if faults or definitions is None:
         raise DefinitionError(faults)
     return definitions
@@ -106,5 +112,6 @@ def _resolve(tables: dict[str, dict[str, Entry]], faults: list[Fault]) -> Defini
         resolve.virality(tables["virality"][""], events, stages),
         resolve.accounts(tables["accounts"][""], events),
         traffic.resolve(tables["internal"][""]),
+        {name: cohorts.resolve(name, entry, events, stages) for name, entry in tables["cohorts"].items()},
     )
     return None if faults else definitions

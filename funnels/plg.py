@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from funnels import traffic
 from funnels.definition import SUBJECTS, Definitions, StageFunnel, Subject
 from funnels.durations import EXAMPLES, format_duration, parse_duration
+from funnels.groups import of_units
 from funnels.match import Rules, match_streams
 from funnels.periods import GRAINS, Grain, period_of, periods
 from funnels.question import Parameters, Range, check_periods, earliest, read_internal, read_range
@@ -132,10 +133,10 @@ def _answer(question: FunnelQuestion, definitions: Definitions, subjects: Subjec
     """The path funnel's answer; each step, and each step of a group, also with who reached it any way."""
     stages = [definitions.stages[step] for step in question.funnel.steps]
     rules = _rules(question, subjects, as_of)
-    groups = subjects.channels if question.by_channel else None
 
     def match(steps: Sequence[int], rules: Rules) -> Json:
         outcome = match_streams(subjects.streams(steps), rules)
+        groups = of_units(outcome, subjects.channel, subjects.channels) if question.by_channel else None
         return answer(outcome, [stages[step].title for step in steps], rules, question.zone, groups)
 
     path = match(range(len(stages)), rules)

@@ -1,74 +1,129 @@
 """The body of ``POST /api/funnel`` (section 7 of the funnel's definition), read into a frozen ``Funnel``.
 
-``parse`` names every fault at once. An option of the definition that this engine does not have yet is refused with what it
-does have, never answered as if it had not been asked.
+``parse`` names every fault at once, also options that do not go together (``combine``). Steps count from 1 in a request.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Final
 
-from funnels.ask import ANY_EVENT, FIXED, FIXED_OF_STEP, TRAFFIC, UNITS, Choice, Funnel, Step
-from funnels.durations import EXAMPLES, parse_duration
+from funnels.ask import (
+    ANY_EVENT,
+    COUNTS,
+    ORDERS,
+    REENTRIES,
+    TIES,
+    TOUCHES,
+    TRAFFIC,
+    UNITS,
+    WITNESSES,
+    Breakdown,
+    Choice,
+    Exclude,
+    Funnel,
+    Step,
+    Ties,
+    TimeToConvert,
+)
+from funnels.cohorts import read_cohorts
+from funnels.combine import check_cohorts, check_together
+from funnels.definition import Cohort
+from funnels.durations import parse_duration
 from funnels.errors import BadRequest, Fault, Faults
-from funnels.filters import Filter, read_filters, read_moment
 from funnels.kernel import MAX_STEPS
 from funnels.periods import GRAINS, Grain
+from funnels.presets import PRESETS
+from funnels.reader import LONGEST, Reader
 
-LONGEST: Final = timedelta(days=366)
 MAX_BUCKETS: Final = 4000  # ten years of days
+MAX_EXCLUSIONS: Final = 16
+MAX_HELD: Final = 8
+MAX_BY: Final = 3
+MAX_GROUPS: Final = 1000
+MAX_BINS: Final = 1000
 DAYS: Final[dict[Grain, int]] = {"day": 1, "week": 7, "month": 28}  # at least so many
 
-_Name = TypeVar("_Name", bound=str)
-_OWN: Final = ("steps", "from", "to", "timezone", "window", "unit", "where", "trend", "as_of", "internal", "preset")
-_OWN_OF_STEP: Final = ("event", "any_of", "where", "within", "label")
+KEYS: Final = (
+    "steps", "from", "to", "timezone", "window", "order", "ties", "reentry", "witness", "unit", "count", "hold", "exclude",
+    "where", "breakdown", "trend", "time_to_convert", "as_of", "internal", "preset", "cohorts",
+)  # fmt: skip
+_KEYS_OF_STEP: Final = ("event", "any_of", "where", "within", "label", "optional", "first_ever")
+_KEYS_OF_EXCLUDE: Final = ("event", "any_of", "where", "after", "before")
+_SOME_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def parse(body: object, zone: str = "UTC") -> Funnel:
-    """Read a request; ``zone`` is the project's, for requests that name none. Raises ``BadRequest`` with every fault."""
+@dataclass(frozen=True)
+class Known:
+    """What requests may name: the deployment's cohorts and stages. ``zone`` is for requests that name none."""
+
+    cohorts: Mapping[str, Cohort] = field(default_factory=dict)
+    stages: Collection[str] = ()
+    zone: str = "UTC"
+
+
+NOTHING: Final = Known()
+
+
+def parse(body: object, known: Known = NOTHING) -> Funnel:
+    """Read a request. Raises ``BadRequest`` with every fault."""
+    found, faults = body_of(body), Faults()
+    faults.unknown_keys(found, KEYS, "")
+    funnel = read(found, known, faults)
+    faults.raise_any()
+    return funnel
+
+
+def body_of(body: object) -> Mapping[str, object]:
+    """The body as an object of Unicode texts; raises ``BadRequest``."""
     if not isinstance(body, Mapping):
         raise BadRequest([Fault("", body, ("an object",), "write an object with steps, from, to and window")])
-    _check_text(body)
-    faults = Faults()
-    faults.unknown_keys(body, (*_OWN, *FIXED), "")
-    _refuse_absent(body, {**FIXED, "preset": (None,)}, "", faults)
-    reader = _Reader(body, "", faults)
-    place = reader.zone(zone)
-    start, end = reader.moment("from", place), reader.moment("to", place)
-    as_of = None if body.get("as_of") is None else reader.moment("as_of", place)
-    window = reader.duration("window", required=True)
-    steps = tuple(_read_step(step, number, faults) for number, step in enumerate(reader.steps()))
-    unit, trend, where = reader.one_of("unit", UNITS, "person"), reader.one_of("trend", GRAINS, None), reader.filters()
-    internal = reader.one_of("internal", TRAFFIC, "exclude")
-    if start is not None and end is not None:
-        _check_range(start, end, trend, body, faults)
-    faults.raise_any()
-    assert start is not None and end is not None and window is not None and unit is not None
-    assert internal is not None
-    return Funnel(steps, start, end, window, place, unit, where, trend, as_of, internal)
-
-
-def _check_text(body: Mapping[str, object]) -> None:
-    """JSON can write half a character (a lone surrogate), which nothing that follows can store or send."""
-    try:
+    try:  # JSON can write half a character (a lone surrogate), which nothing that follows can store or send
         json.dumps(body, ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError as error:
         half = error.object[error.start : error.end].encode("ascii", "backslashreplace").decode()
         raise BadRequest([Fault("", half, ("Unicode text",), f"the request holds half a character, {half}")]) from None
+    return body
 
 
-def _refuse_absent(found: Mapping[str, object], fixed: Mapping[str, tuple[object, ...]], path: str, faults: Faults) -> None:
-    """Refuse other values of options that can have one only; null is the default."""
-    for name, allowed in fixed.items():
-        value = found.get(name)
-        if value is not None and not any(type(value) is type(one) and value == one for one in allowed):
-            values = " or ".join(json.dumps(one) for one in allowed)
-            faults.add(f"{path}{name}", value, allowed, f"{name} can only be {values} here")
+def read(body: Mapping[str, object], known: Known, faults: Faults) -> Funnel:
+    """The funnel of a body, whatever else stands in it; good only where no fault is noted."""
+    reader = Reader(body, "", faults)
+    place = reader.zone(known.zone)
+    cohorts = {**known.cohorts, **read_cohorts(body.get("cohorts"), place, known.stages, faults)}
+    start, end = reader.moment("from", place), reader.moment("to", place)
+    trend = reader.maybe_one_of("trend", GRAINS)
+    if start is not None and end is not None:
+        _check_range(start, end, trend, body, faults)
+    steps = _steps(reader)
+    funnel = Funnel(
+        steps=steps,
+        start=start or _SOME_TIME,
+        end=end or _SOME_TIME,
+        window=reader.duration("window", required=True) or LONGEST,
+        zone=place,
+        unit=reader.one_of("unit", UNITS, "person"),
+        where=reader.filters(),
+        trend=trend,
+        as_of=None if body.get("as_of") is None else reader.moment("as_of", place),
+        internal=reader.one_of("internal", TRAFFIC, "exclude"),
+        order=reader.one_of("order", ORDERS, "sequential"),
+        ties=_ties(reader),
+        reentry=reader.one_of("reentry", REENTRIES, "any"),
+        witness=reader.one_of("witness", WITNESSES, "earliest"),
+        count=reader.one_of("count", COUNTS, "units"),
+        hold=reader.properties("hold", MAX_HELD),
+        exclude=_exclusions(reader, steps),
+        breakdown=_breakdown(reader, steps),
+        time_to_convert=_time_to_convert(reader, steps),
+        preset=reader.maybe_one_of("preset", tuple(PRESETS)),
+    )
+    check_together(funnel, body, faults)
+    check_cohorts(body, cohorts, faults)
+    return replace(funnel, cohorts=tuple(cohorts[name] for name in sorted(funnel.cohorts_named & cohorts.keys())))
 
 
 def _check_range(start: datetime, end: datetime, trend: Grain | None, body: Mapping[str, object], faults: Faults) -> None:
@@ -78,114 +133,91 @@ def _check_range(start: datetime, end: datetime, trend: Grain | None, body: Mapp
         faults.add("trend", trend, [*GRAINS, None], f"the range has more than {MAX_BUCKETS} buckets; ask for longer ones")
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Reads single values of an object at ``path``, noting what is wrong with them."""
-
-    found: Mapping[str, object]
-    path: str  # ends with a dot unless empty
-    faults: Faults
-
-    def steps(self) -> list[object]:
-        found = self.found.get("steps")
-        if isinstance(found, list) and 1 <= len(found) <= MAX_STEPS:
-            return found
-        self.faults.add("steps", found, [f"a list of 1 to {MAX_STEPS} steps"], f"write 1 to {MAX_STEPS} steps")
-        return []
-
-    def zone(self, default: str) -> ZoneInfo:
-        found = self.found.get("timezone")
-        try:
-            return ZoneInfo(default if found is None else found if isinstance(found, str) else "")
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            self.faults.add("timezone", found, ["an IANA name such as Europe/Berlin"], "no such time zone")
-            return ZoneInfo("UTC")
-
-    def moment(self, key: str, zone: ZoneInfo) -> datetime | None:
-        found = self.found.get(key)
-        moment = read_moment(found, zone) if isinstance(found, str) else None
-        if moment is None:
-            self.faults.add(key, found, ["2026-01-31", "2026-01-31T12:00:00Z"], f"{key} must be an ISO date")
-            return None
-        return moment.astimezone(UTC)
-
-    def duration(self, key: str, *, required: bool) -> timedelta | None:
-        value, path = self.found.get(key), f"{self.path}{key}"
-        if value is None and not required:
-            return None
-        try:
-            duration = parse_duration(value if isinstance(value, str) else "")
-        except (ValueError, OverflowError):
-            forms = " ".join(EXAMPLES)
-            self.faults.add(path, value, EXAMPLES, f"{key} must be a duration of at most 366d, written as {forms}")
-            return None
-        if duration > LONGEST:
-            self.faults.add(path, value, ["366d"], f"{key} is at most 366d")
-        return duration
-
-    def one_of(self, key: str, allowed: tuple[_Name, ...], default: _Name | None) -> _Name | None:
-        found = self.found.get(key)
-        for name in allowed:
-            if found == name:
-                return name
-        if found is not None:
-            self.faults.add(f"{self.path}{key}", found, allowed, f"{key} can only be {', '.join(allowed)} here")
-        return default
-
-    def label(self, choices: tuple[Choice, ...]) -> str:
-        found = self.found.get("label")
-        if isinstance(found, str):
-            return found
-        if found is not None:
-            self.faults.add(f"{self.path}label", found, ["a text"], "label is a text")
-        return " or ".join("Any event" if choice.event == ANY_EVENT else choice.event for choice in choices)
-
-    def filters(self) -> tuple[Filter, ...]:
-        found = self.found.get("where")
-        return () if found is None else read_filters(found, f"{self.path}where", self.faults)
-
-    def event(self) -> str:
-        found = self.found.get("event")
-        if isinstance(found, str) and found:
-            return found
-        self.faults.add(f"{self.path}event", found, ["the name of an event", ANY_EVENT], "name an event, or * for any")
-        return ""
+def _steps(reader: Reader) -> tuple[Step, ...]:
+    found = reader.items("steps", MAX_STEPS, "steps", least=1)
+    return tuple(_step(step, number, len(found), reader.faults) for number, step in enumerate(found))
 
 
-def _read_step(found: object, number: int, faults: Faults) -> Step:
+def _step(found: object, number: int, count: int, faults: Faults) -> Step:
     path = f"steps[{number}]"
     if not isinstance(found, Mapping):
         faults.add(path, found, ['{"event": "Signed Up"}'], "write an object with event or any_of")
         return Step((), "")
-    faults.unknown_keys(found, (*_OWN_OF_STEP, *FIXED_OF_STEP), path)
-    _refuse_absent(found, FIXED_OF_STEP, f"{path}.", faults)
-    reader = _Reader(found, f"{path}.", faults)
-    choices = _read_choices(reader, path)
+    faults.unknown_keys(found, _KEYS_OF_STEP, path)
+    reader = Reader(found, f"{path}.", faults)
+    choices = reader.choices("a step")
     within = reader.duration("within", required=False)
     if number == 0 and within is not None:
         faults.add(f"{path}.within", found["within"], [None], "within is the time since the step before; the first has none")
-    return Step(choices, reader.label(choices), within, reader.filters())
+    optional = reader.flag("optional")
+    if optional and number in (0, count - 1):
+        faults.add(f"{path}.optional", True, [False], "neither the first step nor the last can be optional")
+    label = reader.text("label") or _label(choices)
+    return Step(choices, label, within, reader.filters(), optional, reader.flag("first_ever"))
 
 
-def _read_choices(reader: _Reader, path: str) -> tuple[Choice, ...]:
-    if ("event" in reader.found) == ("any_of" in reader.found):
-        found = sorted(map(str, reader.found))
-        reader.faults.add(path, found, ["event", "any_of"], "a step needs either event or any_of")
-        return ()
-    if "event" in reader.found:
-        return (Choice(reader.event()),)
-    several = reader.found["any_of"]
-    if not isinstance(several, list) or not several:
-        allowed = ["a list of events"]
-        reader.faults.add(f"{path}.any_of", several, allowed, "write a list of names, or of objects with event and where")
-        return ()
-    return tuple(_read_choice(item, f"{path}.any_of[{number}]", reader.faults) for number, item in enumerate(several))
+def _label(choices: Sequence[Choice]) -> str:
+    return " or ".join("Any event" if choice.event == ANY_EVENT else choice.event for choice in choices)
 
 
-def _read_choice(found: object, path: str, faults: Faults) -> Choice:
-    """A name, or an object with a name and filters of its own."""
+def _ties(reader: Reader) -> Ties:
+    found = reader.found.get("ties")
+    for rule in TIES:
+        if found is None or found == rule:
+            return rule
+    try:
+        tolerance = parse_duration(found if isinstance(found, str) else "")
+        if tolerance > LONGEST:
+            reader.faults.add("ties", found, ["366d"], "a tolerance is at most 366d")
+        return min(tolerance, LONGEST)
+    except (ValueError, OverflowError):
+        reader.faults.add("ties", found, [*TIES, "2s"], "ties can only be in_order, strict, or a tolerance such as 2s")
+        return "in_order"
+
+
+def _exclusions(reader: Reader, steps: Sequence[Step]) -> tuple[Exclude, ...]:
+    found = reader.items("exclude", MAX_EXCLUSIONS, "exclusions")
+    return tuple(_exclusion(one, number, steps, reader.faults) for number, one in enumerate(found))
+
+
+def _exclusion(found: object, number: int, steps: Sequence[Step], faults: Faults) -> Exclude:
+    path, last = f"exclude[{number}]", max(len(steps), 1)
     if not isinstance(found, Mapping):
-        return Choice(_Reader({"event": found}, f"{path}.", faults).event())
-    faults.unknown_keys(found, ("event", "where"), path)
-    reader = _Reader(found, f"{path}.", faults)
-    return Choice(reader.event(), reader.filters())
+        faults.add(path, found, ['{"event": "Account Deleted"}'], "write an object with event, and where, after and before")
+        return Exclude((), (), 0, 0)
+    faults.unknown_keys(found, _KEYS_OF_EXCLUDE, path)
+    reader = Reader(found, f"{path}.", faults)
+    after, before = reader.number("after", 1, last, 1) - 1, reader.number("before", 1, last, last) - 1
+    return Exclude(reader.choices("an exclusion"), reader.filters(), after, before)
+
+
+def _breakdown(reader: Reader, steps: Sequence[Step]) -> Breakdown | None:
+    inner = _inner(reader, "breakdown", ("by", "attribution", "limit"), '{"by": ["properties.plan"]}')
+    if inner is None:
+        return None
+    by = inner.properties("by", MAX_BY, least=1)
+    touch = inner.found.get("attribution")
+    if isinstance(touch, int):
+        attribution: int | None = inner.number("attribution", 1, max(len(steps), 1), 1) - 1
+        return Breakdown(by, attribution or 0, inner.number("limit", 1, MAX_GROUPS, 25))
+    return Breakdown(by, inner.one_of("attribution", TOUCHES, "first"), inner.number("limit", 1, MAX_GROUPS, 25))
+
+
+def _time_to_convert(reader: Reader, steps: Sequence[Step]) -> TimeToConvert | None:
+    inner = _inner(reader, "time_to_convert", ("from", "to", "bins"), '{"from": 1, "to": 2, "bins": 20}')
+    if inner is None:
+        return None
+    last = max(len(steps), 1)
+    start, end = inner.number("from", 1, last, 1) - 1, inner.number("to", 1, last, last) - 1
+    return TimeToConvert(start, end, inner.number("bins", 1, MAX_BINS, 20))
+
+
+def _inner(reader: Reader, key: str, keys: Sequence[str], example: str) -> Reader | None:
+    found = reader.found.get(key)
+    if found is None:
+        return None
+    if not isinstance(found, Mapping):
+        reader.faults.add(key, found, [example, None], f"write an object such as {example}")
+        return None
+    reader.faults.unknown_keys(found, keys, key)
+    return Reader(found, f"{key}.", reader.faults)

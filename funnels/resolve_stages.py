@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from funnels.definition import SUBJECTS, Condition, Members, Rule, Selection, Stage, Subject
-from funnels.filters import Filter, conditions, parse_filters
+from funnels.filters import COHORT, Filter, conditions, parse_filters
 from funnels.toml_lines import KeyPath
 from funnels.written import Entry, is_table
 
@@ -133,15 +133,15 @@ def filters(entry: Entry) -> tuple[Filter, ...]:
         return ()
     parsed, faults = parse_filters(raw)
     for fault in faults:
-        entry.fault(_key_path(fault.path), f"'{fault.path}' of {entry.title} is {fault.found!r}: {fault.message}")
+        entry.fault(key_path(fault.path), f"'{fault.path}' of {entry.title} is {fault.found!r}: {fault.message}")
     for condition in conditions(parsed):
-        if condition.property.startswith(("person.", "account.", "person_now.", "account_now.")):
+        if condition.property.startswith(("person.", "account.", "person_now.", "account_now.", COHORT)):
             message = f"'{condition.property}' in {entry.title} changes with time; filter by what the event itself carries"
             entry.fault("where", message)
     return parsed
 
 
-def _key_path(path: str) -> KeyPath:
+def key_path(path: str) -> KeyPath:
     """``where[0].any[1].op`` -> ``("where", 0, "any", 1, "op")``."""
     return tuple(int(place) if place else name for place, name in re.findall(r"\[(\d+)\]|([^.\[\]]+)", path))
 

@@ -4,7 +4,9 @@
     {"label": "Paid", "reached": 42, "from_start": 0.42, "from_previous": 0.42, "interval": [0.33, 0.52], "dropped": 0,
      "seconds_from_previous": {"median": 5400.0, "p90": 86400.0, "mean": 20000.0}}
 
-Ratios are shares, not percentages; intervals are Wilson's at 95 % and belong to ``from_start`` and ``conversion``.
+Ratios are shares, not percentages; intervals are Wilson's at 95 % and belong to ``from_start`` and ``conversion``. All
+counts are of cases: units, or attempts where attempts are counted (then a group's p-value takes the attempts of one unit
+for independent, which flatters it).
 """
 
 from __future__ import annotations
@@ -16,50 +18,60 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
-from funnels.kernel import Ints
-from funnels.match import Outcome, Rules, Tally
-from funnels.stats import ratio, spread, wilson
+from funnels.groups import Group, Grouping, in_time, largest
+from funnels.match import CONVERTED, EXCLUDED, LOST, PENDING, Outcome, Rules, Tally
+from funnels.stats import corrected, quantile, ratio, wilson
+from funnels.steps import Json as Json
+from funnels.steps import seconds_between, step_rows
+from funnels.survival import survival
 
 GROUPS: Final = 25  # how many groups are listed before the rest are one
 
-Json = dict[str, object]
+_STATES: Final = {"converted": CONVERTED, "pending": PENDING, "excluded": EXCLUDED, "lost": LOST}
 
 
 @dataclass(frozen=True, slots=True)
-class Groups:
-    """One group per unit: ``values[codes[unit]]``. None is a value like any other, the group of those without one."""
+class Histogram:
+    """Time to convert: from one step to a later one, both counted from 0, in so many bins."""
 
-    codes: Ints
-    values: Sequence[str | None]
+    start: int
+    end: int
+    bins: int
 
 
 def answer(
-    outcome: Outcome, labels: Sequence[str], rules: Rules, zone: ZoneInfo, groups: Groups | None = None, limit: int = GROUPS
+    outcome: Outcome,
+    labels: Sequence[str],
+    rules: Rules,
+    zone: ZoneInfo,
+    grouping: Grouping | None = None,
+    limit: int = GROUPS,
+    histogram: Histogram | None = None,
 ) -> Json:
     """What any funnel says; the caller adds its definition, its warnings and which data it read.
 
-    The trend's buckets start at days of ``zone``. ``groups`` is there only if groups are asked for.
+    ``labels``: one per step. The trend's buckets start at days of ``zone``. ``grouping`` (of ``groups.breakdown``) and
+    ``histogram`` are there only if asked for.
     """
-    everyone = np.ones(outcome.levels.size, np.bool_)
-    entrants, converted = _entrants(outcome, everyone), _converted(outcome, everyone)
-    pending = int(outcome.pending.sum())
+    outcome = in_time(outcome, rules)
+    counts = {name: int(np.count_nonzero(outcome.states == state)) for name, state in _STATES.items()}
+    entrants = outcome.levels.size
     found: Json = {
-        "steps": _steps(outcome, labels, everyone),
+        "steps": step_rows(outcome, labels, rules),
         "entrants": entrants,
-        "converted": converted,
-        "pending": pending,
-        "excluded": 0,
-        "lost": entrants - converted - pending,
-        "conversion": ratio(converted, entrants),
+        **counts,
+        "conversion": ratio(counts["converted"], entrants),
         "mature": {**_share(outcome.mature), "to": iso(rules.ripe)},
+        "survival": survival(outcome, rules),
         "as_of": iso(rules.as_of),
     }
     if rules.edges:
         found["trend"] = _trend(outcome.trend, rules, zone)
-    if groups is not None:
-        found["groups"] = _groups(outcome, labels, groups, limit)
+    if histogram is not None:
+        found["time_to_convert"] = _time_to_convert(outcome, histogram)
+    if grouping is not None:
+        found["groups"] = group_rows(grouping, labels, rules, limit)
     return found
 
 
@@ -68,35 +80,26 @@ def iso(time: datetime) -> str:
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _entrants(outcome: Outcome, among: NDArray[np.bool_]) -> int:
-    return int(((outcome.levels > 0) & among).sum())
+def group_rows(grouping: Grouping, labels: Sequence[str], rules: Rules, limit: int) -> list[Json]:
+    """A row per listed group; p-values are against all other entrants, corrected over the rows there are."""
+    groups = largest(grouping, limit)
+    raw = [group.shares.p_value() for group in groups]
+    return [_group(group, labels, rules, p, q) for group, p, q in zip(groups, raw, corrected(raw), strict=True)]
 
 
-def _converted(outcome: Outcome, among: NDArray[np.bool_]) -> int:
-    return int(((outcome.levels == outcome.steps) & among).sum())
-
-
-def _steps(outcome: Outcome, labels: Sequence[str], among: NDArray[np.bool_]) -> list[Json]:
-    """One row per step, over the units chosen by ``among``."""
-    ends = np.bincount(outcome.levels[among], minlength=outcome.steps + 1)  # units by the last step of their witness
-    reached = [int(ends[step:].sum()) for step in range(1, outcome.steps + 1)]
-    return [
-        {
-            "label": label,
-            "reached": reached[step],
-            "from_start": ratio(reached[step], reached[0]),
-            "from_previous": ratio(reached[step], reached[step - 1]) if step else None,
-            "interval": wilson(reached[step], reached[0]),
-            "dropped": int(ends[step + 1]) if step + 1 < outcome.steps else 0,
-            "seconds_from_previous": _seconds(outcome, step, among) if step else None,
-        }
-        for step, label in enumerate(labels)
-    ]
-
-
-def _seconds(outcome: Outcome, step: int, among: NDArray[np.bool_]) -> dict[str, float] | None:
-    chosen = (outcome.levels > step) & among
-    return spread((outcome.witness[chosen, step] - outcome.witness[chosen, step - 1]) / 1e6)
+def _group(group: Group, labels: Sequence[str], rules: Rules, p_value: float | None, p_corrected: float | None) -> Json:
+    entrants, converted = group.shares.whole, group.shares.part
+    return {
+        "values": list(group.values),
+        "other": group.other,
+        "steps": step_rows(group.outcome, labels, rules),
+        "entrants": entrants,
+        "converted": converted,
+        "conversion": ratio(converted, entrants),
+        "interval": wilson(converted, entrants),
+        "p_value": p_value,
+        "p_corrected": p_corrected,
+    }
 
 
 def _share(tally: Tally) -> Json:
@@ -114,32 +117,26 @@ def _trend(tallies: Sequence[Tally], rules: Rules, zone: ZoneInfo) -> list[Json]
             "start": start.astimezone(zone).date().isoformat(),
             **_share(tally),
             "pending": tally.pending,
+            "excluded": tally.excluded,
+            "lost": tally.lost,
             "complete": rules.start <= start and end <= rules.end and end + rules.window <= rules.as_of,
         }
         for start, end, tally in zip(rules.edges, rules.edges[1:], tallies, strict=False)
     ]
 
 
-def _groups(outcome: Outcome, labels: Sequence[str], groups: Groups, limit: int) -> list[Json]:
-    """The largest groups that anyone entered in, largest first (then by name); the rest in one row marked ``other``."""
-    sizes = np.bincount(groups.codes[outcome.levels > 0], minlength=len(groups.values))
-    order = sorted(np.flatnonzero(sizes).tolist(), key=lambda code: (-sizes[code], groups.values[code] or ""))
-    listed = [_group(outcome, labels, groups.codes == code, [groups.values[code]], other=False) for code in order[:limit]]
-    if len(order) > limit:
-        listed.append(_group(outcome, labels, np.isin(groups.codes, order[limit:]), [], other=True))
-    return listed
-
-
-def _group(
-    outcome: Outcome, labels: Sequence[str], among: NDArray[np.bool_], values: list[str | None], *, other: bool
-) -> Json:
-    entrants, converted = _entrants(outcome, among), _converted(outcome, among)
+def _time_to_convert(outcome: Outcome, asked: Histogram) -> Json:
+    """Bins from 0 to the longest time, of equal width, closed on the left, the last on both sides; one if all took none."""
+    seconds = seconds_between(outcome, asked.start, asked.end)
+    longest = float(seconds.max(initial=0.0))
+    bins = 0 if not seconds.size else asked.bins if longest else 1
+    counts, edges = np.histogram(seconds, max(bins, 1), (0.0, longest or 1.0))
+    ends = edges.tolist() if longest else [0.0, 0.0]
     return {
-        "values": values,
-        "other": other,
-        "steps": _steps(outcome, labels, among),
-        "entrants": entrants,
-        "converted": converted,
-        "conversion": ratio(converted, entrants),
-        "interval": wilson(converted, entrants),
+        "count": int(seconds.size),
+        "median": quantile(seconds, 0.5),
+        "bins": [
+            {"from": start, "to": end, "count": int(count)}
+            for start, end, count in zip(ends[:bins], ends[1:], counts, strict=False)
+        ],
     }

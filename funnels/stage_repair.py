@@ -124,18 +124,19 @@ near as (
     select memberships.person from base.memberships where memberships.account_id in (select account_id from held)
 ),
 """
-# An account's events are found by the actors who made them, so one narrow column is searched; inlined into each pattern's
-# own look, which skips other names.
-EVENTS: Final = f"""{_AROUND}
-near_actors as (
-    select actor_id from base.actors where person in (select person from near)
-    union
-    select actors.actor_id
-    from base.actors join base.activity on activity.person_id = actors.person_id
-    where activity.account_id in (select account_id from held)
-),
-events as not materialized (
-    select * from base.events where actor_id in (select actor_id from near_actors)
+# An account's events are found by the actors who made them, so one narrow column is searched. They are few and a table: a
+# scan is told their ids before it reads the other columns.
+_NEAR_ACTORS: Final = f"""
+with {_AROUND.rstrip().rstrip(",")}
+select actor_id from base.actors where person in (select person from near)
+union
+select actors.actor_id
+from base.actors join base.activity on activity.person_id = actors.person_id
+where activity.account_id in (select account_id from held)
+"""
+# Inlined into each pattern's own look, which skips other names.
+EVENTS: Final = """events as not materialized (
+    select * from base.events where actor_id in (select actor_id from narrow.near_actors)
 )"""
 _MEMBERSHIPS: Final = f"""
 with {_AROUND.rstrip().rstrip(",")}
@@ -173,6 +174,7 @@ def narrow(stage_matches: str) -> dict[str, str]:
     """What the stale subjects need; ``stage_matches`` is that relation's text over the events around them (``EVENTS``)."""
     return {
         "memberships": _MEMBERSHIPS,
+        "near_actors": _NEAR_ACTORS,
         "stage_matches": stage_matches,
         "settled": _SETTLED,
         "bystanders": _BYSTANDERS,

@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from funnels.definition import Subject
+from funnels.groups import Values
 from funnels.kernel import Ints
 from funnels.match import Streams
-from funnels.result import Groups
 from transforms.engine import Engine
 
 READS: Final = ("stages", "people", "accounts", "internal_actors")
@@ -39,7 +39,8 @@ class Subjects:
     units: NDArray[np.int32]
     times: Ints  # microseconds since 1970 in UTC
     steps: Ints  # place of the stage among the funnel's steps
-    channels: Groups
+    channels: Sequence[Values]
+    channel: Ints  # by unit, its place among the channels
 
     def streams(self, steps: Sequence[int]) -> Streams:
         """The entries into some of the steps as the matcher's events: bit 0 for the first of these, and so on."""
@@ -71,5 +72,6 @@ def read_subjects(engine: Engine, unit: Subject, steps: Sequence[str]) -> Subjec
         units,
         rows["entered"].cast(pa.int64()).to_numpy(),
         rows["step"].to_numpy().astype(np.int64),
-        Groups(codes, channels.dictionary.to_pylist()),
+        [(name,) for name in channels.dictionary.to_pylist()],
+        codes,
     )

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
@@ -28,7 +29,7 @@ from transforms.engine import Engine
 from transforms.model import Model
 from transforms.tables import STAGES
 
-_LENGTH: Final = pa.duration("us")
+_LENGTH: Final = pa.int64()  # microseconds: a difference of times with a zone costs SQL ten times as much
 _CONDITIONS: Final = pa.schema(
     [
         pa.field("condition", pa.int32(), nullable=False),
@@ -180,12 +181,16 @@ def _row(subject: Subject, stage: Stage, rule: Rule, condition: Condition, patte
         "stage": stage.name,
         "needed": rule.needed,
         "after_stage": rule.after,
-        "within_length": rule.within,
+        "within_length": _microseconds(rule.within),
         "pattern": patterns[condition.selections],
         "times": condition.times,
         "people": condition.people,
-        "window_length": condition.window,
+        "window_length": _microseconds(condition.window),
         "by_account": subject == "account" or condition.people is not None,
         "by_membership": subject == "person" and condition.people is not None,
         "by_members": False,
     }
+
+
+def _microseconds(length: timedelta | None) -> int | None:
+    return None if length is None else length // timedelta(microseconds=1)

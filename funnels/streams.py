@@ -2,35 +2,32 @@
 
 An event is read if one of its names is asked for, it passes the filters of a step, and it lies where a chain can: from the
 first possible entry to the end of the last window, not after ``as_of``. Who did it is laid over it here: the person of its
-actor, or its account (its own, else the person's sole membership at that time).
+actor, its account (its own, else the person's sole membership at that time), or its session. ``stream_sql`` is the query.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from funnels.ask import ANY_EVENT, Choice, Funnel, Step
-from funnels.definition import Internal
-from funnels.filter_sql import ACCOUNT_NOW, ACCOUNT_THEN, PERSON_NOW, Parameters, compile_filters
-from funnels.match import Streams
-from funnels.traffic import condition
-from funnels.traits_then import joins, uses
-from transforms.engine import Engine
+from funnels import direct, scan
+from funnels.bounds import table_within
+from funnels.codes import Value, held_codes, value_codes
+from funnels.kernel import Ints
+from funnels.match import Outcome, Rules, Streams
+from funnels.parts import as_streams, match_parts
+from funnels.session_units import session_names
+from funnels.stream_sql import Query
+from funnels.texts import NO_TEXTS, Texts
+from transforms.engine import Engine, Limits
 
-_ACTORS: Final = "left join actors on actors.actor_id = events.actor_id"
-_MEMBERSHIPS: Final = """left join sole_memberships on sole_memberships.person_id = actors.person_id
-    and sole_memberships.since <= events.time
-    and (sole_memberships.until is null or events.time < sole_memberships.until)"""
-_ACCOUNT: Final = "coalesce(events.account_id, sole_memberships.account_id)"
-_PERSON_NOW: Final = f"left join people as {PERSON_NOW} on {PERSON_NOW}.person_id = actors.person_id"
-_ACCOUNT_NOW: Final = f"left join accounts as {ACCOUNT_NOW} on {ACCOUNT_NOW}.account_id = {_ACCOUNT}"
+_PEOPLE: Final = "select distinct person_id as unit, person as id from actors where person_id in (select unit from listed)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,98 +35,112 @@ class Found:
     """The streams, and how many matching events in the time read are not in them."""
 
     streams: Streams
+    groups: Sequence[tuple[Value, ...]]  # by code of ``streams.values``
     without_unit: int
     bots: int
     internal: int  # that are no bots'
+    units: pa.Array  # by code: person_id, account_id, or the number of a session
+    event_ids: Texts = NO_TEXTS  # parallel to the streams' events, where they were asked for
+    outcome: Outcome | None = None  # of streams that were matched as they were read
 
 
-def read_streams(engine: Engine, funnel: Funnel, as_of: datetime, internal: Internal) -> Found:
-    """The streams of a funnel. The engine holds ``events``, ``actors``, ``sole_memberships``, ``people`` and ``accounts``.
+def read_streams(engine: Engine, query: Query, limits: Limits, rules: Rules | None = None) -> Found:
+    """The streams of a funnel. The engine holds what ``adhoc.Source`` puts into it.
 
-    Bots are left out unless a filter asks about ``bot``, internal traffic unless the funnel includes it.
+    Bots are left out unless the question asks about ``bot``, internal traffic unless the funnel includes it. ``rules``: the
+    streams may be matched as they are read, and then hold the witnesses' events alone. Raises ``TooLarge``.
     """
-    parameters = Parameters()
-    left_out = condition(engine, internal, parameters) if funnel.internal == "exclude" else "false"
-    rows = engine.table(streams_sql(funnel, as_of, parameters, left_out), parameters.values)
-    bots = rows["bot"].to_numpy() if "bot" not in funnel.properties else np.zeros(len(rows), np.bool_)
+    if (found := direct.shares(query)) is not None:
+        return _direct(direct.Reading(engine, query, found, limits), rules)
+    rows = table_within(engine, query.text(), query.parameters.values, limits)
+    bots = np.zeros(len(rows), np.bool_) if query.takes_bots else rows["bot"].to_numpy()
     ours = rows["internal"].to_numpy() & ~bots
     known = rows["unit"].is_valid().to_numpy()
     out = bots | ours
     chosen = rows.filter(pa.array(known & ~out)) if out.any() or not known.all() else rows
-    return Found(_as_streams(chosen), int((~known & ~out).sum()), int(bots.sum()), int(ours.sum()))
+    return _found(chosen, query, int((~known & ~out).sum()), int(bots.sum()), int(ours.sum()))
 
 
-def streams_sql(funnel: Funnel, as_of: datetime, parameters: Parameters, internal: str = "false") -> str:
-    """The query: a row per event that serves a step, in no order; ``mask`` has bit k set where it serves step k.
+def _direct(reading: direct.Reading, rules: Rules | None) -> Found:
+    """Without a query, or almost."""
+    if rules is None:
+        whole = reading.whole()
+        streams, codes, outcome = as_streams(whole), whole.codes, None
+    else:
+        matched = match_parts(reading.parts(), rules)
+        streams, codes, outcome = matched.streams, matched.codes, matched.outcome
+    counts = reading.counts
+    return Found(streams, (), counts.without_unit, counts.bots, counts.internal, reading.people(codes), NO_TEXTS, outcome)
 
-    ``internal``: the condition of ``funnels.traffic``.
-    """
-    steps = " | ".join(
-        f"case when {_step(step, funnel, parameters)} then {1 << number} else 0 end"
-        for number, step in enumerate(funnel.steps)
-    )
-    unit = "actors.person_id" if funnel.unit == "person" else _ACCOUNT
-    return f"""
-with served as (
-    select {unit} as unit, epoch_us(events.time) as time, events.bot as bot, {internal} as internal, {steps} as mask
-    from events
-    {" ".join(_joins(funnel, parameters))}
-    where {_in_time(funnel, as_of, parameters)} and {_named(funnel, parameters)}
-        and {compile_filters(funnel.where, parameters, funnel.zone)}
-)
-select unit, time, cast(mask as bigint) as mask, bot, internal from served where mask <> 0"""
+
+def unit_names(engine: Engine, unit: str, units: pa.Array) -> list[str]:
+    """The public ids of units, in their order: ``user:42``, an account's id, the first event of a session."""
+    if unit == "account":
+        return [str(one) for one in units.to_pylist()]
+    if unit == "session":
+        named = session_names(engine, units)
+    else:
+        engine.bind("listed", pa.table({"unit": units}))
+        named = engine.table(_PEOPLE)
+    places = pc.index_in(units, named["unit"].combine_chunks())
+    return [str(one) for one in named["id"].take(places).to_pylist()]
 
 
 def missing_names(engine: Engine, names: Sequence[str]) -> dict[str, list[str]]:
     """Of event names, those that never occurred, each with every name that did (for the nearest to be picked)."""
-    occurred = set(engine.table("select distinct event from events").column(0).to_pylist()) if names else set()
-    return {name: sorted(occurred) for name in names if name not in occurred}
+    version = engine.versions["events"]
+    events = None if version is None else scan.table(engine.lake, engine.project, version)
+    doubtful = [name for name in names if events is None or not events.has(name)]
+    if not doubtful:
+        return {}
+    occurred = set(engine.table("select distinct event from events").column(0).to_pylist())
+    return {name: sorted(occurred) for name in doubtful if name not in occurred}
 
 
-def _joins(funnel: Funnel, parameters: Parameters) -> list[str]:
-    asked = funnel.properties
-    account_now = uses(ACCOUNT_NOW, asked)
-    wanted = [
-        (True, _ACTORS),
-        (account_now or uses(ACCOUNT_THEN, asked) or funnel.unit == "account", _MEMBERSHIPS),
-        (uses(PERSON_NOW, asked), _PERSON_NOW),
-        (account_now, _ACCOUNT_NOW),
-    ]
-    then = joins(asked, parameters, person="actors.person_id", account=_ACCOUNT)
-    return [*(join for needed, join in wanted if needed), *then]
-
-
-def _in_time(funnel: Funnel, as_of: datetime, parameters: Parameters) -> str:
-    """Where a chain can lie. The month of an event is that of its time (later for times before the first month)."""
-    last = as_of if funnel.end > as_of else min(as_of, funnel.end + funnel.window)
-    first, end = parameters.add(funnel.start), parameters.add(last)
-    months = parameters.add(f"{funnel.start:%Y-%m}")
-    return (
-        f"events.time >= cast({first} as timestamptz) and events.time <= cast({end} as timestamptz)"
-        f" and events.month >= {months}"
-    )
-
-
-def _named(funnel: Funnel, parameters: Parameters) -> str:
-    if funnel.takes_any_event:
-        return "true"
-    return f"events.event in ({', '.join(parameters.add(name) for name in funnel.event_names)})"
-
-
-def _step(step: Step, funnel: Funnel, parameters: Parameters) -> str:
-    choices = " or ".join(f"({_choice(choice, funnel, parameters)})" for choice in step.choices)
-    return f"({choices}) and {compile_filters(step.where, parameters, funnel.zone)}"
-
-
-def _choice(choice: Choice, funnel: Funnel, parameters: Parameters) -> str:
-    name = "true" if choice.event == ANY_EVENT else f"events.event = {parameters.add(choice.event)}"
-    return f"{name} and {compile_filters(choice.where, parameters, funnel.zone)}"
-
-
-def _as_streams(rows: pa.Table) -> Streams:
-    """Number the units and put each one's events in order of time."""
+def _found(rows: pa.Table, query: Query, without_unit: int, bots: int, internal: int) -> Found:
+    """Number the units and put each one's events in order of time, within an instant of their ids where those matter."""
     encoded = pc.dictionary_encode(rows["unit"].combine_chunks())
-    units = encoded.indices.to_numpy().astype(np.int32)
-    times, masks = rows["time"].to_numpy(), rows["mask"].to_numpy()
+    units, times = encoded.indices.to_numpy().astype(np.int32), rows["time"].to_numpy()
     order = np.lexsort((times, units))
-    return Streams(units[order], times[order], masks[order], len(encoded.dictionary))
+    if query.ids:
+        ranks = pc.rank(rows["event_id"].combine_chunks(), tiebreaker="dense").to_numpy()
+        order = np.lexsort((ranks, times, units))
+    count = len(encoded.dictionary)
+    values, groups = _values(rows, query)
+    streams = Streams(
+        units[order],
+        times[order],
+        rows["mask"].to_numpy()[order],
+        count,
+        bars=rows["bars"].to_numpy()[order] if query.funnel.exclude else np.zeros(0, np.int64),
+        held=_held(rows, query)[order] if query.funnel.hold else np.zeros(0, np.int32),
+        instants=_narrow(rows, "instant")[order] if "instant" in rows.column_names else np.zeros(0, np.int32),
+        last_instant=_per_unit(rows, "last_instant", units, count).astype(np.int32),
+        spent=_per_unit(rows, "spent", units, count),
+        values=values[order] if query.groups_by else values,
+    )
+    ids = Texts(rows["event_id"].combine_chunks().take(pa.array(order))) if query.with_ids else NO_TEXTS
+    return Found(streams, groups, without_unit, bots, internal, encoded.dictionary, ids)
+
+
+def _held(rows: pa.Table, query: Query) -> NDArray[np.int32]:
+    return held_codes([rows[f"held{number}"] for number in range(len(query.funnel.hold))])
+
+
+def _values(rows: pa.Table, query: Query) -> tuple[NDArray[np.int32], Sequence[tuple[Value, ...]]]:
+    if not query.groups_by:
+        return np.zeros(0, np.int32), ()
+    return value_codes([rows[f"value{number}"] for number in range(len(query.groups_by))])
+
+
+def _narrow(rows: pa.Table, column: str) -> NDArray[np.int32]:
+    return np.asarray(rows[column].to_numpy(), np.int32)
+
+
+def _per_unit(rows: pa.Table, column: str, units: NDArray[np.int32], count: int) -> Ints:
+    """A column that is the same for all events of a unit, by unit."""
+    if column not in rows.column_names:
+        return np.zeros(0, np.int64)
+    found = np.zeros(count, np.int64)
+    found[units] = rows[column].to_numpy()
+    return found

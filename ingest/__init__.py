@@ -2,7 +2,8 @@
 
 The way of an event: ``http`` (the door) reads the body, ``protocols.envelope`` looks whose it is, ``wal`` stores it, and
 only then the door answers 200. Later ``flush`` reads the sealed segments, ``protocols`` decodes them, ``ids`` tells copies
-apart, ``columns`` makes tables of them, ``lake`` keeps them, and the segment goes.
+apart, ``columns`` makes tables of them, ``lake`` keeps them, and the segment goes. Where a copy came before the one that is
+stored, ``contest`` decides, and ``exchange`` stores the one in the place of the other.
 History from files comes in through ``load``, which hands sorted chunks to the same flush.
 
 On disk, below the data folder
@@ -35,8 +36,14 @@ Decisions
   per period, with when it was seen; forgetting is dropping a tree, done by the flush once no event that needs it can come.
   Price: 100 to 145 bytes per event of the last 60 to 90 days; some 4 microseconds an id at half a million ids.
 - *Late events ask the lake.* An event whose month began before the index does is looked for there: see ``copies``.
-- *Of copies the one flushed first stays.* Context: two logs may hold one event, and one of them be flushed late. Choice: the
-  design's smallest (received_at, log, offset) holds within a log and between logs flushed in time; a copy that comes to
-  light later replaces nothing. Price: ``received_at`` of such an event may be that of the second arrival.
+- *A smaller copy takes the place of a larger one.* Context: of copies the smallest (received_at, log, offset) stays, but two
+  logs may hold one event, and that of the first be flushed late. Choice: the index tells by ``received_at`` who may have
+  been first, the rows in the lake decide (log and offset stand there, and 16 bytes more an id would be for ties alone), and
+  one commit stores the newcomer and rewrites the file of the other without it. Price: such a group reads the ids of its
+  months (0.1 s a million), and writes the other's file again. Counts tell the copy that came to light later as the
+  duplicate; a link of identity that the other made is told anew by the next build.
+- *Tables are read by Arrow from our own list of files.* Context: deltalake's dataset skips files of which the log tells a
+  least value of some columns only, and Arrow cannot compare what Delta's delete writes (string views) with a text: after a
+  retention a late event held up its log. Choice: ``Lake.dataset`` prunes by month alone. Price: none seen; ids are random.
 - *zstd level 1 in the lake.* Context: Snappy is 7 % faster to write. Choice: zstd, a third smaller. Price: those 7 %.
 """

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from ingest import columns
 from ingest.columns import RejectedEvent
-from ingest.copies import in_lake
+from ingest.copies import Displaced, Settled, compare, in_lake
 from ingest.ids import HOUR, Claim, Sighting, Tally
 from ingest.lake import Lake
 from ingest.outcome import Outcome
@@ -38,6 +38,7 @@ class Batch:
     offsets: list[int] = field(default_factory=list)  # of the calls
     rejected: list[RejectedEvent] = field(default_factory=list)
     tallies: Counter[Tally] = field(default_factory=Counter)
+    displaced: list[Displaced] = field(default_factory=list)  # rows of the lake in whose place some of the calls are
 
     def add(self, record: Record, offset: int, decoded: Decoded) -> int:
         """Take what ``record`` held, whose first event lies at ``offset``; returns how many events it had."""
@@ -71,25 +72,29 @@ class Batch:
         self.tallies[Tally(self.project, hour, source, after.label)] += 1
 
     def drop_copies(self, claim: Claim, lake: Lake, log: str) -> None:
-        """Keep the calls that are no copies, and enter them, with all outcomes, into ``claim``."""
-        if copies := self._copies(claim, lake, log):
-            for call in (self.calls[at] for at in copies):
-                self._recount(call.received_at, call.source, Outcome.ACCEPTED, Outcome.DUPLICATE)
+        """Keep the calls that are no copies, and enter them, with all outcomes, into ``claim``.
+
+        Of two copies one is counted as such, the one that came to light later: a call that displaces a row of the lake is
+        counted as a duplicate where it came, and kept.
+        """
+        settled = self._compare(claim, lake, log)
+        copies, self.displaced = settled.copies, settled.displaced
+        for call in (self.calls[at] for at in copies | settled.won):
+            self._recount(call.received_at, call.source, Outcome.ACCEPTED, Outcome.DUPLICATE)
+        if copies:
             self.calls = [call for at, call in enumerate(self.calls) if at not in copies]
             self.offsets = [offset for at, offset in enumerate(self.offsets) if at not in copies]
         claim.tallies.update(self.tallies)
 
-    def _copies(self, claim: Claim, lake: Lake, log: str) -> set[int]:
+    def _compare(self, claim: Claim, lake: Lake, log: str) -> Settled:
         months = columns.months([call.time for call in self.calls], [call.received_at for call in self.calls])
         numbers = months.astype(np.int64).tolist()
         seen = [Sighting(call.event_id, call.received_at, month) for call, month in zip(self.calls, numbers, strict=True)]
-        copies = claim.copies(self.project, seen)
-        late = {
-            at: (one.event_id, str(months[at])) for at, one in enumerate(seen) if at not in copies and claim.is_late(one)
-        }
-        return copies | in_lake(
-            lake, self.project, {at: (seen[at].event_id, str(months[at])) for at in late}, log, self.offsets
-        )
+        settled = compare(claim, lake, self.project, seen, log, self.offsets)
+        told = settled.copies | settled.won
+        late = {at: (one.event_id, str(months[at])) for at, one in enumerate(seen) if at not in told and claim.is_late(one)}
+        settled.copies |= in_lake(lake, self.project, late, log, self.offsets)
+        return settled
 
     def tables(self, log: str) -> list[tuple[str, pa.Table]]:
         """What the lake gets, by table name; none for a table without rows."""

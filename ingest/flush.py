@@ -4,6 +4,8 @@ A group is a run of a log's sealed segments, in order, of GROUP_BYTES or one seg
 behind each leaves:
     in hand   The index notes which segments come now. The same group is done again.
     claimed   Ids are looked up and entered; the index' transaction is open, and lost. The same group is done again.
+    exchange written   Only where a copy displaces a row of the lake (``exchange``): files are there that no version names.
+              The same group is done again.
     stored    Events, then rejected, went to the lake as batch `last segment` of writer `log:<identity>`. The group is done
               again, decides the same about every event, and the lake refuses the batch it has.
     indexed   Ids, counts and watermark became true. The segments stand at or below the watermark: they are only deleted.
@@ -28,9 +30,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+
 from ingest import log_folder
 from ingest.batch import Batch, Decoder, batches
+from ingest.copies import Displaced
 from ingest.disk import reserve_bytes
+from ingest.exchange import exchange
 from ingest.ids import Index, InHand
 from ingest.lake import Lake
 from ingest.load import spool as imports
@@ -181,11 +187,10 @@ class Flush:
             chunk = chunk.keep_out(self._tombstones)
         self._newest = max(self._newest, chunk.received_at)
         with self._index.claim(work, {chunk.received_at}) as claim:
-            rows = chunk.without_copies(claim)
+            rows, displaced = chunk.without_copies(claim, self._lake)
             self._at("claimed")
             if len(rows):
-                writer = f"import:{work.identity}"
-                self._lake.append(chunk.project, chunk.table, rows, writer=writer, batch=work.last, partition="month")
+                self._append(chunk.project, chunk.table, rows, displaced, f"import:{work.identity}", work.last)
             self._at(f"stored {chunk.table}")
         self._at("indexed")
         path.unlink()
@@ -202,8 +207,15 @@ class Flush:
 
     def _store(self, batch: Batch, work: InHand) -> None:
         for table, rows in batch.tables(work.identity):
-            self._lake.append(batch.project, table, rows, writer=f"log:{work.identity}", batch=work.last, partition="month")
+            displaced = batch.displaced if table == "events" else []
+            self._append(batch.project, table, rows, displaced, f"log:{work.identity}", work.last)
             self._at(f"stored {table}")
+
+    def _append(self, project: str, table: str, rows: pa.Table, displaced: list[Displaced], writer: str, batch: int) -> None:
+        if displaced:
+            exchange(self._lake, project, rows, displaced, writer=writer, batch=batch, at=self._at)
+        else:
+            self._lake.append(project, table, rows, writer=writer, batch=batch, partition="month")
 
     def _retire(self, paths: list[Path]) -> None:
         for path in paths:

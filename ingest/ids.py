@@ -14,6 +14,9 @@ Invariants
 - A claim's ids, counts and watermark become true in one transaction, after the lake has the events.
 - What is in hand is finished before anything else: the lake may have its events already, while their ids are not here yet.
 
+Of copies the smallest (received_at, log, offset) stays, but the index does not know log and offset. So a newcomer that came
+no later than all sightings it is a copy of is a contest: the rows in the lake decide it (``contest.py``).
+
 What a copy is: an id of the same project that came within the limit (``dedup_days``) of a sighting, or whose event lies in
 the same month as one. The index is exact about all that came since ``forgotten``, and that is never less than the limit and
 a whole month before the oldest event that may still come (``keep``). So an event can have a copy that the index does not
@@ -86,6 +89,19 @@ class Sighting:
     event_id: str
     received_at: int
     month: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """An id whose newcomers may have come before what the lake has of it.
+
+    ``positions``: those of its sightings in the list given, the earliest first; ``seen``: (received_at, month) of all that
+    the index knows.
+    """
+
+    digest: bytes
+    positions: tuple[int, ...]
+    seen: tuple[tuple[int, int], ...]
 
 
 def keep(limit: int) -> int:
@@ -207,13 +223,34 @@ class Claim:
     ) -> None:
         self.tallies: Counter[Tally] = Counter()
         self.result: bytes | None = None  # of a chunk of an import; see ``results``
+        self.limit = limit
         self._transaction = transaction
         self._databases = databases
-        self._limit = limit
         self._forgotten = forgotten
 
     def copies(self, project: str, sightings: Sequence[Sighting]) -> set[int]:
         """The positions of copies of what was seen before, here or earlier in the list; the others are seen from now on."""
+        return self._enter(project, sightings, None)
+
+    def compare(self, project: str, sightings: Sequence[Sighting]) -> tuple[set[int], list[Contest]]:
+        """``copies``, but for the contests: nothing is entered of these until they are settled."""
+        aside: dict[bytes, list[int]] = {}
+        found = self._enter(project, sightings, aside)
+        return found, [Contest(digest, tuple(at), self._seen(digest)) for digest, at in aside.items()]
+
+    def settle(self, contest: Contest, seen: Iterable[tuple[int, int]]) -> None:
+        """From now on the index knows of that id these (received_at, month)."""
+        by_period: dict[int, bytes] = {}
+        for received_at, month in seen:
+            period = received_at // PERIOD
+            by_period[period] = by_period.get(period, b"") + _SEEN.pack(received_at, month)
+        for period, database in self._databases.items():
+            self._transaction.delete(contest.digest, db=database)
+            if period in by_period:
+                self._transaction.put(contest.digest, by_period[period], db=database)
+
+    def _enter(self, project: str, sightings: Sequence[Sighting], aside: dict[bytes, list[int]] | None) -> set[int]:
+        """``aside``: where positions of contests go, by digest; None: of copies the one entered first stays."""
         prefix = blake2b(f"{project}\0".encode(), digest_size=16)
         digests = []
         for sighting in sightings:
@@ -221,27 +258,36 @@ class Claim:
             state.update(sighting.event_id.encode("utf-8", "surrogatepass"))
             digests.append(state.digest())
         found: set[int] = set()
-        # In the order of the keys, so that neighbours share a page; the sort is stable, so the first copy comes first.
-        order = sorted(range(len(digests)), key=digests.__getitem__)
+        # In the order of the keys, so that neighbours share a page; sorts are stable, so the first copy comes first.
+        order = sorted(range(len(digests)), key=lambda at: sightings[at].received_at)
+        order.sort(key=digests.__getitem__)
         by_period: dict[int, list[int]] = {}
         for at in order:
             by_period.setdefault(sightings[at].received_at // PERIOD, []).append(at)
         for period, positions in sorted(by_period.items()):
             known = self._elsewhere(period, [digests[at] for at in positions])
             cursor = self._transaction.cursor(self._databases[period])
+            entered = -1  # the last that was no copy
             for at in positions:
                 sighting, digest = sightings[at], digests[at]
-                if digest in known and self._is_copy(sighting, known[digest]):
-                    found.add(at)
+                if aside and digest in aside:
+                    aside[digest].append(at)
                     continue
                 value = _SEEN.pack(sighting.received_at, sighting.month)
-                if cursor.put(digest, value, overwrite=False):
+                elsewhere = digest in known and self._is_copy(sighting, known[digest])
+                if not elsewhere and cursor.put(digest, value, overwrite=False):
+                    entered = at
                     continue
                 own = bytes(cursor.get(digest) or b"")
-                if self._is_copy(sighting, own):
+                if not elsewhere and not self._is_copy(sighting, own):
+                    cursor.put(digest, own + value)
+                    entered = at
+                    continue
+                twin = entered >= 0 and digests[entered] == digest and sightings[entered].received_at == sighting.received_at
+                if aside is None or twin or not self._may_be_first(sighting, own + known.get(digest, b"")):
                     found.add(at)
                 else:
-                    cursor.put(digest, own + value)
+                    aside[digest] = [at]
         return found
 
     def is_late(self, sighting: Sighting) -> bool:
@@ -257,10 +303,21 @@ class Claim:
         return known
 
     def _is_copy(self, sighting: Sighting, seen: bytes) -> bool:
-        return not seen or any(  # an index of the first release did not note when
-            month == sighting.month or abs(sighting.received_at - received_at) <= self._limit
-            for received_at, month in _SEEN.iter_unpack(seen)
-        )
+        return not seen or any(True for _ in self._copied(sighting, seen))  # an index of the first release did not note when
+
+    def _may_be_first(self, sighting: Sighting, seen: bytes) -> bool:
+        earliest = min(self._copied(sighting, seen), default=None)
+        return earliest is not None and sighting.received_at <= earliest
+
+    def _copied(self, sighting: Sighting, seen: bytes) -> Iterator[int]:
+        """When each came that a sighting is a copy of."""
+        for received_at, month in _SEEN.iter_unpack(seen):
+            if month == sighting.month or abs(sighting.received_at - received_at) <= self.limit:
+                yield received_at
+
+    def _seen(self, digest: bytes) -> tuple[tuple[int, int], ...]:
+        found = (self._transaction.get(digest, db=database) for database in self._databases.values())
+        return tuple((when, month) for value in found if value for when, month in _SEEN.iter_unpack(bytes(value)))
 
 
 def counts(path: Path, project: str) -> dict[str, int]:

@@ -21,7 +21,7 @@ class Outcome(StrEnum):
         return member
 
     ACCEPTED = "accepted", "stored in events"
-    DUPLICATE = "duplicate", "an event with the same id was stored before; the earlier copy stays"
+    DUPLICATE = "duplicate", "a copy of an event with the same id; the one received first stays"
     FORGOTTEN = "forgotten", "sent under an id whose person was forgotten; not stored, see `jcurve forget`"
     UNREADABLE = "unreadable", "the body is no JSON in any encoding known here; send JSON as UTF-8, plain or gzipped"
     TOO_LARGE = "too_large", "an event or a body over the size limit; send smaller properties or fewer events at once"

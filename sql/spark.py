@@ -77,6 +77,8 @@ def _rewritten(node: exp.Expr) -> exp.Expr:
                     "to_utc_timestamp", exp.TryCast(this=time.this, to=exp.DataType.build("timestamptz"), safe=True), zone
                 )
             return _call("from_utc_timestamp", time, zone)
+        case exp.Anonymous() if node.name.lower() == "epoch_us":
+            return _call("unix_micros", *node.expressions)
         case exp.TimeToUnix():  # Spark's unix_timestamp drops what is below a second
             return exp.Paren(this=exp.Div(this=_call("unix_micros", node.this), expression=exp.Literal.number("1e6")))
         case exp.DataType() if node.this == exp.DataType.Type.INT128:  # an integer of DuckDB's alone

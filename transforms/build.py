@@ -29,6 +29,7 @@ from typing import Final
 
 from ingest.lake import Lake
 from transforms import changes, checks, news, spans
+from transforms.amend import amend
 from transforms.commits import same_rows
 from transforms.draft import LEAF_ROWS, Draft
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
@@ -138,6 +139,8 @@ def _news(engine: Engine, moved: Mapping[str, news.Moved | None]) -> News:
 def _gather(lake: Lake, project: str, events: int | None, moved: news.Moved | None, limits: Limits) -> int | None:
     if moved is not None and not moved.came:
         return lake.version(project, LEDGER)
+    if moved is not None and amend(lake, project, moved, limits):
+        return gather(lake, project, events, limits)
     uri = lake.uri(project, "events")
     return gather(lake, project, events, limits, None if moved is None else [f"{uri}/{path}" for path in moved.came])
 
@@ -227,11 +230,12 @@ def _zone(models: Sequence[Model]) -> str:
 
 
 def _check(engine: Engine, steps: Mapping[str, Step], events: int | None, now: datetime) -> None:
-    """Of a repair what it moved is checked, of tables made whole everything."""
+    """Of a repair what it moved is checked, of tables made whole everything but what is left for the night."""
     lake, project = engine.lake, engine.project
     try:
         if "whole" in steps.values():
-            checks.run(engine, months=[part.relation for part in spans.parts(lake, project, events)])
+            checks.run(engine, months=[part.relation for part in spans.parts(lake, project, events)], at_night=False)
+            checks.leave_to_night(lake, project, now)
         else:
             checks.run_repaired(engine)
     except CheckFailed as failed:

@@ -1,8 +1,9 @@
 """Which numbers of the past moved, and why: the table ``changes``, appended to by each build that moves any.
 
 A number is a sum or a count per day, as a dashboard shows it; the past are the days before the one in which the last
-build's completeness mark lay. A repair tells which rows went and came, so only the days of these are counted again, as they
-were and as they are. A table that was filled anew is compared with its last version.
+build's completeness mark lay. A repair tells which rows went and came. By how much these move a day's sum they tell
+themselves, so the table is read for the days alone that moved. A count of distinct values is made again, as it was and as it
+is, over the days of these rows. A table that was filled anew is compared with its last version.
 
 Reasons are told as what can have moved a day: how many events came late for it or were taken out of it, how many people of
 it had their ids joined or parted, and whether definitions, or the way the table is made (the zone, an upgrade), changed.
@@ -29,16 +30,17 @@ TABLE: Final = "changes"
 
 @dataclass(frozen=True)
 class Number:
-    """A number per day that a table tells, in SQL; ``day`` is null for rows that do not count."""
+    """A number per day that a table tells, in SQL; ``moment``, a time or a day, is null for rows that do not count."""
 
     table: str
     name: str
-    day: str
+    moment: str
     value: str
+    adds_up: bool = True  # over any parts of the rows of a day
 
-
-def _day(moment: str) -> str:
-    return f"cast({moment} at time zone $zone as date)"
+    @property
+    def day(self) -> str:
+        return self.moment if self.moment == "day" else f"cast({self.moment} at time zone $zone as date)"
 
 
 NUMBERS: Final = (
@@ -46,11 +48,31 @@ NUMBERS: Final = (
     Number("person_days", "'sessions'", "day", "sum(sessions)"),
     Number("person_days", "'active people'", "day", "count(*) filter (where events > bots)"),
     Number("account_days", "'active accounts'", "day", "count(*) filter (where people > 0)"),
-    Number("people", "'new people'", _day("first_seen"), "count(*)"),
-    Number("stages", "'entered ' || stage || ' (' || subject || ')'", _day("entered"), "count(*)"),
-    Number("invites", "'invitations sent'", _day("sent_at"), "count(distinct invite_id)"),
-    Number("invites", "'invitations accepted'", _day("accepted_at"), "count(*)"),
+    Number("people", "'new people'", "first_seen", "count(*)"),
+    Number("stages", "'entered ' || stage || ' (' || subject || ')'", "entered", "count(*)"),
+    Number("invites", "'invitations sent'", "sent_at", "count(distinct invite_id)", adds_up=False),
+    Number("invites", "'invitations accepted'", "accepted_at", "count(*)"),
 )
+_BY: Final = """
+select number, day, sum(value) as value
+from (
+    select {name} as number, {day} as day, {value} as value from came_{table} where {day} < $end group by all
+    union all
+    select {name} as number, {day} as day, -({value}) as value from went_{table} where {day} < $end group by all
+)
+group by all
+having sum(value) <> 0
+"""
+# Times first by their bounds: to cut one with a zone costs ten times as much.
+_ADDED: Final = """
+with is_now as (
+    select {name} as number, {day} as day, {value} as value
+    from base.{table} rows where {moment} between {least} and {greatest} and {day} in (select day from {by}) group by all
+)
+select number, day, cast(coalesce(is_now.value, 0) - {by}.value as bigint) as before,
+    cast(coalesce(is_now.value, 0) as bigint) as after, {anew} as anew
+from {by} left join is_now using (number, day)
+"""
 _COUNTED: Final = """
 with days as (
     select distinct {day} as day from {touched} where {day} < $end
@@ -103,14 +125,10 @@ def note(
 ) -> int:
     """Appends the numbers that a build, run and not yet published, moves; returns how many. ``anew``: tables made anew."""
     end = engine.table("select cast($t at time zone $zone as date) as day", {"t": previous.complete_until, "zone": zone})
-    params = {"end": end["day"][0].as_py()}
-    parts = []
-    for number in NUMBERS:
-        if number.table in tables and (text := _counted(engine, number, anew, previous)):
-            parts.append(text)
-    text = " union all ".join(f"({part})" for part in parts)
-    params |= {"zone": zone} if "$zone" in text else {}
-    if not parts or not engine.make("moved_numbers", text, params):
+    params = {"end": end["day"][0].as_py(), "zone": zone}
+    found = [_counted(engine, number, anew, previous, params) for number in NUMBERS if number.table in tables]
+    text = " union all ".join(f"({part})" for part in found if part)
+    if not text or not engine.make("moved_numbers", text, _named(text, params)):
         return 0
     defined = {"definition_before": previous.definition_version, "definition_after": manifest.definition_version}
     told = {"zone": zone, "manifest": manifest.number, "built_at": manifest.built_at, **defined}
@@ -145,14 +163,38 @@ def _plural(word: str, number: int) -> str:
     return word if number == 1 else many
 
 
-def _counted(engine: Engine, number: Number, anew: Collection[str], previous: Manifest) -> str | None:
-    table, texts = number.table, {"name": number.name, "day": number.day, "value": number.value, "table": number.table}
+def _counted(
+    engine: Engine, number: Number, anew: Collection[str], previous: Manifest, params: Mapping[str, object]
+) -> str | None:
+    """A query for what a number was and is on the days on which it moved; None where it did on none."""
+    table = number.table
+    texts = {"name": number.name, "moment": number.moment, "day": number.day, "value": number.value, "table": table}
     if load("models", table).kind == "by_day" and table in anew:  # filled from nothing: nobody told what went and came
         if table not in previous.tables:
             return None
         texts |= {"touched": f"(from base.before_{table} union all from base.{table})", "before": f"base.before_{table}"}
+    elif not engine.table(f"select 1 from changed_{table} limit 1").num_rows:
+        return None
+    elif number.adds_up:
+        return _added(engine, number, texts, params, table in anew)
     else:
-        if not engine.table(f"select 1 from changed_{table} limit 1").num_rows:
-            return None
         texts |= {"touched": f"changed_{table}", "before": _BEFORE.format(**texts)}
     return _COUNTED.format(**texts, anew=table in anew)
+
+
+def _added(engine: Engine, number: Number, texts: Mapping[str, str], params: Mapping[str, object], anew: bool) -> str | None:
+    """The same of a number that adds up: first by how much it moved, from the rows that went and came."""
+    by, text = f"moved_number_{NUMBERS.index(number)}", _BY.format(**texts)
+    if not engine.make(by, text, _named(text, params)):
+        return None
+    edges = engine.table(f"select min(day) as least, max(day) as greatest from {by}").to_pylist()[0]
+    bounds = {name: f"date '{day}'" for name, day in edges.items()}
+    if number.moment != "day":  # a zone is less than a day away
+        reach = {"least": -2, "greatest": 2}
+        bounds = {name: f"cast({day} + ({reach[name]}) as timestamptz)" for name, day in bounds.items()}
+    return _ADDED.format(**texts, **bounds, by=by, anew=anew)
+
+
+def _named(text: str, params: Mapping[str, object]) -> dict[str, object]:
+    """The parameters that a text names."""
+    return {name: value for name, value in params.items() if f"${name}" in text}

@@ -1,7 +1,7 @@
 """A stored table under repair: leaves of the version in force, some replaced. Nobody sees it before it is committed.
 
 On disk: ``<table>/leaf-<id>.parquet``, of a table by day ``<table>/month=2026-03/leaf-<id>.parquet`` (UTC month of its time
-or date column). A leaf holds some 250,000 rows in the order of the table's key, then its grain; the log of the table tells
+or date column). A leaf holds some 65,536 rows in the order of the table's key, then its grain; the log of the table tells
 the least and the greatest key of each.
 
     replace   Finds the leaves whose rows go or come, and writes them anew without what goes and with what comes, cut so that
@@ -43,7 +43,7 @@ from transforms.rewrite import ROW_GROUP, sync, upload
 from transforms.tables import TABLES
 
 LEAF: Final = "leaf-"  # how the files begin that are written here
-LEAF_ROWS: Final = 250_000
+LEAF_ROWS: Final = 65_536
 _RUN: Final = 8  # stored leaves whose rows are sorted together
 _ATTEMPTS: Final = 30
 _PAUSE: Final = 0.05  # seconds

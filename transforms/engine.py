@@ -13,7 +13,7 @@ Constraints
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -34,11 +34,15 @@ from transforms.tables import SCHEMAS
 
 @dataclass(frozen=True)
 class Limits:
-    """What one engine may take. Beyond ``memory`` it spills below ``scratch``, to a folder that goes when it is closed."""
+    """What one engine may take. Beyond ``memory`` it spills below ``scratch``, to a folder that goes when it is closed.
+
+    ``seconds``: how long whoever asks may take; it is theirs to keep, with ``Engine.interrupt``.
+    """
 
     memory: str = "2GB"
     threads: int = 2
     scratch: Path | None = None
+    seconds: float | None = None
 
 
 DEFAULT_LIMITS: Final = Limits()
@@ -47,28 +51,53 @@ DEFAULT_LIMITS: Final = Limits()
 class Engine:
     """Use as a context manager, from one thread at a time.
 
-    ``versions`` names the lake tables to open; None, or a table that does not exist yet, is an empty relation.
+    ``versions`` names the lake tables to open; None, or a table that does not exist yet, is an empty relation. DuckDB is
+    started by the first that needs it; ``prepare`` then runs before it does.
     """
 
     def __init__(
-        self, lake: Lake, project: str, versions: Mapping[str, int | None], limits: Limits = DEFAULT_LIMITS
+        self,
+        lake: Lake,
+        project: str,
+        versions: Mapping[str, int | None],
+        limits: Limits = DEFAULT_LIMITS,
+        prepare: Callable[[Engine], None] = lambda engine: None,
     ) -> None:
         self.versions = dict(versions)
+        self.interrupted = False
         self._lake, self._project = lake, project
-        self._spill = Scratch(limits.scratch)
+        self._limits, self._prepare = limits, prepare
+        self._started: duckdb.DuckDBPyConnection | None = None
+        self._spilling: Scratch | None = None
+        self._bound = set(versions)
+        self._kinds: dict[str, str] = {}  # 'table' or 'view', of what make and view made
+
+    @property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        if self._started is None:
+            self._started = self._start()
+            for name, version in self.versions.items():
+                self._open(name, version)
+            self._prepare(self)
+        return self._started
+
+    @property
+    def _spill(self) -> Scratch:
+        if self._spilling is None:
+            self._spilling = Scratch(self._limits.scratch)
+        return self._spilling
+
+    def _start(self) -> duckdb.DuckDBPyConnection:
         config: dict[str, str | bool | int | float | list[str]] = {
-            "threads": limits.threads,
-            "memory_limit": limits.memory,
+            "threads": self._limits.threads,
+            "memory_limit": self._limits.memory,
             "temp_directory": self._spill.name,
             "preserve_insertion_order": False,
         }
-        self._connection = duckdb.connect(":memory:", config=config)
-        self._connection.execute("set TimeZone = 'UTC'")
-        self._connection.execute("create schema base; create schema narrow; set search_path = 'narrow,base'")
-        self._bound: set[str] = set()
-        self._kinds: dict[str, str] = {}  # 'table' or 'view', of what make and view made
-        for name, version in versions.items():
-            self._open(name, version)
+        connection = duckdb.connect(":memory:", config=config)
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute("create schema base; create schema narrow; set search_path = 'narrow,base'")
+        return connection
 
     @property
     def relations(self) -> frozenset[str]:
@@ -150,9 +179,9 @@ class Engine:
         """The rows of one query, in no order but the query's own."""
         return self._connection.sql(text, params=dict(params) if params else None).to_arrow_table()
 
-    def batches(self, text: str, rows: int) -> Iterator[pa.RecordBatch]:
+    def batches(self, text: str, rows: int, params: Mapping[str, object] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows of one query, so many at a time."""
-        yield from self._connection.sql(text).to_arrow_reader(rows)
+        yield from self._connection.sql(text, params=dict(params) if params else None).to_arrow_reader(rows)
 
     def bind_files(self, name: str, handle: DeltaTable, paths: Collection[str]) -> None:
         """Makes some files of a table a relation, without its partition column; ``paths`` as the table's log has them."""
@@ -165,9 +194,17 @@ class Engine:
             schema = pa.schema([field for field in fields if field.name not in handle.metadata().partition_columns])
             self._register(name, self._dataset(handle.table_uri, list(paths), schema), schema.names)
 
+    def interrupt(self) -> None:
+        """From another thread: the query that runs now, if any, ends with ``duckdb.InterruptException``."""
+        self.interrupted = True
+        if self._started is not None:
+            self._started.interrupt()
+
     def close(self) -> None:
-        self._connection.close()
-        self._spill.cleanup()
+        if self._started is not None:
+            self._started.close()
+        if self._spilling is not None:
+            self._spilling.cleanup()
 
     def __enter__(self) -> Self:
         return self

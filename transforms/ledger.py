@@ -1,4 +1,6 @@
-"""The ledger of identity, table ``id_links``: what was said of who is who, appended to and never rewritten.
+"""The ledger of identity, table ``id_links``: what was said of who is who, appended to.
+
+Rewritten are only rows of a person who is forgotten, and links whose event gave way to an earlier copy (``amend.py``).
 
 A row is a link, found in an event and named by it, or an undo, made by somebody for a reason. A link is a pair: an id and
 the user it belongs to. Senders repeat themselves at every sign-in, so of a pair's calls only those are kept that were the

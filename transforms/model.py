@@ -12,7 +12,8 @@ come before the model, and what moved:
 
 ``stale`` has a row per key to be made again: of a model by subject ``<key>``, of one by day ``<key>, since, until``
 (inclusive, of the type of its time or day). ``narrow`` gives, for relations that the model or its own relations read, the
-rows that these keys need; they are made in the order given, and may read ``stale`` and each other (``narrow.<name>``).
+rows that these keys need; they are made in the order given, and may read ``stale`` and each other (``narrow.<name>``); a
+name that only they read is made, too.
 """
 
 from __future__ import annotations

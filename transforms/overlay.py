@@ -42,6 +42,7 @@ _TABLES: Final = tuple(_SCHEMAS)
 _NEEDED: Final = (*_TABLES, "runaway_ids", "seen_ids")
 _LIMIT: Final = 1_000_000  # ids; where more changed, working out everyone costs no more
 _ROWS: Final = 100_000  # handed on at a time
+NEWEST: Final = -1  # version of the ledger
 
 _ACTING: Final = """
 select
@@ -131,16 +132,17 @@ def identity(
     limits: Limits = DEFAULT_LIMITS,
     domains: Domains = OFF,
     view: View = DEFAULT_VIEW,
+    ledger: int | None = NEWEST,
 ) -> Identity:
-    """Actors and memberships for one version of the events and the newest ledger.
+    """Actors and memberships for one version of the events and one of the ledger (None: before it had any entry).
 
     The build's tables where it read the same rows; where the lake only gained rows since, these with whom that touched
     worked out again; else everyone worked out. ``domains``: as the build was given.
     The last few answers are kept: versions never change.
     """
     tables = {} if manifest is None or view.known_at != EVER else manifest.tables
-    newest = {"events": events, LEDGER: lake.version(project, LEDGER)}
-    read = tuple(as_built(lake, project, table, tables, version) for table, version in newest.items())
+    asked = {"events": events, LEDGER: lake.version(project, LEDGER) if ledger == NEWEST else ledger}
+    read = tuple(as_built(lake, project, table, tables, version) for table, version in asked.items())
     return _identity(
         lake.root, tuple(sorted(lake.storage.items())), project, read, tuple(tables.items()), limits, domains, view
     )

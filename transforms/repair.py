@@ -7,7 +7,8 @@ makes its stale rows. Relations between models are made along with whoever reads
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Final
 from urllib.parse import unquote
@@ -21,6 +22,7 @@ from transforms.stale import Step
 from transforms.tables import TABLES
 
 _PARAMETER: Final = re.compile(r"\$([a-z_][a-z_0-9]*)")
+_NARROW: Final = re.compile(r"narrow[.]([a-z_]+)")  # what a text of narrow reads of the others
 _PART: Final = """
 select events.*, actors.person_id, actors.person
 from {relation} events join base.actors on actors.actor_id = events.actor_id
@@ -89,7 +91,7 @@ class Repair:
         if step == "keep":
             return
         name, key = model.query.name, _key(model.query)
-        try:
+        with self._making(model):
             if step == "repair" and model.stale is not None and not self._find_stale(model, model.stale):
                 return
             if step == "whole" or model.stale is None or model.query.kind == "whole":
@@ -101,17 +103,11 @@ class Repair:
                 # What is made of narrow relations can tell half the truth of subjects around.
                 self._engine.view("new", "from made" if model.query.moment else f"from made semi join stale using ({key})")
                 self._drafts[name].repair("old", "new")
-        except ModelFailed:
-            raise
-        except Exception as error:
-            raise ModelFailed(name, error) from error
-        finally:
-            self._drop(model)
 
     def fill(self, model: Model) -> None:
         """Brings a part of a model by day into its draft, as ``make`` does, but looks for no equal rows: few were there."""
         name = model.query.name
-        try:
+        with self._making(model):
             if model.stale is None:
                 raise ValueError("a model by day says which of its days are stale")
             self._find_stale(model, model.stale)
@@ -119,10 +115,16 @@ class Repair:
             self._engine.view("old", self._stored(model.query))
             self._drafts[name].replace("old", "made")
             self._engine.view(f"changed_{name}", f"from went_{name} union all from came_{name}")
+
+    @contextmanager
+    def _making(self, model: Model) -> Iterator[None]:
+        """Whatever fails in it is the model's fault, and what it made for itself goes."""
+        try:
+            yield
         except ModelFailed:
             raise
         except Exception as error:
-            raise ModelFailed(name, error) from error
+            raise ModelFailed(model.query.name, error) from error
         finally:
             self._drop(model)
 
@@ -163,6 +165,7 @@ class Repair:
     def _make_stale(self, model: Model) -> None:
         needed = self._needed(model)
         reads = {name for one in (model, *needed) for name in one.query.reads}
+        reads.update(_NARROW.findall(" ".join(model.narrow.values())))
         for name, text in model.narrow.items():
             if name in reads:
                 if text.startswith("from "):

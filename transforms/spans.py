@@ -75,14 +75,22 @@ _WANTED: Final = """
 select
     actors.actor_id, day_spans.person_id, day_spans.since as first_day, day_spans.until as last_day,
     (cast(day_spans.since as timestamp) at time zone $zone) - interval '4' hour as since,
-    (cast(day_spans.until + 1 as timestamp) at time zone $zone) + interval '4' hour as until
+    (cast(day_spans.until + 1 as timestamp) at time zone $zone) + interval '4' hour as until,
+    (cast(day_spans.since as timestamp) at time zone $zone) + interval '4' hour as inner_since,
+    (cast(day_spans.until + 1 as timestamp) at time zone $zone) - interval '4' hour as inner_until
 from day_spans join base.actors on actors.person_id = day_spans.person_id
+"""
+# A scan that is told a few ids reads the other columns around their rows alone; as a side of a join it would read all.
+_FEW: Final = 1_000
+_NEAR: Final = """
+select {columns} from base.events
+where events.time between {least} and {greatest} and events.actor_id in (select actor_id from wanted)
 """
 _FOUND: Final = """
 select wanted.person_id, {columns}
 from {events} events join wanted on wanted.actor_id = events.actor_id
 where events.time between {least} and {greatest} and events.time between wanted.since and wanted.until and (
-    events.time between wanted.since + interval '8' hour and wanted.until - interval '8' hour
+    events.time between wanted.inner_since and wanted.inner_until
     or cast(events.time at time zone '{zone}' as date) between wanted.first_day and wanted.last_day
 )
 """
@@ -122,7 +130,7 @@ def parts(lake: Lake, project: str, version: int | None) -> list[Part]:
 def prepare(engine: Engine, events: Sequence[Part], zone: str) -> None:
     """Makes the relations above for a repair, from ``moved``, ``rejoined`` and ``changed_sole_memberships``."""
     _find(engine, "moved", zone, repair=True)
-    _look_up(engine, events, zone)
+    _look_up(engine, events, zone, every=True)
     engine.view("stale_events", "select * exclude (person_id) from day_events")
     engine.view("span_events", _IN_SPANS)
 
@@ -147,14 +155,18 @@ def _find(engine: Engine, moved: str, zone: str, *, repair: bool) -> None:
     engine.make("wanted", _WANTED, {"zone": zone})
 
 
-def _look_up(engine: Engine, events: Sequence[Part], zone: str) -> None:
-    """Makes ``day_events``: those of the days of the stale persons, with the person."""
-    edges = engine.table("select min(since) as least, max(until) as greatest from wanted").to_pylist()[0]
+def _look_up(engine: Engine, events: Sequence[Part], zone: str, *, every: bool = False) -> None:
+    """Makes ``day_events``: those of the days of the stale persons, with the person; ``every``: the parts are all events."""
+    edges = engine.table("select min(since) as least, max(until) as greatest, count(*) as n from wanted").to_pylist()[0]
     found = []
     if edges["least"] is not None:
-        bounds = {name: f"timestamptz '{edge.isoformat()}'" for name, edge in edges.items()}
+        bounds = {name: f"timestamptz '{edges[name].isoformat()}'" for name in ("least", "greatest")}
         form = {"columns": _COLUMNS, "zone": zone, **bounds}
-        found = [_FOUND.format(events=part.relation, **form) for part in events if _touched(engine, part)]
+        if every and edges["n"] <= _FEW:
+            engine.make("near_events", _NEAR.format(**form))
+            found = [_FOUND.format(events="near_events", **form)]
+        else:
+            found = [_FOUND.format(events=part.relation, **form) for part in events if _touched(engine, part)]
     nothing = f"select wanted.person_id, {_COLUMNS} from base.events cross join wanted limit 0"
     engine.make("day_events", " union all ".join(found) or nothing)
 

@@ -24,12 +24,12 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
-from ingest.lake import Lake
+from ingest.lake import TOLD, Lake
 from transforms import commits
 from transforms.engine import DEFAULT_LIMITS, Limits
 from transforms.layout import Rules, plan
 from transforms.manifest import current, published
-from transforms.rewrite import TOLD, files_of, rewrite, swap
+from transforms.rewrite import files_of, rewrite, swap
 
 SAFE: Final = timedelta(hours=2)  # a reader opens the version it took, and a build reads what came since the last one
 ORDER: Final[Mapping[str, tuple[str, ...]]] = {

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.routes import changes, funnels, identity, metrics, people, project, quality, recent, stages, status
+from api.routes import (
+    catalogue,
+    changes,
+    drivers,
+    funnels,
+    identity,
+    metrics,
+    people,
+    project,
+    quality,
+    recent,
+    saved,
+    stages,
+    status,
+)
 from api.serving import Serving
 
 
 def routers(serving: Serving) -> list[APIRouter]:
-    modules = (funnels, metrics, stages, people, identity, status, recent, project, quality, changes)
+    by_stages = (metrics, stages, people, identity)
+    modules = (funnels, drivers, saved, catalogue, *by_stages, status, recent, project, quality, changes)
     return [module.router(serving) for module in modules]

@@ -28,7 +28,7 @@ _PARAMETERS: Final = (LIMIT, CURSOR, KNOWN_AT)
 WHY: Final = Parameter("why", "The reason, kept in the receipt; a ticket's number, nothing about the person.")
 _EVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
-_THEN: Final = "Identity is as known at the moment asked for; stages are of the last build only and are left out."
+_THEN: Final = "Identity is as known then; stages and invitations are of the last build only and are left out."
 _FORMS: Final = "Ids are typed: user:... for a signed-in user, anonymous:... for a device."
 
 PERSON: Final = """
@@ -48,6 +48,25 @@ from stages
 where subject = 'person' and subject_id = $person
 order by entered, stage
 """
+# The one invitation that is credited for the person; whoever came without one is of generation 0.
+CAME_BY: Final = """
+select inviter, invite_id, sent_at, accepted_at, scope, generation
+from invites
+where invitee = $person and scope is not null
+"""
+INVITED: Final = """
+select count(distinct invite_id) as sent, count(*) filter (where scope is not null) as brought
+from invites
+where inviter = $person
+"""
+BROUGHT: Final = """
+select invitee as person, invitee_registered_at as registered, generation
+from invites
+where inviter = $person and scope is not null
+order by invitee_registered_at, invitee
+limit $limit
+"""
+_BROUGHT_SHOWN: Final = 50
 OWN_EVENTS: Final = "select * from events where actor_id in (select actor_id from actors where person_id = $person_id)"
 EVENTS: Final = """
 select event_id, time, kind, event, account_id, source, properties
@@ -111,6 +130,7 @@ def _person(serving: Serving, asked: Asked, given: str) -> Answer:
             "traits": json.loads(about["traits"]),
             "accounts": engine.table(MEMBERSHIPS, own)["account_id"].to_pylist(),
             "stages": engine.table(STAGES, {"person": person["person"]}).to_pylist(),
+            "invitations": _invitations(engine, person["person"]),
             "events": _events(engine, manifest, own, place, asked.parameters["limit"]),
             "data": {"manifest": manifest.number, "complete_until": manifest.complete_until},
             **({"warnings": [_THEN]} if asked.parameters["known_at"] else {}),
@@ -125,14 +145,24 @@ def _engine(serving: Serving, asked: Asked, manifest: Manifest) -> Engine:
     """The tables of a build; as known at a moment, its events with who was who then."""
     project = asked.project.name
     if not asked.parameters["known_at"]:
-        return serving.built(project, manifest, "actors", "people", "memberships", "stages", "events")
+        return serving.built(project, manifest, "actors", "people", "memberships", "stages", "invites", "events")
     events = manifest.tables.get("events")
     domains, view = serving.domains(asked), serving.view(asked)
     known = identity(serving.lake, project, events, manifest, serving.limits, domains, view)
     engine = serving.engine(project, {"events": events, **known.built})
     known.bind(engine)
-    engine.bind("stages", TABLES["stages"].empty_table())
+    for table in ("stages", "invites"):
+        engine.bind(table, TABLES[table].empty_table())
     return engine
+
+
+def _invitations(engine: Engine, person: str) -> Answer:
+    """Who brought this person, of which generation that makes them, and whom they brought: the first of them by name."""
+    came_by = (engine.table(CAME_BY, {"person": person}).to_pylist() or [None])[0]
+    people = engine.table(BROUGHT, {"person": person, "limit": _BROUGHT_SHOWN}).to_pylist()
+    generation = came_by.pop("generation") if came_by else 0
+    invited = engine.table(INVITED, {"person": person}).to_pylist()[0]
+    return {"generation": generation, "came_by": came_by, **invited, "people": people}
 
 
 def _describe(engine: Engine, own: Mapping[str, Any]) -> None:

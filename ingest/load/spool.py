@@ -21,8 +21,10 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.copies import Displaced, Settled, compare, month_number
 from ingest.event import EVENTS, REJECTED
 from ingest.ids import HOUR, Claim, InHand, Sighting, Tally
+from ingest.lake import Lake
 from ingest.load import CHUNK, place
 from ingest.outcome import Outcome
 from ingest.segment_file import sync_folder
@@ -43,6 +45,7 @@ class Chunk:
     rows: pa.Table
     keys: list[str]  # one per row; equal keys are copies
     source: str
+    identity: str  # of the import
     stored: dict[str, int]  # by month: copies of what the lake had, which were left out of ``rows``
     forgotten: dict[str, int] = field(default_factory=dict)  # by month, or by reason: what tombstones kept out of ``rows``
 
@@ -63,11 +66,14 @@ class Chunk:
     def _admitted_raw(self, tombstones: Tombstones) -> pa.Array:
         return pa.array([tombstones.admits_raw(self.project, raw) for raw in self.rows["raw"].to_pylist()], pa.bool_())
 
-    def without_copies(self, claim: Claim) -> pa.Table:
-        """The rows whose keys were never seen; they are entered into ``claim`` together with what became of each row."""
-        copies = claim.copies(self.project, self._sightings())
-        kept = pa.array([at not in copies for at in range(len(self.keys))]) if copies else None
-        rows = self.rows if kept is None else self.rows.filter(kept)
+    def without_copies(self, claim: Claim, lake: Lake) -> tuple[pa.Table, list[Displaced]]:
+        """The rows that are no copies, and those of the lake in whose place some of them are (these count as duplicates).
+
+        They are entered into ``claim`` together with what became of each row.
+        """
+        settled = self._compare(claim, lake)
+        kept, copies = self._but(settled.copies), settled.copies | settled.won
+        rows = self._but(copies)
         hour = self.received_at // HOUR
         for label, number in _labels(self.table, rows).items():
             claim.tallies[Tally(self.project, hour, self.source, label)] += number
@@ -78,11 +84,23 @@ class Chunk:
         every, new = _counted(self.rows[self.by]) + Counter(self.stored), _counted(rows[self.by])
         result = {name: [new[name], number - new[name]] for name, number in every.items()}
         claim.result = json.dumps({"table": self.table, "counts": result, "forgotten": forgotten}).encode()
-        return rows
+        return kept, settled.displaced
+
+    def _compare(self, claim: Claim, lake: Lake) -> Settled:
+        """Of rejected rows, which have no id but their content, the first one stays."""
+        if self.table == "rejected":
+            return Settled(claim.copies(self.project, self._sightings()))
+        log, offsets = f"import:{self.identity}", self.rows["log_offset"].to_pylist()
+        return compare(claim, lake, self.project, self._sightings(), log, offsets)
+
+    def _but(self, positions: set[int]) -> pa.Table:
+        if not positions:
+            return self.rows
+        return self.rows.filter(pa.array([at not in positions for at in range(len(self.keys))]))
 
     def _sightings(self) -> list[Sighting]:
         months = self.rows["month"].to_pylist()
-        numbers = {month: (int(month[:4]) - 1970) * 12 + int(month[5:]) - 1 for month in set(months)}
+        numbers = {month: month_number(month) for month in set(months)}
         named = zip(self.keys, months, strict=True)
         return [Sighting(key, self.received_at, numbers[month]) for key, month in named]
 
@@ -131,7 +149,7 @@ def read(path: Path) -> Chunk:
     columns = [given[name] if name in given else found[name] for name in schema.names]
     rows = pa.Table.from_arrays(columns, names=schema.names).cast(schema)
     keys = found[COPY_KEY if table == "rejected" else "event_id"].to_pylist()
-    return Chunk(told["project"], table, received_at, rows, keys, source, json.loads(told["stored"]))
+    return Chunk(told["project"], table, received_at, rows, keys, source, told["identity"], json.loads(told["stored"]))
 
 
 def waiting(spool: Path, watermark: Callable[[str], int]) -> Iterator[InHand]:

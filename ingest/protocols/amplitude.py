@@ -129,12 +129,17 @@ def decode(record: Record, mint: Mint, max_event_bytes: int) -> Decoded:
 
 
 def read(raw: msgspec.Raw) -> Item:
-    """Raises ``RuleError`` and what ``assemble.FAULTS`` lists. What it does not know of goes to the context as it is."""
+    """Raises ``RuleError`` and what ``assemble.FAULTS`` lists. What it does not know of goes to the context as it is.
+
+    But for ``event_id``: a counter of the sender's, which only says something where there is no ``insert_id``.
+    """
     if not bytes(raw).startswith(b"{"):
         raise RuleError(Outcome.NOT_AN_OBJECT, repr(bytes(raw)[:100]))
     given = tolerant.FIELDS.decode(raw)
     item = Item(message_id=_scalar(given, "insert_id"))
     event_id = text(item.message_id)
+    if event_id is not None:
+        given.pop("event_id", None)
     item.user_id, item.anonymous_id = _id(given, "user_id", event_id), _id(given, "device_id", event_id)
     item.timestamp = _scalar(given, "time")
     item.event = _scalar(given, "event_type")

@@ -58,7 +58,7 @@ _KEY_PARTS: Final = re.compile(r"[^.\[\]]+")
 
 class _Marked(msgspec.Struct, gc=False):
     channel: msgspec.Raw = envelope.NOTHING
-    batch: msgspec.Raw = envelope.NOTHING
+    batch: list[msgspec.Raw] | None = None
 
 
 class _Merged(msgspec.Struct, gc=False):
@@ -73,7 +73,6 @@ class _Merge(msgspec.Struct, rename="camel", gc=False):
 
 
 _MARKED: Final = msgspec.json.Decoder(_Marked)
-_MARKED_BATCH: Final = msgspec.json.Decoder(list[_Marked])
 _MERGE: Final = msgspec.json.Decoder(_Merge)
 
 
@@ -91,10 +90,10 @@ def claims(content: bytes) -> bool:
         return False
     try:
         head = _MARKED.decode(content)
-        events = _MARKED_BATCH.decode(head.batch) if bytes(head.batch).startswith(b"[") else [head]
+        first = head if head.batch is None else _MARKED.decode(head.batch[0]) if head.batch else None
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return True  # no whole JSON, such as the beginning of a large body: the word must do
-    return bool(events) and events[0].channel is not envelope.NOTHING
+    return first is not None and first.channel is not envelope.NOTHING
 
 
 def opened(arrived: Arrived) -> Opened | Refused:

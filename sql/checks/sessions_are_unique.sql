@@ -2,7 +2,19 @@
 -- grain: session_id, started
 -- kind: check
 -- reads: sessions, people
-select sessions.session_id, sessions.started, count(*) as copies
+-- First by a hash: groups of texts take twice the time and memory of groups of numbers.
+with repeated as (
+    select hash(session_id) as hashed, started from sessions group by hash(session_id), started having count(*) > 1
+),
+suspected as (
+    select sessions.session_id, sessions.started
+    from sessions join repeated on repeated.hashed = hash(sessions.session_id) and repeated.started = sessions.started
+)
+select session_id, started, count(*) as copies
+from suspected
+group by session_id, started
+having count(*) > 1
+union all
+select sessions.session_id, sessions.started, 1 as copies
 from sessions left join people on people.person_id = sessions.person_id
-group by sessions.session_id, sessions.started
-having count(*) > 1 or count(people.person_id) = 0
+where people.person_id is null

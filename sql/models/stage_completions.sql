@@ -2,7 +2,7 @@
 -- grain: condition, holder, stretch
 -- kind: relation
 -- reads: conditions, stage_counts
--- Bound by funnels/stages.py: conditions. All lengths of time are inclusive. What was counted before a leaving counts no more
+-- Bound by funnels/stages.py: conditions. All lengths of time are inclusive and microseconds. What was counted before a leaving counts no more
 -- after it: each stretch is for itself. Each kind of condition has a way of its own, as the cheap ones are the many: the first
 -- event, the n-th, the n-th within a window, so many people at once.
 with singles as ( -- once: the first
@@ -25,17 +25,18 @@ repeated as ( -- n times: the n-th of n events in a row that fit the window
     from turns as last
     join turns as opening on opening.condition = last.condition and opening.holder = last.holder
         and opening.stretch = last.stretch and opening.turn = last.turn - last.times + 1
-    where last.window_length is not null and last.time - opening.time <= last.window_length
+    where last.window_length is not null and epoch_us(last.time) - epoch_us(opening.time) <= last.window_length
 ),
 seen as (
     select
         counted.condition, counted.holder, counted.stretch, counted.event_id, counted.time, conditions.people,
         conditions.window_length,
-        lag(counted.time) over (
+        epoch_us(counted.time) as moment,
+        lag(epoch_us(counted.time)) over (
             partition by counted.condition, counted.holder, counted.stretch, counted.person
             order by counted.time, counted.event_id
         ) as earlier,
-        lead(counted.time) over (
+        lead(epoch_us(counted.time)) over (
             partition by counted.condition, counted.holder, counted.stretch, counted.person
             order by counted.time, counted.event_id
         ) as later
@@ -49,16 +50,16 @@ changes as (
 ),
 presence as ( -- people: from an event on, a person is present until the window has passed without another one
     select
-        seen.condition, seen.holder, seen.stretch, seen.people, seen.event_id, changes.change,
-        case when changes.change = 1 then seen.time else seen.time + seen.window_length end as time
+        seen.condition, seen.holder, seen.stretch, seen.people, seen.event_id, seen.time, changes.change,
+        case when changes.change = 1 then seen.moment else seen.moment + seen.window_length end as moment
     from seen cross join changes
-    where (changes.change = 1 and (seen.earlier is null or seen.time - seen.earlier > seen.window_length))
+    where (changes.change = 1 and (seen.earlier is null or seen.moment - seen.earlier > seen.window_length))
         or (changes.change = -1 and seen.window_length is not null
-            and (seen.later is null or seen.later - seen.time > seen.window_length))
+            and (seen.later is null or seen.later - seen.moment > seen.window_length))
 ),
 crowds as ( -- who leaves at this very instant is still present: arrivals first
     select condition, holder, stretch, people, event_id, time, change, sum(change) over (
-        partition by condition, holder, stretch order by time, change desc, event_id rows unbounded preceding
+        partition by condition, holder, stretch order by moment, change desc, event_id rows unbounded preceding
     ) as present
     from presence
 ),

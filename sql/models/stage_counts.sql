@@ -3,7 +3,7 @@
 -- kind: relation
 -- reads: conditions, stage_matches, settled, stage_leavings
 -- Bound by funnels/stages.py: conditions (each with its stage's rule repeated on it) and settled (rows of stages for the
--- stages that these come after). All lengths of time are inclusive. A stretch is the time between two leavings of the stage.
+-- stages that these come after). All lengths of time are inclusive and microseconds. A stretch is the time between two leavings of the stage.
 -- What counts the same as an earlier condition does (same_as) is counted once.
 with held as (
     select
@@ -20,7 +20,7 @@ counting as ( -- only from the entry into the stage that the rule comes after, a
         and settled.spell = 1 and settled.subject_id = held.holder
     where held.holder is not null and (conditions.after_stage is null or (
         held.time >= settled.entered
-        and (conditions.within_length is null or held.time - settled.entered <= conditions.within_length)
+        and (conditions.within_length is null or epoch_us(held.time) - epoch_us(settled.entered) <= conditions.within_length)
     ))
 )
 select

@@ -22,7 +22,7 @@ moments as ( -- n times: the n-th of n events in a row that fit the window
     join leaving_conditions on leaving_conditions.condition = counted.condition
     join counted as opening on opening.condition = counted.condition and opening.holder = counted.holder
         and opening.turn = counted.turn - leaving_conditions.times + 1
-    where leaving_conditions.window_length is null or counted.time - opening.time <= leaving_conditions.window_length
+    where leaving_conditions.window_length is null or epoch_us(counted.time) - epoch_us(opening.time) <= leaving_conditions.window_length
 )
 select
     subject, stage, subject_id,

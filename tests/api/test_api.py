@@ -1,6 +1,7 @@
 """The query API over the real app: answers, keys, and what it says to a wrong request."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,6 +152,41 @@ def test_any_id_of_a_person_finds_it_with_its_events_latest_first(tmp_path: Path
     assert found["stages"] == [entered]
     assert [event["event_id"] for event in page["items"] + rest["items"]] == [signed_up, "g", "i"]
     assert page["items"][0]["properties"] == {"plan": "free"}
+
+
+def test_a_person_tells_who_brought_them_of_which_generation_they_are_and_whom_they_brought(tmp_path: Path) -> None:
+    def invited(inviter: str, invite: str, second: int) -> dict[str, Any]:
+        return track("Invite Sent", inviter, f"2026-02-01T00:00:{second:02d}Z", invite_id=invite)
+
+    def came(user: str, invite: str, second: int) -> list[dict[str, Any]]:
+        accepted = track("Invite Accepted", user, f"2026-02-01T00:00:{second:02d}Z", invite_id=invite)
+        return [track("Signed Up", user, f"2026-02-01T00:00:{second:02d}Z"), accepted]
+
+    world = World.at(tmp_path)
+    world.send(
+        track("Signed Up", "ann", "2026-02-01T00:00:00Z"),
+        *(invited("ann", f"i{second}", second) for second in (1, 2)),
+        *came("bob", "i1", 10),
+        invited("bob", "i3", 11),
+        *came("cid", "i3", 12),
+    )
+    world.build()
+    with world.client() as client:
+        found = {name: client.get(f"/api/people/{name}").json()["invitations"] for name in ("ann", "bob", "cid")}
+        then = client.get("/api/people/bob", params={"known_at": "2026-02-28T00:00:00Z"}).json()["invitations"]
+    registered = {"bob": "2026-02-01T00:00:10Z", "cid": "2026-02-01T00:00:12Z"}
+    assert found["ann"] == {
+        "generation": 0,
+        "came_by": None,
+        "sent": 2,
+        "brought": 1,
+        "people": [{"person": "user:bob", "registered": registered["bob"], "generation": 1}],
+    }
+    assert (found["bob"]["generation"], found["bob"]["came_by"]["inviter"]) == (1, "user:ann")
+    assert (found["bob"]["came_by"]["invite_id"], found["bob"]["came_by"]["accepted_at"]) == ("i1", registered["bob"])
+    assert [one["generation"] for one in found["bob"]["people"]] == [2]
+    assert (found["cid"]["generation"], found["cid"]["sent"], found["cid"]["people"]) == (2, 0, [])
+    assert then == {"generation": 0, "came_by": None, "sent": 0, "brought": 0, "people": []}
 
 
 def test_an_unknown_name_is_answered_with_those_that_exist(tmp_path: Path) -> None:

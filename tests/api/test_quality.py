@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from api.app import lake_of
+from api.building import builder, upkeep
 from api.quality import compared, quality
 from api.store import Project
+from ingest.lake import Lake
 from sql.loader import names
 from tests.api.world import NOW, World, track
 from transforms.engine import Engine
 from transforms.errors import CheckFailed
+from transforms.file_changes import change_rows
+from transforms.manifest import current, publish
+from transforms.schedule import job_table, run
 
 MONDAY = date(2026, 3, 30)
 WEEK = timedelta(weeks=1)
@@ -113,3 +120,52 @@ def test_a_broken_check_is_told_with_its_rows_and_comes_first(tmp_path: Path) ->
     first = found["items"][0]
     assert (first["name"], first["status"], first["rows"]) == ("event_ids_are_unique", "broken", 1)
     assert first["examples"][0].endswith("copies=2")
+
+
+def test_what_only_the_nightly_look_can_see_is_reported_and_stands_until_it_is_mended(tmp_path: Path) -> None:
+    """Rows of a table went wrong on disk: repairs look elsewhere, and the look over everything tells."""
+    world = World.at(tmp_path)
+    world.send(track("Fresh", "1", at(3)), track("Fresh", "2", at(2)), received=NOW - timedelta(hours=9))
+    world.build()
+    lake, path = lake_of(world.settings), world.settings.folder.work
+    before, after = upkeep(world.settings, lake, lambda name: None)
+    hourly, nightly = "0 * * * *", "30 2 * * *"
+    night, _ = job_table(lake, builder(world.settings, lake), hourly=hourly, nightly=nightly, before=before, after=after)
+
+    def sleep() -> tuple[str, str]:
+        ended = run(path, night, "default", lambda: NOW)
+        return ended.status, ended.error or ""
+
+    assert sleep() == ("unchanged", "")
+    spoil(lake, "seen_ids", "first_seen", NOW - timedelta(days=99))
+    world.send(track("Fresh", "3", at(1)), received=NOW)
+    world.build()  # a repair, and none of its rows
+    assert asked(world)["checks"]["broken"] == 0
+    status, error = sleep()
+    assert (status, error.startswith("CheckFailed: "), "seen_ids_cover_events: 2 rows" in error) == ("failed", True, True)
+    world.send(track("Fresh", "4", at(1)), received=NOW)
+    world.build()
+    found = asked(world)["checks"]  # the repair since then does not say that all is well
+    [first, second] = found["items"][:2]
+    assert (first["name"], first["status"], first["rows"]) == ("seen_ids_cover_events", "broken", 2)
+    assert (found["broken"], second["status"]) == (1, "holds")
+    manifest = current(lake, "default")
+    assert manifest is not None
+    publish(lake, "default", replace(manifest, number=manifest.number + 1, made_of={}))  # as after an upgrade
+    world.build()
+    assert asked(world)["checks"]["broken"] == 1  # made anew, but looked at by the night only
+    assert sleep()[0] == "unchanged"
+    assert asked(world)["checks"]["broken"] == 0
+
+
+def spoil(lake: Lake, table: str, column: str, value: object) -> None:
+    """Puts a version in force in which every row of a built table has this value."""
+
+    def change(rows: pa.Table) -> pa.Table:
+        at, field = rows.schema.get_field_index(column), rows.schema.field(column)
+        return rows.set_column(at, field, pa.repeat(pa.scalar(value, field.type), len(rows)))
+
+    change_rows(lake, "default", table, change)
+    manifest, version = current(lake, "default"), lake.version("default", table)
+    assert manifest is not None and version is not None
+    publish(lake, "default", replace(manifest, number=manifest.number + 1, tables={**manifest.tables, table: version}))

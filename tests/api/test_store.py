@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from api.errors import Conflict
 from api.folder import DataFolder
 from api.publishing import republish
+from api.saved import Saved, SavedFunnels
 from api.store import Project, Store, StoreError, Taken, UnknownName, digest, open_store
 from ingest.keys import KeyFile
 from ingest.lake import PROJECT_NAME
@@ -173,6 +175,24 @@ def test_a_key_made_on_another_host_reaches_this_ones_collectors(tmp_path: Path,
         finally:
             stop.set()
             thread.join()
+
+
+def test_saved_funnels_lie_in_the_store_by_their_title(tmp_path: Path, opened: Opened) -> None:
+    def one(name: str, title: str) -> Saved:
+        return Saved(name, title, {"steps": [{"event": "Ünïcode ☃"}]}, "90d", "default", NOW, NOW)
+
+    with opened(tmp_path) as store:
+        saved = SavedFunnels(store)
+        saved.add("default", one("b", "Second"), ())
+        saved.add("default", one("a", "Zeroth"), ())
+        with pytest.raises(Conflict, match="saved as 'a' already"):
+            saved.add("default", one("a", "Again"), ())
+        saved.change("default", one("a", "First"))
+    with opened(tmp_path) as store:
+        saved = SavedFunnels(store)
+        assert saved.all("default") == [one("a", "First"), one("b", "Second")]
+        saved.remove("default", "a")
+        assert (saved.find("default", "a"), saved.find("default", "b")) == (None, one("b", "Second"))
 
 
 def test_a_database_without_a_driver_is_told_at_once(tmp_path: Path) -> None:

@@ -35,9 +35,9 @@ from api.settings import Settings
 from api.store import Project, open_store
 from funnels.load import DEFAULTS, load
 from ingest.event import EVENTS, actor_ids
-from ingest.lake import Lake
+from ingest.lake import Lake, told
 from transforms.layout import Rules
-from transforms.rewrite import ROW_GROUP, _statistics
+from transforms.rewrite import ROW_GROUP, first_group, run_writer
 from transforms.tidy import ORDER, tidy
 
 Ints = NDArray[np.int64]
@@ -439,18 +439,21 @@ def write_month(folder: Path, known: People, visits: Sessions, month: str, seed:
     begun = 0
     (folder / f"month={month}").mkdir(parents=True)
     schema = _schema()
-    order = [pq.SortingColumn(schema.names.index(name)) for name in ORDER["events"]]
     while begun < len(narrow.time):
         name = f"{stem}-{len(made):04d}.parquet"
         with (
             (folder / name).open("wb") as sink,
-            pq.ParquetWriter(sink, schema, compression="zstd", compression_level=1, sorting_columns=order) as writer,
+            run_writer(sink, schema, ORDER["events"]) as writer,
         ):
             while begun < len(narrow.time) and sink.tell() < _FILE_BYTES:
                 part = Narrow(*(column[begun : begun + _AT_ONCE] for column in vars(narrow).values()))
-                writer.write_table(rows(known, part, first + begun), row_group_size=ROW_GROUP)
+                made_of = rows(known, part, first + begun)
+                while made_of.num_rows:
+                    length = first_group(made_of["event"])
+                    writer.write_table(made_of.slice(0, length))
+                    made_of = made_of.slice(length)
                 begun += _AT_ONCE
-        stats = json.dumps(_statistics(pq.read_metadata(folder / name)))
+        stats = told(pq.read_metadata(folder / name))
         made.append(Made(name, (folder / name).stat().st_size, stats))
     return made
 
@@ -472,8 +475,8 @@ def _work(month: str) -> list[Made]:
     return write_month(folder, known, visits, month, seed, int(month[2:4] + month[5:]) << 32)
 
 
-def write(data: Path, events: int, seed: int = 1, processes: int = 2) -> int:
-    """A data folder with about so many events; returns how many."""
+def write(data: Path, events: int, seed: int = 1, processes: int = 2, count: int | None = None) -> int:
+    """A data folder with about so many events, of ``count`` people (default: one per EACH events); returns how many."""
     global _HELD
     folder = DataFolder(data)
     folder.create()
@@ -482,7 +485,7 @@ def write(data: Path, events: int, seed: int = 1, processes: int = 2) -> int:
         if PROJECT not in {project.name for project in store.projects()}:
             store.create_project(Project(PROJECT), END)
     lake = Lake(str(folder.lake))
-    known = people(max(events // EACH, 10), seed)
+    known = people(count or max(events // EACH, 10), seed)
     _HELD = (Path(lake.uri(PROJECT, "events")), known, sessions(known, events, seed), seed)
     if processes > 1:
         with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("fork")) as pool:
@@ -504,9 +507,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--people", type=int, help=f"default: one per {EACH} events")
     options = parser.parse_args()
     began = time.perf_counter()
-    count = write(options.folder, options.events, options.seed)
+    count = write(options.folder, options.events, options.seed, count=options.people)
     size = sum(path.stat().st_size for path in options.folder.rglob("*.parquet"))
     print(f"{count:,} events, {size / count:.0f} bytes each, in {time.perf_counter() - began:.1f} s")
 

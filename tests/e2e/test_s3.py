@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -19,7 +20,7 @@ from api.app import lake_of, prepare_definitions
 from api.building import builder
 from api.cli import main
 from api.settings import Settings
-from tests.api.world import NOW, World, track
+from tests.api.world import NOW, RECEIVED, World, track
 from transforms.engine import Engine
 from transforms.forget import Ids
 from transforms.layout import Rules
@@ -98,3 +99,21 @@ def test_a_lake_in_s3_takes_events_is_tidied_built_asked_and_forgets(tmp_path: P
     assert left.found == () and left.files > 20
     with Engine(lake, "default", {"events": lake.version("default", "events")}) as engine:
         assert engine.table("select distinct user_id from events")["user_id"].to_pylist() == ["bob"]
+
+
+@pytest.mark.parametrize("tidied", [False, True])
+def test_an_earlier_copy_takes_the_place_of_a_later_one_in_s3(tmp_path: Path, s3: str, tidied: bool) -> None:
+    world = World(Settings(data=tmp_path / "data", lake_url=f"{s3}/lake"))
+    world.settings.folder.create()
+    lake = lake_of(world.settings)
+    world.send(*CALLS[:3], received=RECEIVED)
+    if tidied:
+        tidy(lake, "default", NOW, rules=Rules(gather=1))
+    world.send(CALLS[1] | {"event": "Earlier"}, received=RECEIVED - timedelta(seconds=9))
+    with Engine(lake, "default", {"events": lake.version("default", "events")}) as engine:
+        found = engine.table("select event, user_id from events order by all").to_pylist()
+    assert [(row["event"], row["user_id"]) for row in found] == [
+        ("$identify", "user-ada-1815"),
+        ("Earlier", "user-ada-1815"),
+        ("Signed Up", "bob"),
+    ]

@@ -239,7 +239,15 @@ def test_copying_the_defaults_leaves_what_is_there_alone(tmp_path: Path) -> None
     folder.mkdir()
     (folder / "funnels.toml").write_text("[funnels.mine]\nsteps = ['registered']\nwindow = '1d'\n")
     copied = copy_defaults(folder)
-    names = ["accounts.toml", "north_star.toml", "stages.toml", "traffic.toml", "virality.toml", "vocabulary.toml"]
+    names = [
+        "accounts.toml",
+        "cohorts.toml",
+        "north_star.toml",
+        "stages.toml",
+        "traffic.toml",
+        "virality.toml",
+        "vocabulary.toml",
+    ]
     assert sorted(path.name for path in copied) == names
     assert list(load(folder).funnels) == ["mine"]
     assert copy_defaults(folder) == []

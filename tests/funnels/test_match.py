@@ -10,12 +10,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from funnels.kernel import MAX_STEPS, NEVER
-from funnels.match import Outcome, Rules, Streams, Tally, match_streams, warm
+from funnels.kernel import MAX_STEPS
+from funnels.match import CONVERTED, EXCLUDED, LOST, PENDING, Outcome, Rules, Streams, Tally, match_streams, warm
 from tests.funnels.random_streams import as_rules, as_streams, moment, random_edges, random_events, random_question
 from tests.oracle import Event, Question
 
 FOREVER = 10_000
+STATES = {CONVERTED: "converted", PENDING: "pending", EXCLUDED: "excluded", LOST: "lost"}
 
 
 def stream(text: str) -> list[Event]:
@@ -33,8 +34,14 @@ def match(text: str, steps: int = 2, window: int = 10, **changes: object) -> Out
 
 def told(outcome: Outcome) -> tuple[int, list[int]]:
     """The level and the witness's seconds."""
+    if not outcome.units.size:
+        return 0, []
     level = int(outcome.levels[0])
-    return level, [int(time) // 1_000_000 for time in outcome.witness[0, :level]]
+    return level, [int(time) // 1_000_000 for time in outcome.times[0, :level]]
+
+
+def is_pending(outcome: Outcome) -> bool:
+    return [int(state) for state in outcome.states] == [PENDING]
 
 
 @pytest.mark.parametrize(
@@ -89,24 +96,138 @@ def test_events_at_as_of_count_and_later_ones_do_not() -> None:
 
 
 def test_a_unit_is_pending_until_its_window_and_its_within_have_passed() -> None:
-    assert match("A0", as_of=9).pending[0]
-    assert not match("A0", as_of=10).pending[0]
-    assert not match("A0", as_of=9, withins=(None, 9)).pending[0]
-    assert match("A0", as_of=9, withins=(None, 10)).pending[0]
-    assert match("A0 A5", as_of=12).pending[0]
-    assert not match("A0 B1", as_of=2).pending[0]
+    assert is_pending(match("A0", as_of=9))
+    assert not is_pending(match("A0", as_of=10))
+    assert not is_pending(match("A0", as_of=9, withins=(None, 9)))
+    assert is_pending(match("A0", as_of=9, withins=(None, 10)))
+    assert is_pending(match("A0 A5", as_of=12))
+    assert not is_pending(match("A0 B1", as_of=2))
+
+
+def ruled(text: str, steps: int = 3, window: int = 10, **changes: object) -> list[tuple[str, list[int | None]]]:
+    """Per case its state and the seconds of its witness; ``"A0 B2! C3/1"``: B is excluded too, C holds another value."""
+    events = []
+    for word in text.split():
+        name, _, held = word.replace("!", "").partition("/")
+        [event] = stream(name)
+        events.append(replace(event, bars=frozenset({0} if "!" in word else ()), held=int(held or 0)))
+    question = replace(Question((None,) * steps, window, 0, FOREVER, FOREVER), **changes)  # type: ignore[arg-type]
+    outcome = match_streams(as_streams([events], question), as_rules(question))
+    return [
+        (STATES[int(state)], [None if row < 0 else int(outcome.event_times[row]) // 1_000_000 for row in rows])
+        for state, rows in zip(outcome.states, outcome.witness, strict=True)
+    ]
+
+
+def test_strict_order_bears_no_other_event_between_neighbours_but_beside_them() -> None:
+    assert ruled("A0 X1 A2 B3 C3 X3", order="strict") == [("converted", [2, 3, 3])]
+    assert ruled("A0 X1 B2", 2, order="strict") == [("lost", [0, None])]
+    assert ruled("A0 B1 X2", order="strict", as_of=2) == [("lost", [0, 1, None])]
+    assert ruled("A0 B2", order="strict", as_of=2) == [("pending", [0, 2, None])]
+
+
+def test_in_any_order_the_earliest_event_of_the_chain_enters() -> None:
+    assert ruled("C0 A4 B9", order="any") == [("converted", [4, 9, 0])]
+    assert ruled("C0 A4 B11", order="any") == [("lost", [4, None, 0])]
+    assert ruled("AB0 A1 X2! C3", order="any", exclusions=((0, 2),)) == [("excluded", [1, 0, None])]
+
+
+def test_ties_are_taken_in_order_or_not_at_all_or_with_a_tolerance() -> None:
+    assert ruled("A1 B1", 2, ties="strict") == [("lost", [1, None])]
+    assert ruled("B0 A2", 2, ties=2) == [("converted", [2, 0])]
+    assert ruled("B0 A3", 2, ties=2) == [("lost", [3, None])]
+
+
+def test_an_exclusion_ends_a_chain_and_keeps_what_it_had_reached() -> None:
+    assert ruled("A0 B1 X2! C3", exclusions=((0, 2),)) == [("excluded", [0, 1, None])]
+    assert ruled("A0 B1 X1! C1", exclusions=((0, 2),)) == [("converted", [0, 1, 1])]
+    assert ruled("A0 X0! B1 C2 X3!", exclusions=((0, 2),)) == [("converted", [0, 1, 2])]
+    assert ruled("A0 X1! A2 B3 C4", exclusions=((0, 2),)) == [("converted", [2, 3, 4])]
+    assert ruled("A0 B1! C2", exclusions=((0, 2),)) == [("excluded", [0, 1, None])]  # what serves may exclude, too
+    assert ruled("A0 X1! B2 C3", exclusions=((1, 2),)) == [("converted", [0, 2, 3])]
+    assert ruled("A0 X11!", exclusions=((0, 2),)) == [("lost", [0, None, None])]
+
+
+def test_held_values_are_those_of_one_chain_and_of_its_exclusions() -> None:
+    assert ruled("A0/1 B1/2 C2/1", hold=True) == [("lost", [0, None, None])]
+    assert ruled("A0/1 A1/2 B2/2 X3!/1 C4/2", hold=True, exclusions=((0, 2),)) == [("converted", [1, 2, 4])]
+
+
+def test_an_optional_step_is_taken_where_the_required_ones_stay_as_early() -> None:
+    optional = frozenset({1})
+    assert ruled("A0 B1 C2", optional=optional) == [("converted", [0, 1, 2])]
+    assert ruled("A0 C2 B3", optional=optional) == [("converted", [0, None, 2])]
+    assert ruled("A0 B2 C4", optional=optional, withins=(None, None, 3)) == [("converted", [0, 2, 4])]  # a stepping stone
+
+
+def test_the_witness_is_the_earliest_or_the_shortest_chain() -> None:
+    assert ruled("A0 A5 B6", 2) == [("converted", [0, 6])]
+    assert ruled("A0 A5 B6", 2, witness="shortest") == [("converted", [5, 6])]
+
+
+def test_of_re_entries_the_first_one_may_be_the_only_one() -> None:
+    assert ruled("A0 A5 B12", 2) == [("converted", [5, 12])]
+    assert ruled("A0 A5 B12", 2, reentry="first") == [("lost", [0, None])]
+
+
+def test_an_attempt_ends_with_a_conversion_its_last_window_or_exclusions() -> None:
+    assert ruled("A0 A2 B3 A3 A4 A20 B31", 2, count="attempts") == [
+        ("converted", [0, 3]),
+        ("lost", [4, None]),
+        ("lost", [20, None]),
+    ]
+    assert ruled("A0 X1! A2 B3", 2, count="attempts", exclusions=((0, 1),)) == [
+        ("excluded", [0, None]),
+        ("converted", [2, 3]),
+    ]
+
+
+def test_a_spent_step_can_no_longer_come() -> None:
+    assert ruled("A0", 2, as_of=5) == [("pending", [0, None])]
+    question = Question((None, None), 10, 0, FOREVER, 5, first_ever=frozenset({1}))
+    spent = as_streams([[*stream("A2"), replace(stream("X0")[0], named=frozenset({1}))]], question)
+    assert match_streams(spent, as_rules(question)).states.tolist() == [LOST]
+
+
+def test_rules_that_do_not_go_together_are_refused() -> None:
+    for changes, told_why in (
+        ({"optional": frozenset({0})}, "neither the first nor the last"),
+        ({"exclusions": ((1, 1),)}, "after one required step"),
+        ({"order": "any", "withins": (None, 3, None)}, "no within"),
+        ({"ties": 2, "order": "strict"}, "needs order sequential"),
+    ):
+        with pytest.raises(ValueError, match=told_why):
+            ruled("A0 B1", **changes)
+    with pytest.raises(ValueError, match="cannot match the same event"):
+        ruled("AB0", ties=2)
+
+
+def test_many_units_on_many_threads_are_answered_as_one_after_the_other() -> None:
+    dice = np.random.default_rng(7)
+    units = np.sort(dice.integers(0, 40_000, 450_000)).astype(np.int32)
+    times = dice.integers(0, 10**12, units.size)
+    times = times[np.lexsort((times, units))]
+    streams = Streams(units, times, 1 << dice.integers(0, 3, units.size), 40_000)
+    rules = as_rules(Question((None, None, None), 200_000, 0, 10**6, 10**6), [0, 500_000, 10**6])
+    for one in (rules, replace(rules, count="attempts")):
+        whole, half = match_streams(streams, one), int(np.searchsorted(units, 20_000))
+        first = match_streams(Streams(units[:half], times[:half], streams.masks[:half], 20_000), one)
+        second = match_streams(Streams(units[half:] - 20_000, times[half:], streams.masks[half:], 20_000), one)
+        assert whole.units.tolist() == [*first.units.tolist(), *(second.units + 20_000).tolist()]
+        assert whole.times.tolist() == [*first.times.tolist(), *second.times.tolist()]
+        assert whole.mature.entrants == first.mature.entrants + second.mature.entrants
+        assert whole.trend[1].converted == first.trend[1].converted + second.trend[1].converted
 
 
 def test_a_unit_without_events_did_not_enter() -> None:
     streams = Streams(np.array([1], np.int32), np.zeros(1, np.int64), np.ones(1, np.int64), 3)
     outcome = match_streams(streams, as_rules(Question((None,), 10, 0, 9, 9)))
-    assert outcome.levels.tolist() == [0, 1, 0]
-    assert outcome.witness[:, 0].tolist() == [NEVER, 0, NEVER]
+    assert (outcome.units.tolist(), outcome.levels.tolist(), outcome.witness.tolist()) == ([1], [1], [[0]])
 
 
 def test_nothing_at_all_can_be_matched() -> None:
     outcome = match_streams(as_streams([]), as_rules(Question((None, None), 10, 0, 9, 9), [0, 9]))
-    assert (outcome.levels.size, outcome.mature, outcome.trend) == (0, Tally(0, 0, 0), (Tally(0, 0, 0),))
+    assert (outcome.levels.size, outcome.mature, outcome.trend) == (0, Tally(0, 0, 0, 0, 0), (Tally(0, 0, 0, 0, 0),))
 
 
 def test_there_is_room_for_every_step_even_at_one_instant() -> None:
@@ -129,7 +250,7 @@ def test_buckets_that_leave_out_entries_are_refused() -> None:
 def test_a_unit_with_entries_in_two_buckets_stands_in_both() -> None:
     question = Question((None, None), 3, 0, 20, 100)
     outcome = match_streams(as_streams([stream("A1 A12 B13"), stream("A2 B3")]), as_rules(question, [0, 10, 20]))
-    assert outcome.trend == (Tally(2, 1, 0), Tally(1, 1, 0))
+    assert outcome.trend == (Tally(2, 1, 0, 0, 1), Tally(1, 1, 0, 0, 0))
 
 
 def test_warming_up_compiles_without_a_question() -> None:
@@ -149,10 +270,9 @@ def cases(number: int) -> list[tuple[Question, list[list[Event]], list[int], ran
 def test_every_unit_is_in_one_state_and_the_witness_keeps_the_rules() -> None:
     for question, units, _, _ in cases(60):
         outcome = match_streams(as_streams(units), as_rules(question))
-        assert not outcome.pending[outcome.levels == outcome.steps].any()
-        assert not outcome.pending[outcome.levels == 0].any()
-        for unit in np.flatnonzero(outcome.levels):
-            times = [int(time) // 1_000_000 for time in outcome.witness[unit, : outcome.levels[unit]]]
+        assert ((outcome.states == CONVERTED) == (outcome.levels == outcome.steps)).all()
+        for case, level in enumerate(outcome.levels):
+            times = [int(time) // 1_000_000 for time in outcome.times[case, :level]]
             assert times == sorted(times) and question.start <= times[0] < question.end
             assert times[-1] <= min(times[0] + question.window, question.as_of)
             gaps = [later - earlier for earlier, later in pairwise(times)]
@@ -165,8 +285,8 @@ def test_the_order_in_which_events_came_is_of_no_account() -> None:
         for events in units:
             dice.shuffle(events)
         again = match_streams(as_streams(units), as_rules(question, edges))
-        assert once.levels.tolist() == again.levels.tolist() and once.pending.tolist() == again.pending.tolist()
-        assert once.witness.tolist() == again.witness.tolist()
+        assert once.levels.tolist() == again.levels.tolist() and once.states.tolist() == again.states.tolist()
+        assert once.times.tolist() == again.times.tolist()
         assert (once.mature, once.trend) == (again.mature, again.trend)
 
 
@@ -176,9 +296,9 @@ def test_waiting_never_undoes_a_step_and_only_the_pending_go_on() -> None:
         now = replace(question, end=min(question.end, question.as_of + 1))  # no entry is still to come
         before = match_streams(streams, as_rules(now))
         after = match_streams(streams, as_rules(replace(now, as_of=now.as_of + dice.randint(1, 40))))
-        assert (after.levels >= before.levels).all()
-        converted_since = (after.levels == after.steps) & (before.levels < before.steps)
-        assert before.pending[converted_since].all()
+        assert before.units.tolist() == after.units.tolist() and (after.levels >= before.levels).all()
+        converted_since = (after.states == CONVERTED) & (before.states != CONVERTED)
+        assert (before.states[converted_since] == PENDING).all()
 
 
 def test_a_closed_bucket_never_changes() -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pytest
 
+from funnels.groups import Values, of_units
 from funnels.match import Rules, match_streams
-from funnels.result import Groups, Json, answer, iso
+from funnels.result import Histogram, Json, answer, iso
+from funnels.stats import wilson
 from tests.funnels.random_streams import as_rules, as_streams, random_edges, random_events, random_question
 from tests.funnels.test_match import stream
 from tests.oracle import Question
@@ -20,10 +24,19 @@ UNITS = ["A0 B2 C5", "A1 B7", "A2 C3", "A3 B3 C4", "B1", "A28"]
 QUESTION = Question((None, None, None), 10, 0, 30, 30)
 
 
-def asked(units: list[str], question: Question = QUESTION, groups: Groups | None = None, limit: int = 25) -> Json:
+def asked(
+    units: list[str],
+    question: Question = QUESTION,
+    codes: list[int] | None = None,
+    values: Sequence[Values] = (),
+    limit: int = 25,
+    histogram: Histogram | None = None,
+) -> Json:
+    """``codes``: a place in ``values`` for each unit."""
     rules = as_rules(question)
     outcome = match_streams(as_streams([stream(text) for text in units]), rules)
-    return answer(outcome, ["Registered", "Activated", "Paid"], rules, UTC_ZONE, groups, limit)
+    groups = None if codes is None else of_units(outcome, np.array(codes), values)
+    return answer(outcome, ["Registered", "Activated", "Paid"], rules, UTC_ZONE, groups, limit, histogram)
 
 
 def test_every_number_of_a_small_funnel() -> None:
@@ -69,6 +82,45 @@ def test_every_number_of_a_small_funnel() -> None:
     assert "trend" not in found and "groups" not in found
 
 
+def test_the_curve_of_conversions_counts_whoever_waits() -> None:
+    rows = asked(UNITS)["survival"]
+    assert isinstance(rows, list)
+    # after 2 s (A3 B3 C4 took 1, A0 B2 C5 took 5) A28 has been watched for 2 s, the others for the window of 10
+    assert [(row["seconds"], row["converted"]) for row in rows] == [
+        (0.0, 0.0),
+        (1.0, pytest.approx(1 / 5)),
+        (5.0, pytest.approx(1 - 4 / 5 * 2 / 3)),
+        (10.0, pytest.approx(1 - 4 / 5 * 2 / 3)),
+    ]
+
+
+def test_time_to_convert_is_told_in_bins_of_equal_width() -> None:
+    units = ["A0 B0 C0", "A0 B1 C5", "A0 B5 C9", "A0 B9 C10", "A0 B3"]
+    assert asked(units, histogram=Histogram(0, 2, 2))["time_to_convert"] == {
+        "count": 4,
+        "median": 7.0,
+        "bins": [{"from": 0.0, "to": 5.0, "count": 1}, {"from": 5.0, "to": 10.0, "count": 3}],
+    }
+    assert asked(units, histogram=Histogram(0, 1, 3))["time_to_convert"] == {
+        "count": 5,
+        "median": 3.0,
+        "bins": [
+            {"from": 0.0, "to": 3.0, "count": 2},
+            {"from": 3.0, "to": 6.0, "count": 2},
+            {"from": 6.0, "to": 9.0, "count": 1},
+        ],
+    }
+
+
+def test_conversions_in_no_time_at_all_have_one_bin_and_no_conversion_none() -> None:
+    assert asked(["A3 B3 C3"], histogram=Histogram(0, 2, 20))["time_to_convert"] == {
+        "count": 1,
+        "median": 0.0,
+        "bins": [{"from": 0.0, "to": 0.0, "count": 1}],
+    }
+    assert asked(["A3"], histogram=Histogram(0, 2, 20))["time_to_convert"] == {"count": 0, "median": None, "bins": []}
+
+
 def test_nobody_entered_and_no_ratio_is_zero() -> None:
     found = asked(["B1"])
     assert (found["entrants"], found["conversion"], found["mature"]) == (
@@ -87,8 +139,8 @@ def test_a_late_event_moves_a_unit_on() -> None:
 
 
 def test_groups_are_the_largest_by_entrants_and_the_rest_is_one() -> None:
-    codes = np.array([0, 0, 1, 2, 3, 1])
-    found = asked(UNITS, groups=Groups(codes, ["search", None, "invite", "nobody entered"]), limit=2)["groups"]
+    values = [("search",), (None,), ("invite",), ("nobody entered",)]
+    found = asked(UNITS, codes=[0, 0, 1, 2, 3, 1], values=values, limit=2)["groups"]
     assert isinstance(found, list)
     assert [(one["values"], one["other"], one["entrants"], one["converted"], one["conversion"]) for one in found] == [
         ([None], False, 2, 0, 0.0),
@@ -96,6 +148,15 @@ def test_groups_are_the_largest_by_entrants_and_the_rest_is_one() -> None:
         ([], True, 1, 1, 1.0),
     ]
     assert [step["reached"] for step in found[1]["steps"]] == [2, 2, 1]
+    assert [one["interval"] for one in found] == [wilson(0, 2), wilson(1, 2), wilson(1, 1)]
+    assert [one["p_value"] for one in found] == pytest.approx([0.4, 1.0, 0.4])  # Fisher's, of 5 entrants with 2 converted
+    assert [one["p_corrected"] for one in found] == pytest.approx([0.6, 1.0, 0.6])
+
+
+def test_a_single_group_has_no_rest_to_be_compared_with() -> None:
+    found = asked(["A0 B2 C5", "A1"], codes=[0, 0], values=[("all",)])["groups"]
+    assert isinstance(found, list)
+    assert [(one["p_value"], one["p_corrected"]) for one in found] == [(None, None)]
 
 
 def test_the_trend_names_days_of_the_zone_and_tells_which_are_complete() -> None:
@@ -118,13 +179,14 @@ def test_the_trend_names_days_of_the_zone_and_tells_which_are_complete() -> None
 def test_everything_adds_up_in_any_funnel() -> None:
     for seed in range(80):
         random = Random(f"sums {seed}")
-        question, values = random_question(random), ["a", "b", None]
+        question, values = random_question(random), [("a",), ("b",), (None,)]
         units = [random_events(question, random) for _ in range(40)]
         edges = random_edges(question, random)
-        groups = Groups(np.array([random.randrange(3) for _ in units]), values)
         rules = as_rules(question, edges)
         labels = [str(step) for step in range(len(question.withins))]
-        found = answer(match_streams(as_streams(units), rules), labels, rules, UTC_ZONE, groups, limit=2)
+        outcome = match_streams(as_streams(units), rules)
+        groups = of_units(outcome, np.array([random.randrange(3) for _ in units]), values)
+        found = answer(outcome, labels, rules, UTC_ZONE, groups, limit=2)
         check_sums(found)
         parts = found["groups"]
         assert isinstance(parts, list)
@@ -133,13 +195,16 @@ def test_everything_adds_up_in_any_funnel() -> None:
         assert all(part["entrants"] == part["steps"][0]["reached"] for part in parts)
 
 
-def check_sums(found: Json) -> None:
-    entrants, converted, pending, lost = (found[name] for name in ("entrants", "converted", "pending", "lost"))
+def check_sums(found: Json, required: Sequence[int] | None = None) -> None:
+    """What adds up in any funnel; ``required``: the steps that are not optional, where some are."""
+    names = ("entrants", "converted", "pending", "excluded", "lost")
+    entrants, converted, pending, excluded, lost = (found[name] for name in names)
     steps = found["steps"]
-    assert isinstance(entrants, int) and isinstance(converted, int) and isinstance(pending, int) and isinstance(lost, int)
+    assert isinstance(entrants, int) and isinstance(converted, int) and isinstance(pending, int)
+    assert isinstance(excluded, int) and isinstance(lost, int)
     assert isinstance(steps, list)
-    reached = [step["reached"] for step in steps]
-    assert entrants == converted + pending + lost and min(converted, pending, lost) >= 0
+    reached = [steps[place]["reached"] for place in required or range(len(steps))]
+    assert entrants == converted + pending + excluded + lost and min(converted, pending, excluded, lost) >= 0
     assert reached == sorted(reached, reverse=True) and (reached[0], reached[-1]) == (entrants, converted)
     assert sum(step["dropped"] for step in steps) == entrants - converted
 

@@ -208,7 +208,16 @@ def test_a_project_without_events_answers_with_zeros(tmp_path: Path, unit: str) 
     found = ask(tmp_path, [], unit=unit, trend="month")
     assert (reached(found), data(found, "events")) == ([0, 0], None)
     assert found["trend"] == [
-        {"start": "2026-01-01", "entrants": 0, "converted": 0, "conversion": None, "pending": 0, "complete": True}
+        {
+            "start": "2026-01-01",
+            "entrants": 0,
+            "converted": 0,
+            "conversion": None,
+            "pending": 0,
+            "excluded": 0,
+            "lost": 0,
+            "complete": True,
+        }
     ]
 
 

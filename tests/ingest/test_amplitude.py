@@ -1,5 +1,6 @@
 """Amplitude at the door and in the flush: whose body, the answers its SDKs act on, identifies, groups, devices."""
 
+import gzip
 import json
 import os
 from typing import Any
@@ -53,7 +54,10 @@ def test_the_answer_counts_what_came(path: str, logged: str) -> None:
 
 @pytest.mark.parametrize(
     "sent",
-    [{"batch": [{"type": "track", "userId": "u", "event": "E", "properties": {"events": []}}]}, {"batch": [], "events": []}],
+    [
+        {"batch": [{"type": "track", "userId": "u", "event": "E", "properties": {"events": []}}]},
+        {"writeKey": "w", "batch": [], "events": []},
+    ],
 )
 def test_a_batch_of_others_is_theirs(sent: dict[str, object]) -> None:
     door = Door()
@@ -79,6 +83,13 @@ def test_a_body_that_cannot_be_taken_is_never_sent_again_as_it_is_and_kept(path:
     assert ("missing_field" in reply.json) == (status == 400)
     (record,) = door.log.records
     assert content.startswith(record.body) and decode(record, str)[0] == []
+
+
+def test_a_gzipped_body_and_a_path_below_a_prefix_are_taken() -> None:
+    door = Door(prefix="/x7k")
+    sent = gzip.compress(json.dumps(body(EVENT)).encode())
+    assert door.post("/x7k/2/httpapi", sent, key=None, content_type="application/json").json["events_ingested"] == 1
+    assert [call.event_id for call in decode(door.log.records[0], str)[0]] == ["i1"]
 
 
 def test_batches_may_be_larger_at_batch() -> None:
@@ -145,7 +156,8 @@ def test_a_browsers_event_fills_the_columns() -> None:
     assert (call.page_referrer, call.utm_source) == ("https://b.example/", "news")
     assert (call.device, call.os, call.browser) == ("mobile", "iOS", "Safari")
     assert (call.locale, call.app_version, call.country) == ("de-DE", "2.1", "DE")
-    assert json.loads(call.context).items() >= {"event_id": 12, "platform": "Web", "os_name": "Mobile Safari"}.items()
+    assert json.loads(call.context).items() >= {"platform": "Web", "os_name": "Mobile Safari"}.items()
+    assert json.loads(call.context)["groups"] == {"company": ["acme", "b"], "team": 7}
 
 
 def test_a_phone_says_what_it_is() -> None:

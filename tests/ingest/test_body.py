@@ -2,9 +2,15 @@
 
 import base64
 import gzip
+import tracemalloc
+import zlib
+from collections.abc import Callable
 from urllib.parse import quote
 
+import brotli
+import lzstring
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +19,9 @@ from ingest.outcome import Outcome
 from ingest.protocols.envelope import Refused
 
 LIMIT = 10_000
+LZ64 = lzstring.LZString().compressToBase64
 JSON = '{"event":"Größe 🦔?>","userId":"u1"}'.encode()
+MARKS = (b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\x78\x9c")
 BASE64 = base64.b64encode(JSON)
 
 
@@ -34,6 +42,14 @@ BASE64 = base64.b64encode(JSON)
         base64.encodebytes(JSON * 1),
         base64.b64encode(gzip.compress(JSON)),
         gzip.compress(b"data=" + quote(BASE64).encode()),
+        zlib.compress(JSON),
+        zlib.compress(JSON, 0),
+        zlib.compress(JSON)[2:-4],
+        zstandard.compress(JSON),
+        zstandard.compress(JSON[:9]) + zstandard.compress(JSON[9:]),
+        brotli.compress(JSON),
+        base64.b64encode(zlib.compress(JSON)),
+        b"data=" + quote(base64.b64encode(gzip.compress(JSON))).encode() + b"&compression=gzip-js",
     ],
 )
 def test_the_json_is_found_however_it_is_wrapped(body: bytes) -> None:
@@ -50,8 +66,9 @@ def test_a_body_without_json_is_unreadable(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("cut", [12, 30, -1])
-def test_gzip_that_breaks_off_is_unreadable_and_kept_as_it_came(cut: int) -> None:
-    body = gzip.compress(JSON * 20)[:cut]
+@pytest.mark.parametrize("compress", [gzip.compress, zlib.compress, brotli.compress])
+def test_what_breaks_off_is_unreadable_and_kept_as_it_came(compress: Callable[[bytes], bytes], cut: int) -> None:
+    body = compress(JSON * 20)[:cut]
     refused = unwrapped(body, LIMIT)
     assert isinstance(refused, Refused) and (refused.reason, refused.raw) == (Outcome.UNREADABLE, body)
 
@@ -66,7 +83,42 @@ def test_inflating_stops_at_the_limit() -> None:
         assert isinstance(refused, Refused) and (refused.reason, refused.raw) == (Outcome.TOO_LARGE, body)
 
 
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        gzip.compress(b"[" + b" " * 3_000_000),
+        zlib.compress(b"[" + b" " * 3_000_000),
+        zlib.compress(b"[" + b" " * 3_000_000)[2:-4],
+        zstandard.compress(b"[" + b" " * 3_000_000),
+        brotli.compress(b"[" + b" " * 3_000_000),
+        LZ64("[" + " " * 100_000).encode(),
+    ],
+    ids=["gzip", "deflate", "bare deflate", "zstd", "br", "lz64"],
+)
+def test_a_bomb_is_too_large_and_never_unfolds(bomb: bytes) -> None:
+    tracemalloc.start()
+    refused = unwrapped(bomb, LIMIT)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert isinstance(refused, Refused) and (refused.reason, refused.raw) == (Outcome.TOO_LARGE, bomb)
+    assert peak < 400_000
+
+
+@pytest.mark.parametrize("inner", ["", '"a","🦔 日本語"', '"' + "ab" * 3_000 + '"', "".join(map(chr, range(0x100, 0x900)))])
+def test_lz64_is_read_as_its_own_package_writes_it(inner: str) -> None:
+    text = f"[{inner}]"
+    units = "".join(map(chr, memoryview(text.encode("utf-16-le")).cast("H")))  # as JavaScript has them
+    assert unwrapped(LZ64(units).encode(), LIMIT) == text.encode()
+
+
 @given(st.binary(max_size=300))
 def test_no_bytes_make_it_raise(body: bytes) -> None:
-    for wrapped in (body, gzip.compress(body), b"data=" + body, base64.b64encode(body), b"\x1f\x8b\x08" + body):
+    for wrapped in (
+        body,
+        gzip.compress(body),
+        b"data=" + body,
+        base64.b64encode(body),
+        b"N" + base64.b64encode(body),
+        *(mark + body for mark in MARKS),
+    ):
         assert isinstance(unwrapped(wrapped, LIMIT), bytes | Refused)

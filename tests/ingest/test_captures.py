@@ -18,6 +18,7 @@ FILES = (
     "amplitude-node.jsonl",
     "snowplow-node.jsonl",
     "mixpanel-node.jsonl",
+    "posthog-js.jsonl",
 )
 
 pytestmark = pytest.mark.skipif(not CAPTURES.is_dir(), reason="shared/captures does not stand beside this clone")
@@ -36,7 +37,7 @@ def named(ids: list[str | None]) -> list[str]:
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_event_of_a_captured_request_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for key in ("WRITEKEY_TEST", "AMP_API_KEY", "shop-ü", "MP_TOKEN"):
+    for key in ("WRITEKEY_TEST", "AMP_API_KEY", "shop-ü", "MP_TOKEN", "phc_TESTTOKEN"):
         monkeypatch.setitem(KEYS, key, KEYS["jw_web"])
     door = Door()
     for request, ids in requests(name):
@@ -63,3 +64,32 @@ def test_a_captured_browser_event_is_read_in_full(monkeypatch: pytest.MonkeyPatc
     assert (call.library, call.device, call.os, call.browser) == ("analytics.js/next-1.84.3", "desktop", "Linux", "Chrome")
     assert json.loads(call.properties) == sent["properties"]
     assert json.loads(call.context) == sent["context"]
+
+
+def test_a_captured_posthog_session_is_one_person_from_visitor_to_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KEYS, "phc_TESTTOKEN", KEYS["jw_web"])
+    door = Door()
+    for request, ids in requests("posthog-js.jsonl")[1:5]:
+        if ids:
+            door.send("POST", request["path"], base64.b64decode(request["body_base64"]))
+    calls = [call for record in door.log.records for call in decode(record, str)[0]]
+    device = "01a2008c-bc9e-7dd2-af32-c8e94f045966"
+    assert [(call.kind, call.event, call.user_id, call.anonymous_id, call.account_id) for call in calls] == [
+        ("page", "$page", "user-1", None, "acme"),
+        ("identify", "$identify", "user-1", device, None),
+        ("track", "order completed", None, device, None),
+        ("group", "$group", "user-1", None, "acme"),
+        ("track", "after identify", "user-1", None, "acme"),
+        ("alias", "$alias", "user-1", None, "acme"),
+    ]
+    page, identify, track, group, _, alias = calls
+    url = "http://127.0.0.1:18500/docs?utm_source=newsletter&utm_campaign=spring"
+    assert (page.page_url, page.page_path, page.page_referrer) == (url, "/docs", None)
+    assert (page.utm_source, page.utm_campaign, page.utm_medium) == ("newsletter", "spring", None)
+    assert (page.device, page.os, page.browser, page.library) == ("desktop", "Linux", "Chrome", "web/1.449.2")
+    assert page.session_id == "01a2008c-bcc1-7341-acc3-0642cfd8273a"
+    assert json.loads(identify.properties).items() >= {"email": "zoë@example.com", "first": "x"}.items()
+    assert json.loads(track.properties)["emoji"] == "🦔 café" and json.loads(track.properties)["revenue"] == 59.97
+    assert json.loads(group.properties) == {"name": "Acme GmbH"}
+    assert alias.previous_id == "alias-1"
+    assert track.original_time == 1_795_305_553_066_000

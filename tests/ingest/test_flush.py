@@ -76,7 +76,7 @@ def test_a_rejected_event_keeps_its_bytes_its_reason_and_its_place(tmp_path: Pat
 def test_of_copies_the_first_stays_within_a_segment_over_segments_and_over_logs(tmp_path: Path) -> None:
     first = batch(track("a", "First"), track("b"), track("a", "Second"))
     write_log(tmp_path / "log", [first], [batch(track("b"), track("c"))]).release()
-    write_log(tmp_path / "log", [batch(track("a"), track("d"))], name="0002").release()
+    write_log(tmp_path / "log", [batch(track("a"), track("d"), at=NOON + 1)], name="0002").release()
     assert flush(tmp_path) == 4
     lake = Lake(str(tmp_path / "lake"))
     assert sorted(event_ids(lake)) == ["a", "b", "c", "d"]
@@ -319,6 +319,16 @@ def test_in_one_month_a_copy_is_told_without_limit_also_after_the_index_has_forg
     assert send(tmp_path, *late) == 1
     assert sorted(event_ids(Lake(str(tmp_path / "lake")))) == ["a", "b", "c", "d"]
     assert outcomes(tmp_path) == {"accepted": 4, "duplicate": 3}
+
+
+def test_a_late_copy_is_told_in_a_file_that_a_delete_has_written_again(tmp_path: Path) -> None:
+    """As retention and who forgets a person do: Delta's delete leaves columns of another kind of text."""
+    stored = batch(*(track(name, timestamp=JANUARY) for name in "abcd"))
+    send(tmp_path, stored, received("later", 200))
+    lake = Lake(str(tmp_path / "lake"))
+    assert lake.delete("shop", "events", "event_id = 'b'") == 1
+    assert send(tmp_path, received("a", 201, JANUARY), received("e", 201, JANUARY)) == 1
+    assert sorted(event_ids(lake)) == ["a", "c", "d", "e", "later"]
 
 
 def test_a_late_group_that_is_done_again_after_a_crash_is_no_copy_of_itself(tmp_path: Path) -> None:

@@ -134,6 +134,15 @@ def test_no_room_is_a_503_that_its_python_sdk_can_read() -> None:
     assert (reply.status, reply.json["code"], reply.json["message"]) == (503, 503, "The disk is full")
 
 
+def test_a_visitor_without_a_referrer_has_none_whatever_the_sdk_calls_it() -> None:
+    door = Door()
+    page = {"url": "https://a.example/docs", "path": "/docs", "referrer": "$direct"}
+    door.post("/v1/page", {"channel": "web", "anonymousId": "a1", "context": {"page": page}})
+    (call,) = calls(door)
+    assert (call.page_path, call.page_referrer) == ("/docs", None)
+    assert json.loads(call.context)["page"] == page
+
+
 def test_headers_say_when_and_by_whom_where_the_event_does_not() -> None:
     door = Door()
     headers = {"sentat": "2026-09-21T14:13:10Z", "anonymousid": base64.b64encode("añon".encode()).decode()}
@@ -237,6 +246,14 @@ def test_the_probe_for_ad_blockers_and_the_preflight_are_answered() -> None:
         asked = {"origin": "https://shop.example", "access-control-request-headers": "anonymousid,authorization,sentat"}
         reply = door.send("OPTIONS", path, headers=asked)
         assert (reply.status, reply.headers["access-control-allow-headers"]) == (200, "anonymousid,authorization,sentat")
+
+
+def test_all_of_it_is_there_below_a_prefix_too() -> None:
+    door = Door(prefix="/x7k")
+    assert door.send("GET", "/x7k/sourceConfig/", query="writeKey=jw_web").status == 200
+    assert door.post("/x7k/v1/batch", BATCH).body == b"ok"
+    assert door.send("GET", "/x7k/pixel/v1/page", query="writeKey=jw_web&anonymousId=a1").body[:3] == b"GIF"
+    assert [record.path for record in door.log.records] == ["/rudder/batch", "/rudder/pixel/page"]
 
 
 def test_the_small_pages_of_its_server_are_there() -> None:

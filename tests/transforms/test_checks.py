@@ -138,6 +138,13 @@ def test_a_broken_world_is_found(sound: Engine, name: str) -> None:
     assert found.count >= len(found.examples) >= 1
 
 
+def test_what_joins_all_events_is_checked_at_night_and_not_by_a_build(sound: Engine) -> None:
+    sound.bind("account_days", sound.table(BREAKS["account_days_add_up"][1]))
+    assert checks.run(sound, at_night=False) == len(names("checks")) - 4
+    with pytest.raises(CheckFailed):
+        checks.run(sound)
+
+
 def test_a_failure_names_each_rule_the_count_examples_and_the_query(sound: Engine) -> None:
     sound.bind("people", sound.table("select * replace (events * 2 as events) from people where person = 'user:2'"))
     with pytest.raises(CheckFailed) as caught:

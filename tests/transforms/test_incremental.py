@@ -19,10 +19,14 @@ import pytest
 from funnels import stages
 from funnels.definition import Accounts, Definitions, Internal
 from funnels.load import DEFAULTS, load
+from ingest.contest import Place
+from ingest.copies import Displaced, month_number
+from ingest.event import month_of
+from ingest.exchange import exchange
 from ingest.lake import Lake
-from tests.transforms.world import Row, at, call, lake_of
+from tests.transforms.world import Row, at, call, lake_of, table
 from transforms import days
-from transforms.build import BuildResult, build
+from transforms.build import BuildResult, build, check_tables
 from transforms.core import core
 from transforms.domains import LEFT_BY
 from transforms.draft import Draft
@@ -88,7 +92,7 @@ class World:
         self.number = self.batch = self.day = 0
 
     def happen(self) -> None:
-        deeds = [self.come] * 6 + [self.come_late] * 3 + [self.take_back] * 3
+        deeds = [self.come] * 6 + [self.come_late] * 3 + [self.take_back] * 3 + [self.displace] * 2
         deeds += [self.grow_old, self.forget, self.tidy, self.set_anew]
         self.random.choice(deeds)()
 
@@ -101,6 +105,23 @@ class World:
         """Events of any age; also of before the first one, and close to others."""
         times = [at(days=self.random.uniform(-40, self.day), minutes=self.random.uniform(0, 90)) for _ in range(3)]
         self._add([self._call(self.random.choice(times)) for _ in range(self.random.randint(1, 4))])
+
+    def displace(self) -> None:
+        """Of some event the copy that came first, through another log: its time is corrected by another skew."""
+        with Engine(self.lake, "default", {"events": self.lake.version("default", "events")}) as engine:
+            rows = engine.table("from events order by event_id, time").to_pylist() if self.batch else []
+        if not rows:
+            return
+        old = self.random.choice(rows)
+        time = old["time"] + timedelta(seconds=self.random.choice([0, 0, -1, 2, 4_000, 90_000, -3_000_000]))
+        received_at = old["received_at"] - timedelta(seconds=self.random.uniform(1, 200))
+        self.number += 1
+        self.batch += 1
+        new = old | {"time": time, "received_at": received_at, "log": "log-0", "log_offset": self.number}
+        new["month"] = month_of(time, received_at)
+        when = int(old["received_at"].timestamp()) * 1_000_000
+        gone = Displaced(old["event_id"], Place(when, old["log"], old["log_offset"], month_number(old["month"])))
+        assert exchange(self.lake, "default", table([new]), [gone], writer="test", batch=self.batch)
 
     def take_back(self) -> None:
         if not self.links:
@@ -209,6 +230,7 @@ def test_whatever_happens_between_builds_they_end_where_a_build_from_scratch_doe
         for _ in range(world.random.choice([1, 1, 2, 5])):
             world.happen()
         mended = tables(world.lake, world.build())
+        assert check_tables(world.lake, "default")  # the nightly ones, too
         wanted = tables(*world.from_scratch(f"scratch-{cut}"))
         assert mended.keys() == wanted.keys()
         for name in wanted:

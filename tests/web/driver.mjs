@@ -56,6 +56,16 @@ const commands = {
       .fill(text)
       .then(() => null),
   press: ({ key }, { page }) => page.keyboard.press(key).then(() => null),
+  // By the mouse: down on one element, up in the lower half of the other.
+  async drag({ selector, to }, { page }) {
+    const middle = async (one) => (await page.$(one)).boundingBox();
+    const [from, until] = [await middle(selector), await middle(to)];
+    await page.mouse.move(from.x + from.width / 2, from.y + from.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(until.x + until.width / 2, until.y + until.height - 2, { steps: 8 });
+    await page.mouse.up();
+    return null;
+  },
   size: ({ width, height, scale }, { page }) =>
     page.setViewport({ width, height, deviceScaleFactor: scale }).then(() => null),
   screenshot: ({ path }, { page }) => page.screenshot({ path }).then(() => null),

@@ -86,7 +86,7 @@ def test_a_range_without_anyone_says_so(signed_in: Page) -> None:
 
 
 def test_the_page_fetches_nothing_from_elsewhere_and_logs_no_fault(signed_in: Page, server: Server) -> None:
-    for address in ("#/overview", "#/ingestion", "#/people"):
+    for address in ("#/overview", "#/funnels", "#/ingestion", "#/people"):
         signed_in.open(address)
         signed_in.wait("!!document.querySelector('h1')")
         signed_in.settle()

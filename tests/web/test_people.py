@@ -52,6 +52,11 @@ def test_a_person_is_found_by_any_id_with_all_that_is_known(signed_in: Page, ser
     assert signed_in.text("h1") == person["traits"]["name"]
     assert signed_in.texts(".timeline b") == [{"pql": "PQL"}.get(s["stage"], s["stage"].title()) for s in person["stages"]]
     assert len(signed_in.texts(".events tbody tr")) == len(person["events"]["items"])
+    invitations = person["invitations"]
+    assert signed_in.text(".invitations .chip") == f"generation {invitations['generation']}"
+    brought = [one["person"] for one in invitations["people"]]
+    came_by = [invitations["came_by"]["inviter"]] if invitations["came_by"] else []
+    assert signed_in.texts(".invitations a") == came_by + brought
 
 
 def known(server: Server, person: str) -> dict[str, Any]:

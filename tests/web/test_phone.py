@@ -8,6 +8,7 @@ from tests.web.conftest import Server
 ADDRESSES = (
     "#/overview",
     "#/overview?range=custom&from=2001-01-01&to=2001-02-01",
+    "#/funnels",
     "#/ingestion",
     "#/people",
     "#/people/user:u000001",
@@ -35,15 +36,15 @@ def test_the_keyboard_goes_from_the_skip_link_through_the_pages_with_a_visible_r
     assert signed_in.evaluate("document.activeElement.id") == "content"
     signed_in.evaluate("document.querySelector('nav a').focus()")
     signed_in.press("Tab")
-    assert signed_in.evaluate("document.activeElement.textContent") == "Ingestion"
+    assert signed_in.evaluate("document.activeElement.textContent") == "Funnels"
     assert signed_in.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     signed_in.press("Enter")
-    signed_in.wait("document.querySelector('h1')?.textContent === 'Ingestion'")
-    assert signed_in.texts("nav [aria-current=page]") == ["Ingestion"]
+    signed_in.wait("document.querySelector('h1')?.textContent === 'Funnels'")
+    assert signed_in.texts("nav [aria-current=page]") == ["Funnels"]
 
 
 def test_every_control_and_picture_has_a_name(signed_in: Page) -> None:
-    for address in ("#/overview", "#/ingestion", "#/people", "#/data"):
+    for address in ("#/overview", "#/funnels", "#/ingestion", "#/people", "#/data"):
         signed_in.open(address)
         signed_in.settle()
         assert signed_in.evaluate(NAMELESS) == []

@@ -4,7 +4,8 @@ import { createInstance, Identify, Revenue } from "@amplitude/analytics-node";
 
 const [serverUrl, key, pace] = process.argv.slice(2);
 const client = createInstance();
-await client.init(key, { serverUrl, flushIntervalMillis: 100, flushQueueSize: 100, flushMaxRetries: 1000, logLevel: 0 }).promise;
+const flushIntervalMillis = pace === "large" ? 1500 : 100; // all of them in one batch, which is too large
+await client.init(key, { serverUrl, flushIntervalMillis, flushQueueSize: 100, flushMaxRetries: 1000, logLevel: 0 }).promise;
 const made = [];
 const sent = [];
 const send = (method, options, ...what) => {

@@ -14,7 +14,8 @@ from amplitude import Amplitude, BaseEvent, Config, EventOptions, GroupIdentifyE
 url, key, pace, patience = sys.argv[1:]
 made: list[str] = []
 told: dict[str, int] = {}
-settings = Config(server_url=url, flush_interval_millis=100, flush_queue_size=100)
+interval = 1500 if pace == "large" else 100  # all of them in one batch, which is too large
+settings = Config(server_url=url, flush_interval_millis=interval, flush_queue_size=100)
 settings.callback = lambda event, code, _: told.update({event.insert_id: code})
 client = Amplitude(key, settings)
 

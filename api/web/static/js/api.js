@@ -33,12 +33,29 @@ export function get(path, parameters = {}, { signal } = {}) {
 }
 
 /** The JSON answer of `POST /api/{path}`. Throws `ApiError`. */
-export function post(path, body) {
-  return ask(path, { method: "POST", body: JSON.stringify(body) });
+export function post(path, body, { signal } = {}) {
+  return ask(path, { method: "POST", body: JSON.stringify(body), signal });
+}
+
+export function put(path, body) {
+  return ask(path, { method: "PUT", body: JSON.stringify(body) });
+}
+
+export function remove(path) {
+  return ask(path, { method: "DELETE" });
+}
+
+/** The answer of `POST /api/{path}` as CSV, to be kept as a file. Throws `ApiError`. */
+export async function table(path, body) {
+  return (await send(path, { method: "POST", body: JSON.stringify(body) }, "text/csv")).blob();
 }
 
 async function ask(path, options) {
-  const headers = { Accept: "application/json", Authorization: `Bearer ${key.get() ?? ""}` };
+  return (await send(path, options, "application/json")).json();
+}
+
+async function send(path, options, accept) {
+  const headers = { Accept: accept, Authorization: `Bearer ${key.get() ?? ""}` };
   let response;
   try {
     response = await fetch(`/api/${path}`, { headers, ...options });
@@ -46,7 +63,7 @@ async function ask(path, options) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, "No answer", "The server does not answer. Is jcurve still running?");
   }
-  if (response.ok) return response.json();
+  if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
   throw new ApiError(response.status, problem.title ?? response.statusText, problem.detail, problem.errors);
 }

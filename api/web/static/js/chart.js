@@ -23,17 +23,18 @@ export function chart(label, specify) {
   const sized = new ResizeObserver(() => {
     if (!place.clientWidth) return;
     sized.disconnect();
-    draw(place, specify).catch((error) => place.replaceChildren(failure(error)));
+    draw(place, label, specify).catch((error) => place.replaceChildren(failure(error)));
   });
   sized.observe(place);
   return place;
 }
 
-async function draw(place, specify) {
+async function draw(place, label, specify) {
   const embed = await library();
   const specification = {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
     background: null,
+    description: label, // becomes the accessible name, which the library sets
     width: "container",
     autosize: { type: "fit", contains: "padding" },
     ...specify(colours()),
@@ -46,12 +47,28 @@ async function draw(place, specify) {
     tooltip: { disableDefaultStyle: true, theme: "custom" },
   });
   drawn.get(place)?.view.finalize();
-  drawn.set(place, { specify, view });
+  drawn.set(place, { label, specify, view });
+}
+
+/** A specification as a file: "svg", or "png" at twice its size; on the page's own ground. */
+export async function exported(specify, form) {
+  const embed = await library();
+  const place = el("div");
+  const ground = getComputedStyle(document.body).backgroundColor;
+  const specification = { ...specify(colours()), background: ground, config: look(colours()) };
+  const { view } = await embed(place, specification, { actions: false, renderer: "svg" });
+  try {
+    if (form === "svg") return new Blob([await view.toSVG()], { type: "image/svg+xml" });
+    const canvas = await view.toCanvas(2);
+    return await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+  } finally {
+    view.finalize();
+  }
 }
 
 function redraw() {
-  for (const [place, { specify, view }] of drawn) {
-    if (place.isConnected) draw(place, specify);
+  for (const [place, { label, specify, view }] of drawn) {
+    if (place.isConnected) draw(place, label, specify);
     else {
       view.finalize();
       drawn.delete(place);

@@ -41,6 +41,7 @@ export function icon(name) {
 
 const ICONS = {
   overview: ["M4 5h16l-5.5 7v6l-5 2v-8z"],
+  funnels: ["M4 4v16h16", "M9 16V7", "M14 16v-5", "M19 16v-2"],
   ingestion: ["M3 12h4l3-8 4 16 3-8h4"],
   people: [
     "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7z",

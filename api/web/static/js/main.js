@@ -1,5 +1,6 @@
 // Start: take a key from the address, ask for one if there is none, then show the page that the address names.
 import { get, key, takeKeyFromAddress } from "./api.js";
+import { funnels } from "./builder/page.js";
 import { data } from "./data.js";
 import { el, icon } from "./dom.js";
 import { ago, moment, useZone } from "./format.js";
@@ -13,6 +14,7 @@ import { failure, settled, waiting } from "./states.js";
 
 const PAGES = [
   ["overview", "Overview", overview],
+  ["funnels", "Funnels", funnels],
   ["ingestion", "Ingestion", ingestion],
   ["people", "People", people],
   ["data", "Data", data],
@@ -125,7 +127,7 @@ async function show(place, signal) {
   const root = document.getElementById("page");
   if (!root) return;
   document.getElementById("trouble").replaceChildren(); // of the page before
-  const stays = root.dataset.page === label && label !== "Person";
+  const stays = root.dataset.page === label && label !== "Person" && label !== "Funnels";
   if (!stays) root.replaceChildren(el("div", { class: "page" }, waiting("3rem"), waiting("8.375rem"), waiting("40rem")));
   root.dataset.page = label;
   try {

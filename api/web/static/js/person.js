@@ -38,6 +38,7 @@ export async function person({ rest: [id], signal }) {
       links(found.links, { admin: kind === "admin", reload: async () => (await ask()).links }),
     ),
     el("section", { class: "pair" }, card("Traits", traits(found.traits)), card("Accounts", accounts(found.accounts))),
+    card("Invitations", invitations(found.invitations)),
     card(
       "Events",
       events(found.events, async (cursor) => (await ask(cursor)).events),
@@ -102,6 +103,30 @@ function accounts(list) {
     { class: "body ids" },
     list.map((account) => el("li", { class: "mono" }, String(account.account ?? account))),
   );
+}
+
+function invitations({ generation, came_by: came, sent, brought, people }) {
+  const more = brought - people.length;
+  return el(
+    "ul",
+    { class: "body ids invitations" },
+    el(
+      "li",
+      {},
+      el("span", { class: "chip" }, `generation ${generation}`),
+      came ? el("span", {}, "brought by ", whom(came.inviter)) : el("span", { class: "quiet" }, "Came without an invitation."),
+      came?.accepted_at && el("span", { class: "small faint" }, `accepted ${moment(came.accepted_at)}`),
+    ),
+    el("li", { class: "quiet" }, `${sent} sent, ${brought} ${brought === 1 ? "person" : "people"} brought.`),
+    people.map((one) =>
+      el("li", {}, whom(one.person), el("span", { class: "small faint" }, `generation ${one.generation}`)),
+    ),
+    more > 0 && el("li", { class: "quiet" }, `and ${more} more`),
+  );
+}
+
+function whom(person) {
+  return el("a", { class: "mono", href: `#/people/${encodeURIComponent(person)}` }, person);
 }
 
 function events({ items, next }, load) {

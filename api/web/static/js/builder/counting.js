@@ -1,0 +1,92 @@
+// How it counts: order, ties, re-entry and the rest of the definition, and other products' rules.
+import { el } from "../dom.js";
+import { currentZone } from "../format.js";
+import { properties } from "./breakdown.js";
+import { field, select, setter, span } from "./fields.js";
+
+const ORDER = [
+  ["sequential", "One after the other"],
+  ["strict", "With no other event between"],
+  ["any", "In any order"],
+];
+const TIES = [
+  ["in_order", "In step order"],
+  ["strict", "Later means later"],
+  ["tolerance", "May precede by at most…"],
+];
+const REENTRY = [
+  ["any", "At any entry"],
+  ["first", "At the first entry only"],
+];
+const WITNESS = [
+  ["earliest", "The earliest way"],
+  ["shortest", "The shortest way"],
+];
+const COUNT = [
+  ["units", "Each once"],
+  ["attempts", "Every attempt"],
+];
+const INTERNAL = [
+  ["exclude", "Left out"],
+  ["include", "Included"],
+];
+const PRESET = [
+  [null, "jcurve: exact"],
+  ["posthog", "as PostHog counts"],
+  ["mixpanel", "as Mixpanel counts"],
+  ["amplitude", "as Amplitude counts"],
+  ["clickhouse", "as ClickHouse counts"],
+  ["umami", "as Umami counts"],
+  ["openpanel", "as OpenPanel counts"],
+];
+
+const COUNTING = ["order", "ties", "reentry", "witness", "count", "internal", "preset"];
+const USUAL = {
+  order: "sequential",
+  ties: "in_order",
+  reentry: "any",
+  witness: "earliest",
+  count: "units",
+  internal: "exclude",
+  preset: null,
+};
+
+export function changedRules(held) {
+  const other = COUNTING.filter((name) => held[name] !== USUAL[name]).length + (held.hold.length > 0 ? 1 : 0);
+  return other ? `${other} changed` : null;
+}
+
+export function counting(board) {
+  const { held } = board;
+  const set = setter(board);
+  const tolerant = !["in_order", "strict"].includes(held.ties);
+  const one = (label, name, options) =>
+    field(
+      label,
+      name,
+      select(label, options, held[name], (value) => set({ [name]: value })),
+    );
+  return [
+    el(
+      "div",
+      { class: "grid two top" },
+      one("Order of the steps", "order", ORDER),
+      field(
+        "At the same instant",
+        "ties",
+        select("At the same instant", TIES, tolerant ? "tolerance" : held.ties, (ties) =>
+          set({ ties: ties === "tolerance" ? "2s" : ties }, true),
+        ),
+        tolerant && span("Tolerance", held.ties, (ties) => set({ ties: ties ?? "2s" })),
+      ),
+      one("May begin", "reentry", REENTRY),
+      one("Times are those of", "witness", WITNESS),
+      one("Count", "count", COUNT),
+      one("Internal traffic", "internal", INTERNAL),
+      one("Rules", "preset", PRESET),
+    ),
+    el("p", { class: "small quiet" }, "Held constant: all events of a way through have the same value of"),
+    properties("hold", "hold", board, { most: 5, add: "property" }),
+    el("p", { class: "small faint" }, `Days are those of ${held.timezone || currentZone()}.`),
+  ];
+}

@@ -1,0 +1,170 @@
+// Conditions on events: a list of them means all; a box "any of" within means one of those.
+import { el } from "../dom.js";
+import { adder, iconButton, select } from "./fields.js";
+import { picker } from "./picker.js";
+
+export const OPERATORS = [
+  ["eq", "is"],
+  ["ne", "is not"],
+  ["in", "is one of"],
+  ["not_in", "is none of"],
+  ["gt", ">"],
+  ["gte", "≥"],
+  ["lt", "<"],
+  ["lte", "≤"],
+  ["contains", "contains"],
+  ["not_contains", "does not contain"],
+  ["icontains", "contains (any case)"],
+  ["not_icontains", "does not contain (any case)"],
+  ["matches", "matches (RE2)"],
+  ["is_set", "is set"],
+  ["is_not_set", "is not set"],
+];
+const LISTED = ["in", "not_in"];
+const BARE = ["is_set", "is_not_set"];
+const TEXT = ["contains", "not_contains", "icontains", "not_icontains", "matches"];
+const KINDS = { string: "text", number: "number", boolean: "flag" };
+
+/** Edits `list` in place. `board`: {catalogue, changed()}; `changed({shape: true})` draws the builder anew. */
+export function filters(list, { path, board, label = "filter", more = null }) {
+  return el(
+    "div",
+    { class: "filters", "data-path": path },
+    list.map((one, index) => item(list, index, `${path}[${index}]`, board)),
+    el(
+      "div",
+      { class: "line tight" },
+      adder(label, () => add(list, { property: "", op: "eq", value: "" }, board)),
+      list.length > 0 && adder("any of", () => add(list, { any: [blank()] }, board)),
+      more,
+    ),
+  );
+}
+
+const blank = () => ({ property: "", op: "eq", value: "" });
+
+function add(list, one, board) {
+  list.push(one);
+  board.changed({ shape: true, focus: null, last: true });
+}
+
+function item(list, index, path, board) {
+  const one = list[index];
+  const name = one.any ? "any" : one.all ? "all" : null;
+  if (!name) return condition(list, index, path, board);
+  return el(
+    "div",
+    { class: "nest", "data-path": path },
+    el(
+      "div",
+      { class: "line tight" },
+      select(
+        "Which of these must hold",
+        [
+          ["any", "Any of these"],
+          ["all", "All of these"],
+        ],
+        name,
+        (kind) => {
+          list[index] = { [kind]: one[name] };
+          board.changed({ shape: true });
+        },
+      ),
+      iconButton("Remove the group", "×", () => remove(list, index, board)),
+    ),
+    filters(one[name], { path: `${path}.${name}`, board }),
+  );
+}
+
+function remove(list, index, board) {
+  list.splice(index, 1);
+  board.changed({ shape: true });
+}
+
+function condition(list, index, path, board) {
+  const one = list[index];
+  const known = board.catalogue.property(one.property);
+  const set = (change, focus = null) => {
+    Object.assign(one, change);
+    board.changed({ shape: true, focus });
+  };
+  return el(
+    "div",
+    { class: "condition", "data-path": path },
+    el(
+      "div",
+      { "data-path": `${path}.property` },
+      picker({
+        label: "Property",
+        value: one.property,
+        placeholder: "property",
+        options: () => board.catalogue.properties,
+        choose: (property) => set({ property }, property && one.value === "" ? `[data-path="${path}.value"] input` : null),
+      }),
+    ),
+    iconButton("Remove the filter", "×", () => remove(list, index, board)),
+    el(
+      "div",
+      { class: "compare" },
+      el(
+        "div",
+        { "data-path": `${path}.op` },
+        select("Operator", OPERATORS, one.op, (op) => set({ op, value: valueFor(op, one.value) })),
+      ),
+      !BARE.includes(one.op) && el("div", { class: "value", "data-path": `${path}.value` }, valueField(one, known, board)),
+    ),
+  );
+}
+
+function valueFor(op, value) {
+  if (BARE.includes(op)) return undefined;
+  const first = Array.isArray(value) ? value[0] : value;
+  if (LISTED.includes(op)) return Array.isArray(value) ? value : first === undefined || first === "" ? [] : [first];
+  return TEXT.includes(op) ? String(first ?? "") : (first ?? "");
+}
+
+function valueField(one, known, board) {
+  const many = LISTED.includes(one.op);
+  const kind = el("span", { class: "chip", title: "Types compare as they are: 5 is not “5”" });
+  const tell = () => {
+    const sample = many ? one.value?.[0] : one.value;
+    kind.textContent = sample === "" || sample === undefined ? "" : KINDS[typeof sample];
+    kind.hidden = !kind.textContent;
+  };
+  const read = (text) => (TEXT.includes(one.op) ? text : scalar(text, known?.types));
+  const field = picker({
+    label: "Value",
+    value: many ? (one.value ?? []).map(written).join(", ") : written(one.value, known?.types),
+    placeholder: many ? "values, with commas" : "value",
+    options: () => (known?.examples ?? []).map((value) => ({ value: written(value, known.types) })),
+    join: many,
+    choose: (text) => {
+      one.value = many
+        ? text
+            .split(",")
+            .map((part) => part.trim())
+            .filter(Boolean)
+            .map(read)
+        : read(text);
+      tell();
+      board.changed();
+    },
+  });
+  tell();
+  return [field, kind];
+}
+
+/** Typed text as the value that is meant: 5 is a number unless the property only ever held text; "5" in quotes is text. */
+export function scalar(text, types = []) {
+  if (/^".*"$/.test(text)) return text.slice(1, -1);
+  const onlyText = types.length > 0 && types.every((type) => type === "text" || type === "list");
+  if (onlyText) return text;
+  if (text === "true" || text === "false") return text === "true";
+  return /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(text) ? Number(text) : text;
+}
+
+function written(value, types = []) {
+  if (value === undefined || value === null) return "";
+  const misread = typeof value === "string" && value !== "" && typeof scalar(value, types) !== "string";
+  return misread ? `"${value}"` : String(value);
+}

@@ -1,0 +1,203 @@
+// The question: as the builder holds it, as the API takes it, as the address keeps it, and in words.
+import { currentZone, day } from "../format.js";
+import { shift } from "../range.js";
+
+/** What the API takes where a request says nothing: left out of requests, so that they stay short. */
+const DEFAULTS = {
+  order: "sequential",
+  ties: "in_order",
+  reentry: "any",
+  witness: "earliest",
+  unit: "person",
+  count: "units",
+  internal: "exclude",
+};
+const WINDOW = "14d";
+export const BINS = 24;
+export const UNITS = { person: "People", account: "Accounts", session: "Sessions" };
+
+export const choice = (event = "") => ({ event, where: [] });
+export const step = (event = "") => ({
+  choices: [choice(event)],
+  where: [],
+  label: "",
+  within: null,
+  optional: false,
+  first_ever: false,
+});
+
+export function fresh() {
+  return { ...empty(), steps: [step(), step()], last: "90d" };
+}
+
+function empty() {
+  return {
+    ...DEFAULTS,
+    steps: [],
+    from: null,
+    to: null,
+    last: null,
+    timezone: currentZone(),
+    window: WINDOW,
+    hold: [],
+    exclude: [],
+    where: [],
+    by: [],
+    attribution: "first",
+    limit: 25,
+    trend: "week",
+    preset: null,
+    as_of: null,
+    cohorts: null,
+    compare: null, // {kind: "previous"} or {kind: "range", from, to}
+  };
+}
+
+/** A request (and what stands beside it: `last`, `compare`) as the builder holds it. Whatever it does not know, it drops. */
+export function read(ask, { last = null, compare = null } = {}) {
+  const held = { ...empty(), trend: null, last, compare: readCompare(compare) };
+  for (const name of Object.keys(held)) if (ask[name] !== undefined && ask[name] !== null) held[name] = ask[name];
+  held.steps = (ask.steps ?? []).map(readStep);
+  held.exclude = (ask.exclude ?? []).map((one) => ({
+    ...readChoices(one),
+    after: one.after ?? null,
+    before: one.before ?? null,
+  }));
+  Object.assign(held, ask.breakdown ? { by: ask.breakdown.by ?? [] } : {});
+  held.attribution = ask.breakdown?.attribution ?? "first";
+  held.limit = ask.breakdown?.limit ?? 25;
+  return held;
+}
+
+function readStep(found) {
+  const { label, within, optional, first_ever } = found;
+  return {
+    ...step(),
+    ...readChoices(found),
+    label: label ?? "",
+    within: within ?? null,
+    optional: !!optional,
+    first_ever: !!first_ever,
+  };
+}
+
+/** One event keeps its filters on the step, where the builder edits them. */
+function readChoices(found) {
+  const several = (found.any_of ?? [found.event ?? ""]).map((one) =>
+    typeof one === "string" ? choice(one) : { event: one.event ?? "", where: one.where ?? [] },
+  );
+  const where = found.where ?? [];
+  return several.length > 1
+    ? { choices: several, where }
+    : { choices: [choice(several[0].event)], where: [...several[0].where, ...where] };
+}
+
+function readCompare(text) {
+  const [from, to] = (text ?? "").split("..");
+  if (text === "previous") return { kind: "previous" };
+  return from && to ? { kind: "range", from, to } : null;
+}
+
+/** The body of `POST /api/funnel`. `moving`: without `from` and `to` where they follow from `last`. */
+export function request(held, now, { moving = false, range = null } = {}) {
+  const dates = range ?? (held.last ? (moving ? {} : lastDays(held.last, now)) : { from: held.from, to: held.to });
+  const body = { steps: held.steps.map(writeStep), ...dates, timezone: held.timezone, window: held.window };
+  for (const [name, usual] of Object.entries(DEFAULTS)) if (held[name] !== usual) body[name] = held[name];
+  if (held.where.length) body.where = held.where;
+  const [hold, by] = [held.hold.filter(Boolean), held.by.filter(Boolean)];
+  if (hold.length) body.hold = hold;
+  for (const name of ["trend", "preset", "as_of", "cohorts"]) if (held[name]) body[name] = held[name];
+  if (held.exclude.length) body.exclude = held.exclude.map(writeExclusion);
+  if (by.length) body.breakdown = { by, attribution: held.attribution, limit: held.limit };
+  if (held.steps.length > 1) body.time_to_convert = { from: 1, to: held.steps.length, bins: BINS };
+  return body;
+}
+
+function writeStep({ label, within, optional, first_ever, ...what }) {
+  return {
+    ...writeChoices(what),
+    ...(label ? { label } : {}),
+    ...(within ? { within } : {}),
+    ...(optional ? { optional } : {}),
+    ...(first_ever ? { first_ever } : {}),
+  };
+}
+
+function writeExclusion({ after, before, ...what }) {
+  return { ...writeChoices(what), ...(after ? { after } : {}), ...(before ? { before } : {}) };
+}
+
+function writeChoices({ choices, where }) {
+  const filters = where.length ? { where } : {};
+  if (choices.length === 1) return { event: choices[0].event, ...filters };
+  return { any_of: choices.map((one) => (one.where.length ? one : one.event)), ...filters };
+}
+
+/** The last so many days up to and with today, in the project's zone. */
+export function lastDays(last, now) {
+  const today = new Intl.DateTimeFormat("en-CA", { timeZone: currentZone(), dateStyle: "short" }).format(new Date(now));
+  const end = shift(today, 1);
+  return { from: shift(end, -Number.parseInt(last, 10)), to: end };
+}
+
+export function rangeOf(held, now) {
+  return held.last ? lastDays(held.last, now) : { from: held.from, to: held.to };
+}
+
+/** The range that a result is compared with, or null. */
+export function comparedRange(held, now) {
+  if (!held.compare) return null;
+  if (held.compare.kind === "range") return { from: held.compare.from, to: held.compare.to };
+  const { from, to } = rangeOf(held, now);
+  const days = Math.round((Date.parse(to) - Date.parse(from)) / 86400000);
+  return { from: shift(from.slice(0, 10), -days), to: from };
+}
+
+/** What the address keeps: a link with it shows the same question. */
+export function toQuery(held, now) {
+  const { compare, last } = held;
+  return {
+    ask: JSON.stringify(request(held, now, { moving: true })),
+    last,
+    compare: compare && (compare.kind === "previous" ? "previous" : `${compare.from}..${compare.to}`),
+  };
+}
+
+export function fromQuery({ ask, last, compare }) {
+  try {
+    return read(JSON.parse(ask), { last, compare });
+  } catch {
+    return null; // somebody's hand was in it
+  }
+}
+
+/** Whether there is something to ask: every step names an event. */
+export function isWhole(held) {
+  const named = (one) => one.choices.every(({ event }) => event);
+  return (
+    held.steps.length > 0 && held.steps.every(named) && held.exclude.every(named) && !!(held.last || (held.from && held.to))
+  );
+}
+
+export function called(one) {
+  return one.label || one.choices.map(({ event }) => (event === "*" ? "Any event" : event)).join(" or ") || "…";
+}
+
+const SPANS = { s: "second", m: "minute", h: "hour", d: "day", w: "week" };
+
+/** "14d" as "14 days". */
+export function spanned(text) {
+  const amount = Number.parseInt(text, 10);
+  return `${amount} ${SPANS[text.at(-1)]}${amount === 1 ? "" : "s"}`;
+}
+
+/** The whole question as one sentence. */
+export function sentence(held, now) {
+  const { from, to } = rangeOf(held, now);
+  const then = held.order === "any" ? " and " : held.order === "strict" ? ", next " : ", then ";
+  const parts = held.steps.map(
+    (one) => `${one.optional ? "(maybe) " : ""}${called(one)}${one.within ? ` within ${spanned(one.within)}` : ""}`,
+  );
+  const dates = held.last ? `the last ${spanned(held.last)}` : `${day(from)} to ${day(shift(to.slice(0, 10), -1))}`;
+  return `${UNITS[held.unit]} who did ${parts.join(then)}${held.order === "any" ? " in any order" : ""}, within ${spanned(held.window)} · ${dates}`;
+}

@@ -1,0 +1,88 @@
+"""Values of properties as numbers: equal values have equal codes, as filters compare them (5 equals 5.0, not "5").
+
+JSON texts come in, one per event and property. A list or an object is equal to what has the same members.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from funnels.filters import Scalar
+
+Value = Scalar | None
+Codes = NDArray[np.int32]
+MISSING = -1
+
+
+def held_codes(columns: Sequence[pa.ChunkedArray]) -> Codes:
+    """One code per event for all properties together; -1 where any is missing."""
+    coded = [_encode(column) for column in columns]
+    codes, _ = _together([codes for codes, _ in coded])
+    for one, _ in coded:
+        codes[one == MISSING] = MISSING
+    return codes
+
+
+def value_codes(columns: Sequence[pa.ChunkedArray]) -> tuple[Codes, list[tuple[Value, ...]]]:
+    """One code per event for all properties together, and the values of each code; -1 where all are missing."""
+    coded = [_encode(column) for column in columns]
+    codes, places = _together([codes for codes, _ in coded])
+    values = [tuple(_at(known, place) for (_, known), place in zip(coded, row, strict=True)) for row in places]
+    missing = [number for number, value in enumerate(values) if all(one is None for one in value)]
+    for number in missing:  # at most one: it moves to the end, so that the others count from 0
+        last = len(values) - 1
+        values[number] = values[last]
+        values.pop()
+        swapped = codes == last
+        codes[codes == number] = MISSING
+        if number != last:
+            codes[swapped] = number
+    return codes, values
+
+
+def _at(known: Sequence[Value], place: int) -> Value:
+    return None if place == MISSING else known[place]
+
+
+def _encode(column: pa.ChunkedArray) -> tuple[Codes, list[Value]]:
+    """Codes of one column, and their values; -1 for null."""
+    encoded = pc.dictionary_encode(column.combine_chunks() if column.num_chunks != 1 else column.chunk(0))
+    numbers: dict[Hashable, int] = {}
+    values: list[Value] = []
+    renumbered = np.empty(len(encoded.dictionary) + 1, np.int32)
+    renumbered[-1] = MISSING
+    for place, text in enumerate(encoded.dictionary.to_pylist()):
+        key, value = _canonical(json.loads(text))
+        if key not in numbers:
+            numbers[key] = len(values)
+            values.append(value)
+        renumbered[place] = numbers[key]
+    indices = pc.fill_null(encoded.indices, len(encoded.dictionary)).to_numpy(zero_copy_only=False)
+    return renumbered[indices], values
+
+
+def _canonical(value: object) -> tuple[Hashable, Value]:
+    """What tells it from other values, and how it is shown: lists and objects as JSON text."""
+    if isinstance(value, bool):
+        return ("flag", value), value
+    if isinstance(value, int | float):
+        return ("number", value), int(value) if isinstance(value, float) and value.is_integer() else value
+    if isinstance(value, str):
+        return ("text", value), value
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return ("json", text), text
+
+
+def _together(columns: Sequence[Codes]) -> tuple[Codes, list[list[int]]]:
+    """One code per row of several columns, and the row that each code stands for."""
+    if len(columns) == 1:
+        places, codes = np.unique(columns[0], return_inverse=True)
+        return codes.astype(np.int32), [[int(place)] for place in places]
+    rows, codes = np.unique(np.column_stack(columns), axis=0, return_inverse=True)
+    return codes.reshape(-1).astype(np.int32), [[int(one) for one in row] for row in rows]

@@ -1,0 +1,316 @@
+"""Rows of events in any order -> the matcher's arrays, in order of unit and time.
+
+Units are numbers (``who``), so a row is two words: its time, and its unit with its mask. While rows are read, each goes to
+the partition of its unit: a chain of slabs, appended to. A partition is a stretch of units whose rows fit the cache; there
+they are counted out by unit, and each unit's few rows are sorted by time. So every row is moved twice, both times within
+the cache, instead of being scattered over all of memory; threads share nothing but the order of their work.
+
+    take    (each thread)  rows -> looked up, tested, appended to the slabs of their partition
+    order   (each thread)  partitions -> units, times, masks; units are renumbered so that all of them occur
+
+Rows at one instant are in order of their masks, and then of ``more``; whoever needs them in order of their event ids
+(``values``, lists) numbers ``more`` so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from funnels.kernel.words import Codes, Ints, compiled
+from funnels.who import INTERNAL, value_of
+
+ROW_BYTES: Final = 16  # of a row until it is ordered
+_SLAB_BITS: Final = 8
+_SLAB: Final = 1 << _SLAB_BITS  # rows
+_PARTITION: Final = 1 << 15  # rows, some 0.7 MB while they are ordered
+_PARTITIONS: Final = 2048  # at most: each has an open slab per thread
+_DIGIT_BITS: Final = 11
+_DIGITS: Final = 1 << _DIGIT_BITS  # a time is sorted by two of them: over a year in ticks of 8 s
+SLABS, WITHOUT, BOTS, INTERNALS = 0, 1, 2, 3  # places in Pool.counts
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """Rows in order of (unit, time). ``units`` count from 0 and all occur; ``codes[unit]`` is what it was before."""
+
+    units: Codes
+    times: Ints
+    masks: Ints
+    codes: Codes
+
+
+class Pool:
+    """Slabs of one thread, and which partition each belongs to."""
+
+    def __init__(self, rows: int, partitions: int) -> None:
+        slabs = rows // _SLAB + partitions + 2  # the first one stays empty: 0 is the end of a partition without rows
+        self.rows = np.empty((slabs * _SLAB, 2), np.int64)  # memory that is not written to takes none
+        self.before = np.empty(slabs, np.int32)  # by slab: the one before it of the same partition; -1: none
+        self.nexts = np.zeros(partitions, np.int64)  # by partition: the row behind its last one
+        self.counts = np.zeros(4, np.int64)
+
+    @property
+    def place(self) -> tuple[Ints, Codes, Ints, Ints]:
+        """Where rows go, for ``take_actors`` and ``take_units``."""
+        return self.rows, self.before, self.nexts, self.counts
+
+
+class Gather:
+    """Takes at most ``rows`` rows of the units in ``span`` with times in [first, last]; each thread has its own pool.
+
+    Rows of other units are passed over: where all do not fit, they are read again for the next span.
+    """
+
+    def __init__(self, rows: int, span: range, first: int, last: int, threads: int) -> None:
+        self.span = span
+        units = len(span)
+        self.first, self.ticks = first, max((last - first).bit_length() - 2 * _DIGIT_BITS, 0)
+        wanted = min(max(rows // _PARTITION, 1), _PARTITIONS)
+        self.shift = max(max(units - 1, 0).bit_length() - (wanted - 1).bit_length(), 0)
+        self.partitions = (max(units - 1, 0) >> self.shift) + 1
+        self.pools = [Pool(rows, self.partitions) for _ in range(threads)]
+
+    @property
+    def sizes(self) -> Ints:
+        """Rows of each partition."""
+        sizes = np.zeros(self.partitions, np.int64)
+        for pool in self.pools:
+            _sizes(pool.before, pool.nexts, sizes)
+        return sizes
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """Where a unit's rows go, for ``take_actors`` and ``take_units``."""
+        return self.span.start, len(self.span), self.shift
+
+    def parts(self, rows: int) -> Iterator[tuple[int, int]]:
+        """Stretches of partitions with about so many rows each."""
+        sizes, since, held = self.sizes, 0, 0
+        for partition in range(self.partitions):
+            if held and held + sizes[partition] > rows:
+                yield since, partition
+                since, held = partition, 0
+            held += int(sizes[partition])
+        yield since, self.partitions
+
+    def ordered(self, since: int, until: int, threads: ThreadPoolExecutor) -> Ordered:
+        """The rows of partitions since..until - 1."""
+        starts = np.concatenate([[0], np.cumsum(self.sizes[since:until])]).astype(np.int64)
+        total, count = int(starts[-1]), until - since
+        found = Ordered(
+            np.empty(total, np.int32), np.empty(total, np.int64), np.empty(total, np.int64), np.empty(total, np.int32)
+        )
+        present = np.zeros(count, np.int64)
+
+        def order(part: Sequence[int]) -> None:
+            for number in part:
+                self._order(
+                    since + number, int(starts[number]), int(starts[number + 1]), found, present[number : number + 1]
+                )
+
+        list(threads.map(order, _shares(count, len(self.pools) * 8)))
+        first = np.concatenate([[0], np.cumsum(present)]).astype(np.int64)
+        codes = np.empty(int(first[-1]), np.int32)
+        _renumber(found.units, found.codes, starts, first, codes)
+        return Ordered(found.units, found.times, found.masks, codes)
+
+    def _order(self, partition: int, start: int, end: int, into: Ordered, present: Ints) -> None:
+        if start == end:
+            return
+        base, clock = partition << self.shift, (self.first, self.ticks)  # units are counted from span.start
+        digits, offsets = np.zeros((2, _DIGITS + 1), np.int64), np.zeros((1 << self.shift) + 1, np.int64)
+        ends = [int(pool.nexts[partition]) for pool in self.pools]
+        for pool, last in zip(self.pools, ends, strict=True):
+            _count(pool.rows, pool.before, last, base, *clock, digits, offsets)
+        digits = np.cumsum(digits, axis=1)
+        one, other = np.empty((end - start, 2), np.int64), np.empty((end - start, 2), np.int64)
+        for pool, last in zip(self.pools, ends, strict=True):
+            _by_low_digit(pool.rows, pool.before, last, *clock, digits, one)
+        _by_high_digit(one, *clock, digits, other)
+        times, masks = into.times[start:end], into.masks[start:end]
+        _by_unit(other, base, offsets, times, masks)
+        present[0] = _settle(offsets, self.span.start + base, times, masks, into.units[start:end], into.codes[start:end])
+
+
+def _shares(count: int, most: int) -> list[range]:
+    """Numbers below ``count`` in stretches, about ``most`` of them."""
+    each = max(-(-count // most), 1)
+    return [range(since, min(since + each, count)) for since in range(0, count, each)]
+
+
+@compiled
+def take_actors(
+    times: Ints,
+    actors: Ints,
+    names: Codes,
+    served: Ints,
+    bots: NDArray[np.uint8],
+    first_bot: int,
+    first: int,
+    last: int,
+    slots: Ints,
+    slots_shift: int,
+    internals: bool,
+    since: int,
+    span: int,
+    shift: int,
+    rows: Ints,
+    before: Codes,
+    nexts: Ints,
+    counts: Ints,
+) -> None:
+    """Appends the events in [first, last] that serve a step. ``served``: masks by ``names``, one only where that is empty;
+    ``bots``: empty where none is to be left out; ``internals``: are left out.
+    Units are those from ``since`` on, ``span`` many.
+
+    A function that takes arrays costs more than the whole rest of a row (references are counted), so none is called here.
+    """
+    mask, slab = served[0], counts[SLABS]
+    for i in range(times.size):
+        if names.size:
+            mask = served[names[i]]
+        if mask == 0 or times[i] < first or times[i] > last:
+            continue
+        if bots.size and bots[(first_bot + i) >> 3] >> ((first_bot + i) & 7) & 1:
+            counts[BOTS] += 1
+            continue
+        value = value_of(slots, slots_shift, actors[i])
+        if value >= INTERNAL and internals:
+            counts[INTERNALS] += 1
+        elif value < 0:
+            counts[WITHOUT] += 1
+        else:
+            unit = (value & (INTERNAL - 1)) - since
+            if unit < 0 or unit >= span:
+                continue
+            at = nexts[unit >> shift]
+            if at & (_SLAB - 1) == 0:
+                slab += 1
+                before[slab] = (at >> _SLAB_BITS) - 1
+                at = slab << _SLAB_BITS
+            rows[at, 0], rows[at, 1] = times[i], unit << 32 | mask
+            nexts[unit >> shift] = at + 1
+    counts[SLABS] = slab
+
+
+@compiled
+def take_units(
+    times: Ints,
+    units: Codes,
+    masks: Ints,
+    since: int,
+    span: int,
+    shift: int,
+    rows: Ints,
+    before: Codes,
+    nexts: Ints,
+    counts: Ints,
+) -> None:
+    """Appends rows whose units are known and whose masks were worked out."""
+    slab = counts[SLABS]
+    for i in range(times.size):
+        unit = np.int64(units[i]) - since
+        if unit < 0 or unit >= span:
+            continue
+        at = nexts[unit >> shift]
+        if at & (_SLAB - 1) == 0:
+            slab += 1
+            before[slab] = (at >> _SLAB_BITS) - 1
+            at = slab << _SLAB_BITS
+        rows[at, 0], rows[at, 1] = times[i], unit << 32 | masks[i]
+        nexts[unit >> shift] = at + 1
+    counts[SLABS] = slab
+
+
+@compiled
+def _sizes(before: Codes, nexts: Ints, sizes: Ints) -> None:
+    """Adds how many rows each partition has."""
+    for partition in range(nexts.size):
+        slab, filled = (nexts[partition] - 1) >> _SLAB_BITS, ((nexts[partition] - 1) & (_SLAB - 1)) + 1
+        while slab >= 0:
+            sizes[partition] += filled
+            slab, filled = before[slab], _SLAB
+
+
+@compiled
+def _count(rows: Ints, before: Codes, end: int, base: int, first: int, ticks: int, digits: Ints, offsets: Ints) -> None:
+    """How many rows each digit of the time and each unit has; at the place behind it, to be added up."""
+    slab, filled = (end - 1) >> _SLAB_BITS, ((end - 1) & (_SLAB - 1)) + 1
+    while slab >= 0:
+        for i in range(slab << _SLAB_BITS, (slab << _SLAB_BITS) + filled):
+            tick = (rows[i, 0] - first) >> ticks
+            digits[0, (tick & (_DIGITS - 1)) + 1] += 1
+            digits[1, (tick >> _DIGIT_BITS) + 1] += 1
+            offsets[(rows[i, 1] >> 32) - base + 1] += 1
+        slab, filled = before[slab], _SLAB
+
+
+@compiled
+def _by_low_digit(rows: Ints, before: Codes, end: int, first: int, ticks: int, digits: Ints, into: Ints) -> None:
+    """The first of three passes that each count rows to their places."""
+    slab, filled = (end - 1) >> _SLAB_BITS, ((end - 1) & (_SLAB - 1)) + 1
+    while slab >= 0:
+        for i in range(slab << _SLAB_BITS, (slab << _SLAB_BITS) + filled):
+            digit = (rows[i, 0] - first) >> ticks & (_DIGITS - 1)
+            at = digits[0, digit]
+            digits[0, digit] += 1
+            into[at, 0], into[at, 1] = rows[i, 0], rows[i, 1]
+        slab, filled = before[slab], _SLAB
+
+
+@compiled
+def _by_high_digit(rows: Ints, first: int, ticks: int, digits: Ints, into: Ints) -> None:
+    for i in range(rows.shape[0]):
+        digit = (rows[i, 0] - first) >> (ticks + _DIGIT_BITS)
+        at = digits[1, digit]
+        digits[1, digit] += 1
+        into[at, 0], into[at, 1] = rows[i, 0], rows[i, 1]
+
+
+@compiled
+def _by_unit(rows: Ints, base: int, offsets: Ints, times: Ints, masks: Ints) -> None:
+    """``offsets[unit]`` ends as the end of the unit."""
+    for unit in range(1, offsets.size):
+        offsets[unit] += offsets[unit - 1]
+    for i in range(rows.shape[0]):
+        unit = (rows[i, 1] >> 32) - base
+        at = offsets[unit]
+        offsets[unit] += 1
+        times[at], masks[at] = rows[i, 0], rows[i, 1] & 0xFFFFFFFF
+
+
+@compiled
+def _settle(offsets: Ints, base: int, times: Ints, masks: Ints, units: Codes, codes: Codes) -> int:
+    """Rows of one tick, which are in any order yet, by time and mask. ``units`` become the numbers of the units that occur,
+    whose codes are ``codes``; how many they are."""
+    start, count = 0, 0
+    for unit in range(offsets.size - 1):
+        end = offsets[unit]
+        for i in range(start + 1, end):
+            time, mask, j = times[i], masks[i], i
+            while j > start and (times[j - 1] > time or (times[j - 1] == time and masks[j - 1] > mask)):
+                times[j], masks[j] = times[j - 1], masks[j - 1]
+                j -= 1
+            times[j], masks[j] = time, mask
+        if end > start:
+            for i in range(start, end):
+                units[i] = count
+            codes[count] = base + unit
+            count += 1
+        start = end
+    return count
+
+
+@compiled
+def _renumber(units: Codes, codes: Codes, starts: Ints, first: Ints, dense: Codes) -> None:
+    for part in range(starts.size - 1):
+        for i in range(starts[part], starts[part + 1]):
+            units[i] += first[part]
+        for place in range(first[part + 1] - first[part]):
+            dense[first[part] + place] = codes[starts[part] + place]

@@ -1,0 +1,38 @@
+// node posthog_send.mjs URL KEY PACE MODE: the real posthog-node; as posthog_send.py. PACE "large": 30 events of 800 KB.
+import { PostHog } from "posthog-node";
+
+const [host, key, pace, mode] = process.argv.slice(2);
+process.env.POSTHOG_CAPTURE_MODE = mode;
+const errors = [];
+const many = pace === "large" ? 30 : 20;
+const client = new PostHog(key, { host, flushAt: many, flushInterval: 300, fetchRetryCount: 200, fetchRetryDelay: 300 });
+client.on("error", (error) => errors.push(String(error)));
+const made = [];
+for (const kind of ["capture", "identify", "alias"]) client.on(kind, (message) => made.push(message.uuid));
+const timestamp = new Date("2025-03-30T01:30:00.123Z");
+const capture = (event, distinctId, properties = {}, rest = {}) => client.capture({ event, distinctId, properties, ...rest });
+const alive = setInterval(() => {}, 1000); // as a server is: the SDK's own timers do not keep a process
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+if (pace === "once") {
+  capture("$identify", "user-1", { $anon_distinct_id: "anon-1", $set: { email: "zoë@example.com" } }, { timestamp });
+  capture("Signed Up", "user-1", { plan: "pro", price: 19.99, tags: ["a", null], emoji: "🦔 café" }, { timestamp });
+  capture("Ghost Seen", "undefined");
+  capture("Project Created", "42", {}, { groups: { company: "acme" } });
+  capture("Visited", "anon-2", { $process_person_profile: false });
+  client.identify({ distinctId: "user-1", properties: { name: "Zoë 🦔" } });
+  client.groupIdentify({ groupType: "company", groupKey: "acme", properties: { name: "Acme GmbH" }, distinctId: "user-1" });
+  capture("$pageview", "user-1", { $current_url: "https://a.example/docs?utm_source=news" });
+  capture("$screen", "user-1", { $screen_name: "Home", $session_id: "s-1" });
+  client.alias({ distinctId: "user-1", alias: "user-0" });
+} else if (pace === "large") {
+  for (let number = 0; number < many; number++) capture("Overfilled", "user-1", { text: "x".repeat(800_000) });
+} else {
+  for (let number = 0; number < many; number++) {
+    capture("Ticked", "user-1", { n: number });
+    await pause(100);
+  }
+}
+await client.shutdown(60_000);
+clearInterval(alive);
+console.log(JSON.stringify({ made, errors }));
