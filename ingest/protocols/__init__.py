@@ -29,6 +29,11 @@ Decisions
   an id and marks nothing, such as posthog-python for a group without a sender, adds a user who is none.
 - *PostHog's v1 is decoded twice.* Context: its answer tells what becomes of each event. Choice: the door decodes it and
   forgets that. Price: some 30 microseconds an event at the door, for this endpoint alone.
+- *Whose a body is that nobody can read.* Context: the keys of most families stand in the body, and a broken one is to
+  be kept all the same. Choice: what looks like a key near either end of it. Price: of one large event whose key lies in its
+  middle, nothing is kept.
+- *Who is nobody stands alone.* Context: Snowplow's anonymous trackers name neither user nor device. Choice: the session,
+  else the event's own id, is the anonymous id. Price: an actor per such event; in return strangers never make one person.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, urlencode
 
 import msgspec
 
-from ingest.answers import POST_ONLY, Answer, json_answer, refusal, text_answer
+from ingest.answers import PIXEL, POST_ONLY, Answer, json_answer, refusal, text_answer
 from ingest.outcome import Outcome
 from ingest.protocols import envelope, repair
 from ingest.protocols.assemble import Mint, Sender, outcome_of
@@ -108,6 +108,8 @@ def opened(arrived: Arrived) -> Opened | Refused:
 def taken(arrived: Arrived, opened: Opened) -> Answer:
     if arrived.endpoint == IMPORT and _asks(arrived, "strict"):
         return _imported(arrived, opened)
+    if _asks(arrived, "img"):
+        return PIXEL
     if _asks(arrived, "verbose") or _VERBOSE.search(arrived.raw[:_HEAD]) or _VERBOSE.search(arrived.raw[-_HEAD:]):
         return _DONE
     if arrived.endpoint == IMPORT and arrived.raw[:1] not in (b"", b"d"):  # no form: JSON, plain or gzipped

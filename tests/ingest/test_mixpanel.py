@@ -130,6 +130,23 @@ def test_whose_a_body_is_tells_where_its_token_stands(sent: object, mine: bool) 
 
 
 @pytest.mark.parametrize(
+    ("path", "sent", "logged"),
+    [
+        ("/track", EVENT, "/mixpanel/track"),
+        ("/track", {"event": "E", "api_key": "jw_web", "distinct_id": "u"}, "/posthog/events"),
+        ("/engage", [UPDATE], "/mixpanel/engage"),
+        ("/engage", {"api_key": "jw_web", "$distinct_id": "u", "$set": {"plan": "pro"}}, "/posthog/engage"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_posthogs_bodies_at_the_same_paths_are_posthogs(method: str, path: str, sent: object, logged: str) -> None:
+    door, form = Door(), b"data=" + quote(base64ed(sent)).encode()
+    reply = door.send(method, path, form if method == "POST" else b"", query=form.decode() if method == "GET" else "")
+    assert reply.status == 200
+    assert [record.path for record in door.log.records] == [logged]
+
+
+@pytest.mark.parametrize(
     ("content", "status"), [(b"{", 400), (b"", 400), (b"7", 400), (b'[{"x":"' + b"x" * 10_500_000, 413)]
 )
 def test_a_body_that_cannot_be_taken_is_refused_for_good_and_kept(content: bytes, status: int) -> None:
