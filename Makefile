@@ -48,8 +48,8 @@ bench-funnel: setup ## Funnels beside ClickHouse over the same events: time, mem
 oracle: setup ## A million random streams through the matcher and the brute force
 	JCURVE_TEST_ORACLE_STREAMS=1000000 $(BIN)/python -m pytest tests/funnels/test_differential.py $(ARGS)
 
-faults: setup ## Kill the collector 50 times while an SDK sends; nothing acknowledged may be lost
-	JCURVE_TEST_KILLS=50 $(BIN)/python -m pytest tests/ingest/test_faults.py $(ARGS)
+faults: setup ## Kill collector and flush 200 times while an SDK sends; nothing acknowledged may be lost or be there twice
+	JCURVE_TEST_KILLS=200 JCURVE_TEST_WEATHER_SEEDS=50 $(BIN)/python -m pytest tests/ingest/test_faults.py tests/ingest/test_weather.py $(ARGS)
 
 sdks: ## Install the JavaScript SDKs that the tests drive (needs Node and npm)
 	npm ci --no-audit --no-fund --prefix tests/e2e/sdks

@@ -27,7 +27,7 @@ async def _serve(settings: Settings, listener: socket.socket, stop: threading.Ev
     log = Log.open(settings.folder.log, log_settings(settings))
     try:
         collector = Collector(log, KeyFile(settings.folder.keys), collector_settings(settings), proxy)
-        await serve(collector, listener=listener, path=None, stop=stop)
+        await serve(collector, listener=listener, path=None, stop=stop, patience=settings.request_seconds)
     finally:
         log.close()
         if proxy is not None:
@@ -50,4 +50,5 @@ def collector_settings(settings: Settings) -> CollectorSettings:
         trust_proxy=settings.trust_proxy,
         max_body_bytes=int(settings.max_body),  # a Size is shown with its unit, and senders are told "... bytes"
         max_event_bytes=int(settings.max_event),
+        upload_bytes=settings.uploads,
     )

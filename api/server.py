@@ -1,4 +1,7 @@
-"""uvicorn as every role runs it: on a socket that was opened for it, or at a path; quiet; and with a graceful end."""
+"""uvicorn as every role runs it: on a socket that was opened for it, or at a path; quiet; and with a graceful end.
+
+uvicorn waits for ever for a request's rest and takes heads of any length; ``api.patience`` does not.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,11 @@ from typing import Any, Final
 import uvicorn
 import uvloop
 
+from api.patience import protocol
+
 _GRACE: Final = 10  # seconds for requests that run when the server is asked to stop
 _GARBAGE: Final = 20_000  # objects between two collections: requests that wait for their commit hold thousands, all alive
+_PATIENCE: Final = 60.0  # seconds for a request to come whole
 _KEEP_ALIVE: Final = 75  # seconds; SDKs reuse a connection that idles between two batches
 
 
@@ -36,12 +42,17 @@ def run(app: Callable[..., Any], *, listener: socket.socket | None, path: Path, 
 
 
 async def serve(
-    app: Callable[..., Any], *, listener: socket.socket | None, path: Path | None, stop: threading.Event
+    app: Callable[..., Any],
+    *,
+    listener: socket.socket | None,
+    path: Path | None,
+    stop: threading.Event,
+    patience: float = _PATIENCE,
 ) -> None:
     config = uvicorn.Config(
         app,
         uds=str(path) if listener is None else None,
-        http="httptools",
+        http=protocol(patience),
         ws="none",
         lifespan="auto",
         log_config=None,

@@ -47,6 +47,8 @@ class Settings:
     collectors: int = _setting(1, values.positive, "Collector processes that share the port, each with its own log.")
     max_body: Size = _setting(Size.of("500 KiB"), values.size, "Largest request body, after decompression.")
     max_event: Size = _setting(Size.of("32 KiB"), values.size, "Largest single event; a larger one is rejected and kept.")
+    uploads: Size = _setting(Size.of("64 MiB"), values.size, "Bytes of bodies on their way before senders get 503.")
+    request_seconds: float = _setting(60.0, values.seconds, "Seconds within which a request must have come whole.")
     queue: Size = _setting(Size.of("64 MiB"), values.size, "Bytes that may wait for the disk before senders get 503.")
     segment_seconds: float = _setting(1.0, values.seconds, "Age at which a segment of the log is closed.")
     segment_size: Size = _setting(Size.of("16 MiB"), values.size, "Size at which a segment of the log is closed.")

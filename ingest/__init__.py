@@ -18,6 +18,8 @@ Invariants
 - Every received event ends in exactly one ``outcome.Outcome``: accepted, duplicate, forgotten, or rejected for one reason;
   a rejected one keeps its bytes.
 - A segment is deleted only after the lake has its events and the index has its ids.
+- Memory is bounded: bodies on their way (``body``) and bodies that wait for the disk (``log_queue``) have a budget each, of
+  which no sender gets all (``shares``); beyond it the answer is 503.
 - Doing any step again changes nothing: a crash at any point is answered by doing it again.
 - An event before the mark of ``progress.complete_until`` is in the lake.
 

@@ -2,7 +2,8 @@
 
 Looked at in this order: gzip, zstd and zlib ("deflate") by their magic bytes, JSON by its first character, a form with
 ``data=``, lz64, base64; each may hold another. What is none of these is tried as Brotli and as bare deflate, which have no
-mark. Nothing grows past ``limit``: neither what is read from the wire nor what is inflated from it.
+mark. Nothing grows past ``limit``: neither what is read from the wire nor what is inflated from it. All bodies that are on
+their way together hold no more than the door's ``shares``; how long one may take is the server's affair.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ import brotli
 import zstandard
 
 from ingest import lz64
+from ingest.errors import Busy
 from ingest.outcome import Outcome
 from ingest.protocols.envelope import Refused
+from ingest.shares import Shares
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -30,25 +33,62 @@ _ZSTD_WINDOW: Final = 1 << 25  # bytes; as much as a body of this size can make 
 _BARE: Final = -zlib.MAX_WBITS  # deflate without zlib's header
 _LAYERS: Final = 4  # a form of base64 of gzip of JSON
 _DRAINED: Final = 32 * 1024 * 1024  # read past the limit, so that a sender gets its answer instead of a broken pipe
+_RETRY: Final = 1.0  # seconds
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/]+={0,3}")  # three: lz64
 _PLAIN: Final = bytes.maketrans(b"-_ ", b"+/+")  # the URL's alphabet, and a "+" that a form turned into a space
 
 
-async def read(receive: Receive, limit: int) -> bytes | Refused | None:
-    """The body as it came; None where the sender hung up before its end."""
+async def read(receive: Receive, limit: int, shares: Shares, who: Callable[[], str]) -> bytes | Refused | None:
+    """The body as it came; None where the sender hung up before its end.
+
+    Raises ``Busy``, after its end, where ``who`` sends it may not have the memory for it now.
+    """
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body") and len(message["body"]) <= limit:
         whole: bytes = message["body"]  # nearly always
         return whole
-    kept, size = bytearray(), 0
-    while message["type"] == "http.request":
-        part: bytes = message.get("body", b"")
-        size += len(part)
-        kept += part[: limit - len(kept)]
-        if size > limit + _DRAINED or not message.get("more_body"):
-            return bytes(kept) if size <= limit else too_large(bytes(kept), limit)
-        message = await receive()
-    return None
+    kept = _Kept(shares, who(), limit)
+    try:
+        while message["type"] == "http.request":
+            kept.add(message.get("body", b""))
+            if kept.size > limit + _DRAINED or not message.get("more_body"):
+                return kept.whole()
+            message = await receive()
+        return None
+    finally:
+        kept.free()
+
+
+class _Kept:
+    """A body that comes in parts: what is kept of it, and how much came."""
+
+    def __init__(self, shares: Shares, who: str, limit: int) -> None:
+        self.size = 0
+        self._shares = shares
+        self._who = who
+        self._limit = limit
+        self._bytes = bytearray()
+        self._refused = False
+
+    def add(self, part: bytes) -> None:
+        self.size += len(part)
+        part = part[: self._limit - len(self._bytes)]
+        if not part or self._refused:
+            return
+        if self._shares.take(self._who, len(part)):
+            self._bytes += part
+        else:  # read on to its end, so that the sender gets its answer instead of a broken pipe
+            self.free()
+            self._refused = True
+
+    def whole(self) -> bytes | Refused:
+        if self._refused:
+            raise Busy("more is being sent than memory allows; send again", _RETRY)
+        return bytes(self._bytes) if self.size <= self._limit else too_large(bytes(self._bytes), self._limit)
+
+    def free(self) -> None:
+        self._shares.give_back(self._who, len(self._bytes))
+        self._bytes = bytearray()
 
 
 def unwrapped(body: bytes, limit: int) -> bytes | Refused:

@@ -2,6 +2,7 @@
 
 IngestError
 ├── Unavailable            nothing was stored, the same call may be made again: 503 with Retry-After
+│   ├── Busy               more is being received than memory allows
 │   ├── LogFull            no space, or more waiting than memory allows
 │   └── LogUnavailable     the log cannot write: closing, or the disk answers with an error
 └── CorruptSegment         a closed part of the log is damaged in its middle: keep the file and report it
@@ -22,6 +23,10 @@ class Unavailable(IngestError):
     def __init__(self, message: str, retry_after: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class Busy(Unavailable):
+    """Bodies on their way hold all the memory that they may."""
 
 
 class LogFull(Unavailable):

@@ -21,8 +21,11 @@ from ingest.protocols import FAMILIES, MAX_EVENT_BYTES, at, envelope, refused_pa
 from ingest.protocols.envelope import Refused
 from ingest.protocols.family import Arrived, Asked, Family, Opened
 from ingest.request import Request, Scope
+from ingest.shares import Shares
 
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+Stored = Awaitable[None]
 
 Candidates = tuple[tuple[Family, str], ...]
 
@@ -53,6 +56,7 @@ class CollectorSettings:
     trust_proxy: bool = False  # X-Forwarded-* come from a proxy of ours
     max_body_bytes: int = 512_000  # after inflating
     max_event_bytes: int = MAX_EVENT_BYTES
+    upload_bytes: int = 64 << 20  # of all bodies that are on their way
 
 
 class Collector:
@@ -61,6 +65,7 @@ class Collector:
         self._keys = keys
         self._settings = settings
         self._fallback = fallback
+        self._uploads = Shares(settings.upload_bytes)
         self._address = address_of(settings.public_url) if settings.public_url else None
         self._states: dict[str, Callable[[], Answer]] = {"/health": _alive, "/ready": self._ready}
 
@@ -82,17 +87,23 @@ class Collector:
 
     async def _collect(self, candidates: Candidates, request: Request, receive: Receive, send: Send) -> None:
         limit = max(self._limit(family) for family, _ in candidates)
-        raw = await body.read(receive, limit)
-        if raw is None:
-            return  # the sender hung up; nothing of it was promised
-        content = raw if isinstance(raw, Refused) else _content(raw, request, limit)
         try:
-            answer = await self._store(candidates, request, content, b"" if isinstance(raw, Refused) else raw)
+            raw = await body.read(receive, limit, self._uploads, lambda: request.header_key() or request.ip)
+            if raw is None:
+                return  # the sender hung up; nothing of it was promised
+            content = raw if isinstance(raw, Refused) else _content(raw, request, limit)
+            answer, stored = self._store(candidates, request, content, b"" if isinstance(raw, Refused) else raw)
+            del raw, content  # while it waits, the log alone holds the body, and counts it
+            if stored is not None:
+                await stored
         except Unavailable as fault:
             answer = answers.unavailable(fault)
         await answer.give(send, cors.allowed(request.origin), head=request.method == "HEAD")
 
-    async def _store(self, candidates: Candidates, request: Request, content: bytes | Refused, raw: bytes) -> Answer:
+    def _store(
+        self, candidates: Candidates, request: Request, content: bytes | Refused, raw: bytes
+    ) -> tuple[Answer, Stored | None]:
+        """The answer to give when the body is stored; None: nothing of it is to be."""
         family, endpoint = chosen(candidates, content)
         limit = self._limit(family)
         if not isinstance(content, Refused) and len(content) > limit:  # within that of another family at this path
@@ -110,11 +121,11 @@ class Collector:
             answer = family.taken(arrived, opened)
             path, body = f"{endpoint}?{opened.kept}" if opened.kept else endpoint, opened.content
         if key is None:
-            return family.unknown(arrived) if offered else answer
-        if isinstance(opened, Refused) or opened.stored:
-            ip = "" if isinstance(opened, Opened) and opened.anonymous else request.ip
-            await self._log.append(key.project, key.source, path, ip, request.user_agent, body)
-        return answer
+            return family.unknown(arrived) if offered else answer, None
+        if not isinstance(opened, Refused) and not opened.stored:
+            return answer, None
+        ip = "" if isinstance(opened, Opened) and opened.anonymous else request.ip
+        return answer, self._log.append(key.project, key.source, path, ip, request.user_agent, body)
 
     def _limit(self, family: Family) -> int:
         return family.MAX_BODY_BYTES or self._settings.max_body_bytes

@@ -1,7 +1,8 @@
 """Requests on their way to the log: from the event loop, which may not wait, to the writer thread, which does.
 
-Bounded in bytes. ``received_at`` is stamped under the lock that queues the record, and never runs backwards: so records lie
-in the log in its order, and ``moment`` is a lower bound of every record that is not yet in a segment.
+Bounded in bytes, and no source may take all of them (``shares``). ``received_at`` is stamped under the lock that queues the
+record, and never runs backwards: so records lie in the log in its order, and ``moment`` is a lower bound of every record
+that is not yet in a segment.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Final
 
 from ingest.errors import LogFull, LogUnavailable, Unavailable
 from ingest.record import Record
+from ingest.shares import Shares
 
 _RETRY: Final = 1.0  # seconds
 STOPPED: Final = LogUnavailable("the log's writer has stopped; restart the collector", _RETRY)
@@ -48,13 +50,12 @@ class LogQueue:
 
     def __init__(self, limit: int, most: int, now: Callable[[], int]) -> None:
         """``limit``: bytes that may wait in all; ``most``: bytes at which a group is full."""
-        self._limit = limit
+        self._shares = Shares(limit)  # of what waits and of the group being written
         self._most = most
         self._now = now
         self._lock = threading.Lock()
         self._ready = threading.Condition(self._lock)
         self._waiting: deque[Group] = deque()
-        self._bytes = 0  # of what waits and of the group being written
         self._newest = 0  # no record to come is stamped before this
         self._closing = False
 
@@ -65,7 +66,7 @@ class LogQueue:
         with self._lock:
             if self._closing:
                 raise LogUnavailable("the log is closing; send again", _RETRY)
-            if self._bytes and self._bytes + len(body) > self._limit:
+            if not self._shares.take((project, source), len(body)):
                 raise LogFull("more requests wait than memory allows; send again", _RETRY)
             self._newest = received_at = max(self._newest, self._now())
             if not self._waiting:  # the writer sleeps only on an empty queue
@@ -76,7 +77,6 @@ class LogQueue:
             group.records.append(Record(received_at, project, source, path, ip, user_agent, body))
             group.futures.append(future)
             group.size += len(body)
-            self._bytes += len(body)
         return future
 
     def _wake(self) -> None:
@@ -96,7 +96,8 @@ class LogQueue:
     def done(self, group: Group) -> None:
         """Its memory is free again."""
         with self._lock:
-            self._bytes -= group.size
+            for record in group.records:
+                self._shares.give_back((record.project, record.source), len(record.body))
 
     def moment(self) -> int:
         """All records stamped before this have been taken, and none will be stamped before it."""

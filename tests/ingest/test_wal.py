@@ -6,6 +6,8 @@ import asyncio
 import errno
 import os
 import random
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -366,3 +368,57 @@ def test_the_log_behaves_like_a_list_under_random_actions_and_crashes(tmp_path: 
     ]
     assert [body for body in found if body not in floating] == expected
     assert len(found) == len(set(found))
+
+
+def test_a_flood_by_one_source_leaves_the_queue_open_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = threading.Event()
+    real = os.fdatasync
+
+    def slow(descriptor: int) -> None:
+        disk.wait(10)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", slow)
+
+    async def run() -> tuple[int, int]:
+        log = Log.open(tmp_path, LogSettings(queue_bytes=100_000))
+        sent: list[asyncio.Future[None]] = []
+
+        def refused(source: str, count: int) -> int:
+            refusals = 0
+            for _ in range(count):
+                try:
+                    sent.append(log.append("shop", source, "/v1/track", "", "", bytes(1000)))
+                except LogFull:
+                    refusals += 1
+            return refusals
+
+        found = refused("flood", 1000), refused("web", 10)
+        await asyncio.sleep(0.05)
+        assert refused("flood", 10) == 10  # what the writer has in hand counts
+        disk.set()
+        await asyncio.gather(*sent)
+        assert refused("flood", 10) == 0
+        log.close()
+        return found
+
+    assert asyncio.run(run()) == (925, 0)
+
+
+def test_a_start_after_a_crash_reads_only_what_was_not_sealed(tmp_path: Path) -> None:
+    group = [encode(record(bytes(1000)))] * 1000
+    folder = LogFolder.claim(tmp_path)
+    for number in range(13):  # 16 MB each
+        segment = SegmentFile.create(folder.path, folder.identity, folder.take_number())
+        for _ in range(15):
+            segment.append(group, 1)
+        if number < 12:
+            segment.seal()
+    os.close(segment._descriptor)
+    folder.release()
+    before = time.process_time()
+    log = Log.open(tmp_path)
+    seconds = time.process_time() - before
+    log.close()
+    assert len(log_folder.sealed_segments(tmp_path / "0001")) == 13
+    assert seconds < 2 * 0.2  # 2 s per GB of log

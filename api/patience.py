@@ -1,0 +1,69 @@
+"""uvicorn's connections with an end to patience: a request comes whole within some seconds, its head within some bytes.
+
+Who is too slow is cut off without an answer: SDKs send again what a broken connection kept from arriving, while several drop
+for good what was answered 408, as any 4xx. What had come of it is freed. A connection that never sends anything counts, too;
+one that idles between two requests is uvicorn's affair. A request that arrives at once, as nearly all do, costs no timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_MOST_HEAD: Final = 256 << 10  # bytes; some SDKs put events into the query
+
+
+class PatientProtocol(HttpToolsProtocol):
+    def __init__(self, *arguments: Any, patience: float, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._patience = patience
+        self._timer: asyncio.TimerHandle | None = None
+        self._whole = False  # the newest request has come to its end
+        self._head: int | None = 0  # bytes of the head so far; None once it is whole
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._timer = self.loop.call_later(self._patience, self._cut_off)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._rest()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._head is not None:
+            self._head += len(data)
+            if self._head > _MOST_HEAD:
+                self._cut_off()
+        if not self._whole and self._timer is None and not self.transport.is_closing():
+            self._timer = self.loop.call_later(self._patience, self._cut_off)
+
+    def on_message_begin(self) -> None:
+        self._whole, self._head = False, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._head = None
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._whole = True
+        self._rest()
+        super().on_message_complete()
+
+    def _rest(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _cut_off(self) -> None:
+        self._timer = None
+        self.transport.close()
+
+
+def protocol(patience: float) -> Any:
+    """What uvicorn makes for every connection."""
+    return partial(PatientProtocol, patience=patience)
