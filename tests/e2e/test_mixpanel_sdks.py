@@ -176,7 +176,7 @@ def test_the_browsers_sdk(
         "Chrome",
         "web/2.83.0",
     )
-    for event in wired[:2]:
+    for event in (event for event in wired if event["event"] in rows):
         stored = rows[event["event"]]
         assert stored["original_time"].timestamp() == pytest.approx(event["properties"]["time"], abs=0.001)
         assert stored["time"] == stored["original_time"]
