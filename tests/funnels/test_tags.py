@@ -121,6 +121,17 @@ def test_of_events_at_one_instant_the_smallest_id_tells_the_value(tmp_path: Path
     assert told(source, breakdown={"by": ["browser"], "attribution": "last"}) == [([None], 1, 0), (["later"], 1, 1)]
 
 
+@pytest.mark.parametrize(("wide", "converted"), [("1", 1), ("3", 0)])
+def test_of_entries_at_one_instant_the_first_by_id_is_the_only_one_with_reentry_first(
+    tmp_path: Path, wide: str, converted: int
+) -> None:
+    """B may only enter; A may do either, and where it enters nothing is left for the second step."""
+    rows = [did("ann", "A", DAY, "2"), did("ann", "B", DAY, wide)]
+    steps = [{"any_of": ["A", "B"]}, {"event": "A"}]
+    found: Any = answer_of(source_of(tmp_path, rows), parse({**BODY, "steps": steps, "reentry": "first"}))
+    assert (found["entrants"], found["converted"]) == (1, converted)
+
+
 def test_more_values_than_rows_have_room_for_are_queried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = source_of(tmp_path, [did(f"u{number}", "A", DAY, browser=f"b{number}") for number in range(5)])
     expected = [([f"b{number}"], 1, 0) for number in range(5)]
