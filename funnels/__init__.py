@@ -11,8 +11,9 @@ Owns
   ``result``; doors are ``adhoc`` and ``plg``; ``bounds``: what one question may take;
 - who stands behind a number (``listing``), and why one unit stands where it does (``explain``, over its ``story``): read and
   matched by the same code as the number;
-- reading events: ``direct`` (names without filters, straight from the files: ``scan`` -> ``who`` -> ``gather``; ``people``
-  keeps who is who) beside the query of ``stream_sql``; ``parts`` matches what is too much for memory; ``answers`` are kept;
+- reading events: ``direct`` (names without filters, straight from the files: ``scan`` -> ``who`` -> ``gather``; ``tags``:
+  exclusions and values on the way, ``ties`` of them; ``people`` keeps who is who) beside the query of ``stream_sql``;
+  ``parts`` matches what is too much for memory; ``answers`` are kept;
 - what an answer holds: ``steps``, ``survival`` (Kaplan-Meier), ``groups`` (breakdowns, ``lanes``), figures of ``stats``;
 - ``cohorts`` (written in definitions or a request) -> ``cohort_sql`` (their members);
 - ``driver_question`` -> ``drivers`` (``driver_sql``): what goes with converting, over the same streams and matcher;
@@ -36,9 +37,10 @@ Decisions
 - Events named without filters are read without a query. Context: a join by actor and a sort of all events took most of a
   question's time. Choice: ``scan`` picks row groups by their statistics, ``who`` gives each actor a number from a hash in
   memory, ``gather`` appends rows to partitions of units and orders each of these within the cache. The rows of names with
-  filters come from DuckDB and go the same way. Price: what needs more of a row than its time, person and name (breakdowns,
-  exclusions, holds, accounts, sessions) is still a query. Tried: sorting each person's rows by insertion or merging took
-  three times as long as counting them by two digits of their time first.
+  filters come from DuckDB and go the same way. Exclusions and the values of columns of text lie in the spare bits of a row's
+  mask. Price: what needs more of a row (properties, holds, accounts, sessions, re-entry first) is still a query; so is which
+  of two values at one instant comes first, where a witness meets it. Tried: sorting each person's rows by insertion or
+  merging took three times as long as counting them by two digits of their time first.
 - People after people. Context: a third of 100 million events do not fit a question's memory together with their order.
   Choice: some million rows are ordered and matched at a time, and only the witnesses' events are kept; where not even the
   rows fit, the files are read again for the next people. Price: who asks for the streams themselves (lists, explanations)

@@ -1,33 +1,41 @@
 """Streams without a query: events that serve a step by their name alone are read from the files, on our own threads.
 
-Most funnels name events and ask nothing more of them. Then a row is its time, its actor and its name, and ``scan``, ``who``
-and ``gather`` do what a query would. Where some names have filters, those alone are asked of DuckDB, and its rows go the
-same way. ``shares`` says which names are which; a question that needs more of its rows than that is all query.
+Most funnels name events and ask little more of them. Then a row is its time, its actor, its name and the values of the
+columns it is broken down by (``tags``), and ``scan``, ``who`` and ``gather`` do what a query would. Where some names have
+filters, those alone are asked of DuckDB, and its rows go the same way. ``shares`` says which names are which; a question
+that needs more of its rows than that is all query.
 """
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
-from funnels.ask import ANY_EVENT, Funnel, Step
+from funnels.ask import ANY_EVENT, Exclude, Funnel, Step
 from funnels.bounds import in_bytes, too_large
 from funnels.gather import BOTS, INTERNALS, ROW_BYTES, WITHOUT, Gather, Ordered, Pool, take_actors, take_units
-from funnels.kernel import Codes
+from funnels.kernel import Codes, Ints
 from funnels.match import microseconds
 from funnels.scan import Rows, Stretch, table
 from funnels.stream_sql import Query
+from funnels.tags import LEAST, WORD, Form, Tags, bars_of, values_of
+from funnels.ties import in_doubt, of_units
+from ingest.event import EVENTS
 from transforms.engine import Engine, Limits
 
 _ROWS: Final = 100_000
 _PART: Final = 4_000_000  # rows, 80 MB, that are matched at a time
+_LISTED: Final = 100  # moments in doubt that stand in the query itself, so that few row groups are read
+_NOT_READ: Final = frozenset({"event", "event_id", "properties", "context", "log", "month"})  # otherwise read, or unique
+COLUMNS: Final = frozenset(one.name for one in EVENTS if pa.types.is_string(one.type)) - _NOT_READ  # to break down by
 
 
 @dataclass(frozen=True)
@@ -67,37 +75,56 @@ def shares(query: Query) -> Shares | None:
 
 
 def _narrow(query: Query) -> bool:
-    """Whether a row's time, unit and mask are all that is needed of it."""
+    """Whether a row's time, unit, mask and columns of text are all that is needed of it."""
     funnel = query.funnel
-    more = (funnel.where, funnel.exclude, funnel.hold, query.ids, query.unit is not None, query.internal_filters)
+    more = (funnel.where, funnel.hold, query.with_ids, funnel.preset, query.unit is not None, query.internal_filters)
     firsts = any(step.first_ever for step in funnel.steps)
-    return funnel.unit == "person" and funnel.order != "strict" and not any(more) and not firsts
+    plain = funnel.unit == "person" and funnel.order != "strict"
+    one_entry = funnel.reentry == "first"  # of those at one instant, the one with the smallest id
+    return plain and not any(more) and not firsts and not one_entry and _tagged(funnel)
+
+
+def _tagged(funnel: Funnel) -> bool:
+    """Whether its breakdown, if any, asks for columns of text at single events only, for which rows have room."""
+    by = funnel.breakdown
+    room = WORD - len(funnel.steps) - len(funnel.exclude)
+    if by is None:
+        return room >= 0
+    return by.attribution != "all" and COLUMNS.issuperset(by.by) and len({*by.by}) == len(by.by) and room >= LEAST
 
 
 def _filtered(funnel: Funnel, name: str) -> bool:
-    """Whether a step takes events of this name (or of any) only if they pass filters."""
+    """Whether a step or an exclusion takes events of this name (or of any) only if they pass filters."""
     return any(
-        choice.event in (name, ANY_EVENT) and bool(choice.where or step.where)
-        for step in funnel.steps
-        for choice in step.choices
+        choice.event in (name, ANY_EVENT) and bool(choice.where or part.where)
+        for part in _parts(funnel)
+        for choice in part.choices
     )
 
 
 def _mask(funnel: Funnel, name: str) -> int:
-    return sum(1 << number for number, step in enumerate(funnel.steps) if _takes(step, name))
+    """Steps, and behind them exclusions, as ``Form`` has it."""
+    return sum(1 << number for number, part in enumerate(_parts(funnel)) if _takes(part, name))
 
 
-def _takes(step: Step, name: str) -> bool:
-    return any(choice.event in (name, ANY_EVENT) for choice in step.choices)
+def _parts(funnel: Funnel) -> tuple[Step | Exclude, ...]:
+    return (*funnel.steps, *funnel.exclude)
+
+
+def _takes(part: Step | Exclude, name: str) -> bool:
+    return any(choice.event in (name, ANY_EVENT) for choice in part.choices)
 
 
 class Reading:
-    """The streams of one question; the names of ``found.asked`` come by a query. Use ``parts`` or ``whole``, once."""
+    """The streams of one question; the names of ``found.asked`` come by a query. Use ``parts`` or ``whole``, once.
+
+    Where there is a breakdown, both raise ``TooMany``, and ``doubted`` are the rows of the units that ``ties`` doubts.
+    """
 
     def __init__(self, engine: Engine, query: Query, found: Shares, limits: Limits) -> None:
         assert query.who is not None
         self._first, self._last = microseconds(query.first_moment), microseconds(query.last_moment)
-        self._engine, self._query, self._shares, self._who, self._limits = engine, query, found, query.who(), limits
+        self.engine, self.query, self.limits, self._shares, self._who = engine, query, limits, found, query.who()
         version = engine.versions["events"]
         self._events = None if version is None else table(engine.lake, engine.project, version)
         self._stretches = self._found(found.names)
@@ -106,6 +133,10 @@ class Reading:
         self._counts = np.zeros(4, np.int64)
         self._waiting: Iterator[Stretch] = iter(())
         self._lock = threading.Lock()
+        self._by = query.groups_by
+        self.form = Form(len(query.funnel.steps), len(query.funnel.exclude), query.funnel.order == "any")
+        self.tags = Tags(self.form.room)
+        self.doubted: list[Ordered] = []
 
     @property
     def counts(self) -> Counts:
@@ -116,29 +147,53 @@ class Reading:
         """The person_id of each unit, by its code."""
         return pa.array(self._who.people[codes])
 
+    def codes(self, people: pa.Array) -> Codes:
+        """The other way round."""
+        return self._who.codes(people.to_numpy())
+
+    def in_doubt(self, doubted: Sequence[Ordered]) -> Query:
+        """The question of these units alone, at their moments in doubt."""
+        actors = self._who.actors(np.concatenate([part.codes for part in doubted]))
+        times = pa.array(np.concatenate([part.times[in_doubt(part)] for part in doubted]))
+        moments = times.unique().cast(pa.timestamp("us", "UTC"))
+        self.engine.bind("doubted", pa.table({"actor_id": actors}))
+        self.engine.bind("moments", pa.table({"time": moments}))
+        return replace(self.query.afresh(), doubted=tuple(moments.to_pylist()) if len(moments) <= _LISTED else None)
+
     def whole(self) -> Ordered:
         """All rows at once. Raises ``TooLarge``."""
-        if self._most * ROW_BYTES > in_bytes(self._limits.memory):
-            raise too_large(self._limits)
-        threads = _readers(self._limits.threads)
+        if self._most * ROW_BYTES > in_bytes(self.limits.memory):
+            raise too_large(self.limits)
+        threads = _readers(self.limits.threads)
         gathered = self._gathered(range(len(self._who.people)), threads)
-        return gathered.ordered(0, gathered.partitions, threads)
+        return self._unpacked(gathered.ordered(0, gathered.partitions, threads))
 
     def parts(self) -> Iterator[Ordered]:
         """People after people, some million rows at a time; in the memory of a question, however many people there are."""
-        spans = max(-(-self._most * ROW_BYTES // in_bytes(self._limits.memory)), 1)
+        spans = max(-(-self._most * ROW_BYTES // in_bytes(self.limits.memory)), 1)
         count = len(self._who.people)
         each = max(-(-count // spans), 1)
-        threads = _readers(self._limits.threads)
+        threads = _readers(self.limits.threads)
         for start in range(0, max(count, 1), each):
             gathered = self._gathered(range(start, min(start + each, count)), threads)
             for since, until in gathered.parts(_PART):
-                yield gathered.ordered(since, until, threads)
+                yield self._unpacked(gathered.ordered(since, until, threads))
+
+    def _unpacked(self, part: Ordered) -> Ordered:
+        """With the masks of steps alone, beside what else was in them."""
+        if self._by:
+            doubted = np.zeros(len(part.codes), np.int64)
+            part = replace(part, values=values_of(part.units, part.times, part.masks, self.form, doubted))
+        if self.form.exclusions:
+            part = replace(part, bars=bars_of(part.masks, self.form))
+        if self._by and doubted.any():
+            self.doubted.append(of_units(part, np.flatnonzero(doubted)))
+        return part
 
     def _gathered(self, span: range, threads: ThreadPoolExecutor) -> Gather:
-        gathered = Gather(self._most, span, self._first, self._last, self._limits.threads)
+        gathered = Gather(self._most, span, self._first, self._last, self.limits.threads)
         self._waiting = iter(self._stretches)
-        list(threads.map(self._take, [gathered] * self._limits.threads, gathered.pools))
+        list(threads.map(self._take, [gathered] * self.limits.threads, gathered.pools))
         self._take_asked(gathered)
         if span.start == 0:  # all are counted each time
             self._counts = np.sum([pool.counts for pool in gathered.pools], axis=0)
@@ -148,25 +203,22 @@ class Reading:
         """Reads whatever nobody else reads yet, until all is read."""
         while (stretch := self._next()) is not None:
             assert self._events is not None
-            for rows in self._events.read(stretch):
+            for rows in self._events.read(stretch, self._by):
                 self._take_rows(rows, gathered, pool)
 
     def _take_asked(self, gathered: Gather) -> None:
         """The names with filters, from DuckDB."""
         if not self._shares.asked:
             return
-        for batch in self._engine.batches(self._text, _ROWS, self._query.parameters.values):
+        asked = replace(self.query.afresh(), names=self._shares.asked)
+        for batch in self.engine.batches(asked.text(), _ROWS, asked.parameters.values):
             self._take_batch(batch, gathered, gathered.pools[0])
-
-    @cached_property
-    def _text(self) -> str:
-        return replace(self._query, names=self._shares.asked).text()
 
     def _found(self, names: frozenset[str] | None) -> list[Stretch]:
         return [] if self._events is None else self._events.stretches(names, self._first, self._last)
 
     def _next(self) -> Stretch | None:
-        if self._engine.interrupted:
+        if self.engine.interrupted:
             raise TimeoutError("stopped by whoever asked")
         with self._lock:
             return next(self._waiting, None)
@@ -175,9 +227,11 @@ class Reading:
         served = np.array([self._shares.masks.get(word, self._shares.rest) for word in rows.words], np.int64)
         if not served.any():
             return
-        bots = _NO_BOTS if self._query.takes_bots else rows.bots
-        internals = self._query.funnel.internal == "exclude"
-        asked = (rows.times, rows.actors, rows.names, served, bots, rows.first_bot, self._first, self._last)
+        bots = _NO_BOTS if self.query.takes_bots else rows.bots
+        internals = self.query.funnel.internal == "exclude"
+        tags = self.tags.of_rows(rows.columns) if self._by else _NO_TAGS
+        tagged = (rows.times, rows.actors, rows.names, served, tags, self.form.tag)
+        asked = (*tagged, bots, rows.first_bot, self._first, self._last)
         known = (self._who.slots, self._who.shift, internals)
         store, before, nexts, counts = pool.place
         take_actors(*asked, *known, *gathered.place, store, before, nexts, counts)
@@ -185,14 +239,26 @@ class Reading:
     def _take_batch(self, batch: pa.RecordBatch, gathered: Gather, pool: Pool) -> None:
         """Rows of the query: its units are people's ids."""
         flags = {name: batch.column(name).to_numpy(zero_copy_only=False) for name in ("bot", "internal")}
-        bots = np.zeros(len(batch), np.bool_) if self._query.takes_bots else flags["bot"]
+        bots = np.zeros(len(batch), np.bool_) if self.query.takes_bots else flags["bot"]
         ours, known = flags["internal"] & ~bots, batch.column("unit").is_valid().to_numpy(zero_copy_only=False)
         pool.counts[[BOTS, INTERNALS, WITHOUT]] += [bots.sum(), ours.sum(), (~known & ~bots & ~ours).sum()]
         chosen = batch.filter(pa.array(known & ~bots & ~ours))
         units = self._who.codes(chosen.column("unit").to_numpy())
-        times, masks = chosen.column("time").to_numpy(), chosen.column("mask").to_numpy()
+        times, masks = chosen.column("time").to_numpy(), self._packed(chosen)
         store, before, nexts, counts = pool.place
         take_units(times, units, masks, *gathered.place, store, before, nexts, counts)
+
+    def _packed(self, rows: pa.RecordBatch) -> Ints:
+        masks: Ints = rows.column("mask").to_numpy() | rows.column("bars").to_numpy() << self.form.steps
+        if not self._by:
+            return masks
+        columns = [rows.column(f"value{number}").dictionary_encode() for number in range(len(self._by))]
+        texts = [[json.loads(text) for text in column.dictionary.to_pylist()] for column in columns]
+        read = [
+            pa.DictionaryArray.from_arrays(column.indices, pa.array(words, pa.string()))
+            for column, words in zip(columns, texts, strict=True)
+        ]
+        return masks | self.tags.of_rows(read).astype(np.int64) << self.form.tag
 
 
 @cache
@@ -201,4 +267,5 @@ def _readers(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="reader")
 
 
+_NO_TAGS: Final = np.zeros(0, np.int32)
 _NO_BOTS: Final = np.zeros(0, np.uint8)

@@ -8,15 +8,14 @@ the cache, instead of being scattered over all of memory; threads share nothing 
     take    (each thread)  rows -> looked up, tested, appended to the slabs of their partition
     order   (each thread)  partitions -> units, times, masks; units are renumbered so that all of them occur
 
-Rows at one instant are in order of their masks, and then of ``more``; whoever needs them in order of their event ids
-(``values``, lists) numbers ``more`` so.
+A mask has 32 bits. Its reader may put more into it than steps (``tags``); rows at one instant are in order of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -37,12 +36,17 @@ SLABS, WITHOUT, BOTS, INTERNALS = 0, 1, 2, 3  # places in Pool.counts
 
 @dataclass(frozen=True)
 class Ordered:
-    """Rows in order of (unit, time). ``units`` count from 0 and all occur; ``codes[unit]`` is what it was before."""
+    """Rows in order of (unit, time). ``units`` count from 0 and all occur; ``codes[unit]`` is what it was before.
+
+    ``bars`` and ``values`` are what the reader took out of the masks, if anything.
+    """
 
     units: Codes
     times: Ints
     masks: Ints
     codes: Codes
+    bars: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    values: Codes = field(default_factory=lambda: np.zeros(0, np.int32))
 
 
 class Pool:
@@ -150,6 +154,8 @@ def take_actors(
     actors: Ints,
     names: Codes,
     served: Ints,
+    tags: Codes,
+    tag_shift: int,
     bots: NDArray[np.uint8],
     first_bot: int,
     first: int,
@@ -165,8 +171,9 @@ def take_actors(
     nexts: Ints,
     counts: Ints,
 ) -> None:
-    """Appends the events in [first, last] that serve a step. ``served``: masks by ``names``, one only where that is empty;
-    ``bots``: empty where none is to be left out; ``internals``: are left out.
+    """Appends the events in [first, last] that have a mask. ``served``: masks by ``names``, one only where that is empty;
+    ``tags``: what is put above ``tag_shift`` bits of the mask; ``bots``: empty where none is to be left out; ``internals``:
+    are left out.
     Units are those from ``since`` on, ``span`` many.
 
     A function that takes arrays costs more than the whole rest of a row (references are counted), so none is called here.
@@ -194,7 +201,10 @@ def take_actors(
                 slab += 1
                 before[slab] = (at >> _SLAB_BITS) - 1
                 at = slab << _SLAB_BITS
-            rows[at, 0], rows[at, 1] = times[i], unit << 32 | mask
+            tagged = mask
+            if tags.size:
+                tagged |= np.int64(tags[i]) << tag_shift
+            rows[at, 0], rows[at, 1] = times[i], unit << 32 | tagged
             nexts[unit >> shift] = at + 1
     counts[SLABS] = slab
 

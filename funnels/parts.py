@@ -38,7 +38,32 @@ def match_parts(parts: Iterable[Ordered], rules: Rules) -> Matched:
 
 
 def as_streams(part: Ordered) -> Streams:
-    return Streams(part.units, part.times, part.masks, len(part.codes))
+    return Streams(part.units, part.times, part.masks, len(part.codes), bars=part.bars, values=part.values)
+
+
+def with_witnesses(matched: Matched, other: Matched) -> Matched:
+    """With the witnesses of the people of ``other`` as they are there, of the same cases; its rows come behind."""
+    first, streams = matched.streams.times.size, matched.streams
+    mine, theirs = cases_of(matched, other.codes), cases_of(other, other.codes)
+    witness = matched.outcome.witness.copy()
+    witness[mine] = _moved(other.outcome.witness[theirs], first)
+    times = np.concatenate([streams.times, other.streams.times])
+    joined = Streams(
+        np.concatenate([streams.units, other.streams.units + np.int32(streams.count)]),
+        times,
+        np.concatenate([streams.masks, other.streams.masks]),
+        streams.count + other.streams.count,
+        values=np.concatenate([streams.values, other.streams.values]),
+    )
+    outcome = replace(matched.outcome, witness=witness, event_times=times)
+    return Matched(joined, outcome, np.concatenate([matched.codes, other.codes]))
+
+
+def cases_of(matched: Matched, people: NDArray[np.int32]) -> NDArray[np.intp]:
+    """In order of the unit's code and the entry."""
+    codes = matched.codes[matched.outcome.units]
+    cases = np.flatnonzero(np.isin(codes, people))
+    return cases[np.lexsort((matched.outcome.entered[cases], codes[cases]))]
 
 
 def _kept(one: Matched) -> Matched:
@@ -51,9 +76,13 @@ def _kept(one: Matched) -> Matched:
         return one
     places = np.cumsum(used) - 1
     places[-1] = -1
-    rows, used = places[witness], used[:-1]
-    streams = replace(
-        one.streams, units=one.streams.units[used], times=one.streams.times[used], masks=one.streams.masks[used]
+    rows, used, whole = places[witness], used[:-1], one.streams
+    streams = Streams(
+        whole.units[used],
+        whole.times[used],
+        whole.masks[used],
+        whole.count,
+        values=whole.values[used] if whole.values.size else whole.values,
     )
     return Matched(streams, replace(one.outcome, witness=rows, event_times=streams.times), one.codes)
 
@@ -68,6 +97,7 @@ def _together(found: Sequence[Matched]) -> Matched:
         times,
         np.concatenate([one.streams.masks for one in found]),
         int(units[-1]),
+        values=np.concatenate([one.streams.values for one in found]),
     )
     outcome = replace(
         outcomes[0],

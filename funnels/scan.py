@@ -99,7 +99,10 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Rows:
-    """Events: ``names`` where they differ (codes into ``words``), else all are called ``words[0]``. ``bots``: a bitmap."""
+    """Events: ``names`` where they differ (codes into ``words``), else all are called ``words[0]``. ``bots``: a bitmap.
+
+    ``columns``: whatever else was asked for, as dictionaries of text.
+    """
 
     times: Ints
     actors: Ints
@@ -107,6 +110,7 @@ class Rows:
     names: NDArray[np.int32]
     bots: NDArray[np.uint8]
     first_bot: int  # the bit of the first row
+    columns: tuple[pa.DictionaryArray, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,16 +129,17 @@ class Table:
             for stretch in _stretches(file, self._footer(file), names, first, last)
         ]
 
-    def read(self, stretch: Stretch) -> Iterator[Rows]:
-        small = stretch.file.path if sum(stretch.footer.rows) <= _SMALL else None
-        if small is None:
-            yield from self._decoded(stretch)
+    def read(self, stretch: Stretch, more: tuple[str, ...] = ()) -> Iterator[Rows]:
+        """``more``: columns of text to be read, too."""
+        if sum(stretch.footer.rows) > _SMALL:
+            yield from self._decoded(stretch, more)
             return
-        rows = _SMALL_FILES.get(small)
+        key = "\n".join((stretch.file.path, *more))
+        rows = _SMALL_FILES.get(key)
         if rows is None:
             footer = stretch.footer
-            rows = tuple(self._decoded(Stretch(stretch.file, footer, tuple(range(len(footer.rows))), None, True)))
-            _SMALL_FILES.put(small, rows)
+            rows = tuple(self._decoded(Stretch(stretch.file, footer, tuple(range(len(footer.rows))), None, True), more))
+            _SMALL_FILES.put(key, rows)
         yield from rows
 
     def has(self, name: str) -> bool | None:
@@ -148,14 +153,14 @@ class Table:
                     found = found or bounds is None or bounds[0] < name < bounds[1]
         return None if found else False
 
-    def _decoded(self, stretch: Stretch) -> Iterator[Rows]:
+    def _decoded(self, stretch: Stretch, more: tuple[str, ...]) -> Iterator[Rows]:
         columns = ["time", "actor_id", *(["event"] if stretch.name is None else []), *(["bot"] if stretch.bots else [])]
         with pq.ParquetFile(
-            stretch.file.path, metadata=stretch.footer.metadata, read_dictionary=["event"], filesystem=self.store
+            stretch.file.path, metadata=stretch.footer.metadata, read_dictionary=["event", *more], filesystem=self.store
         ) as file:
-            table = file.read_row_groups(list(stretch.groups), columns, use_threads=False)
+            table = file.read_row_groups(list(stretch.groups), [*columns, *more], use_threads=False)
         for batch in table.to_batches():
-            yield _rows(batch, stretch.name)
+            yield _rows(batch, stretch.name, more)
 
     def _footer(self, file: File) -> Footer:
         found = _FOOTERS.get(file.path)
@@ -250,23 +255,31 @@ def _only_name(bounds: tuple[str, str] | None) -> str | None:
     return bounds[0] if bounds is not None and bounds[0] == bounds[1] else None
 
 
-def _rows(batch: pa.RecordBatch, name: str | None) -> Rows:
+def _rows(batch: pa.RecordBatch, name: str | None, more: Sequence[str]) -> Rows:
     times = batch.column("time").cast(pa.timestamp("us", "UTC")).view(pa.int64()).to_numpy()
     words, names = [name or ""], _NO_NAMES
     if name is None:
-        encoded = batch.column("event")
-        if not pa.types.is_dictionary(encoded.type):
-            encoded = encoded.dictionary_encode()
+        encoded = _encoded(batch, "event")
         words, names = encoded.dictionary.to_pylist(), encoded.indices.cast(pa.int32()).to_numpy()
     bots, first_bot = _NO_BOTS, 0
     if "bot" in batch.schema.names:
         column = batch.column("bot")
         bots, first_bot = np.frombuffer(column.buffers()[1], np.uint8), column.offset
-    return Rows(times, batch.column("actor_id").to_numpy(), words, names, bots, first_bot)
+    columns = tuple(_encoded(batch, column) for column in more)
+    return Rows(times, batch.column("actor_id").to_numpy(), words, names, bots, first_bot, columns)
+
+
+def _encoded(batch: pa.RecordBatch, column: str) -> pa.DictionaryArray:
+    """All null where the file does not have it."""
+    if column not in batch.schema.names:
+        return pa.nulls(len(batch), pa.string()).dictionary_encode()
+    values = batch.column(column)
+    return values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
 
 
 def _bytes(rows: Sequence[Rows]) -> int:
-    return sum(one.times.nbytes + one.actors.nbytes + one.names.nbytes + one.bots.nbytes + 500 for one in rows)
+    fixed = sum(one.times.nbytes + one.actors.nbytes + one.names.nbytes + one.bots.nbytes + 500 for one in rows)
+    return fixed + sum(int(column.get_total_buffer_size()) for one in rows for column in one.columns)
 
 
 _NO_NAMES: Final = np.zeros(0, np.int32)

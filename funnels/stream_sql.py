@@ -15,7 +15,7 @@ Filters at the top restrict steps only: they are part of ``mask`` where excluded
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -50,6 +50,9 @@ class Query:
     with_ids: bool = False
     unit: object = None  # read this one alone: its person_id, account_id, or the number of its session
     names: tuple[str, ...] = ()  # read these events alone
+    doubted: (
+        tuple[datetime, ...] | None
+    ) = ()  # read the actors of ``doubted`` at these moments; None: at those of ``moments``
     internal_filters: bool = False  # internal traffic is not told by its actors alone
     who: Callable[[], Who] | None = None  # the people, for events that are read without a query
 
@@ -82,6 +85,10 @@ with {"".join(f"{part}, " for part in parts)}told as (
 )
 select told.* exclude (mask), mask <> 0 or bars <> 0 as fits, {mask} as mask from told {joined}"""
 
+    def afresh(self) -> Query:
+        """With parameters of its own, so that this one can still be made a text."""
+        return replace(self, parameters=Parameters(dict(self.parameters.values)))
+
     @property
     def first_moment(self) -> datetime:
         """No event before it can be part of a chain: with a tolerance, each step may precede the one before it."""
@@ -105,7 +112,9 @@ select told.* exclude (mask), mask <> 0 or bars <> 0 as fits, {mask} as mask fro
 
     @property
     def ids(self) -> bool:
-        return self.with_ids or self.funnel.breakdown is not None or self.funnel.preset is not None
+        """Whether it matters which of a unit's events of one instant comes first."""
+        by_id = self.funnel.breakdown is not None or self.funnel.preset is not None or self.funnel.reentry == "first"
+        return self.with_ids or by_id
 
     @property
     def groups_by(self) -> tuple[str, ...]:
@@ -209,7 +218,14 @@ group by all"""
         return f"events.event in ({', '.join(self.parameters.add(name) for name in names)})"
 
     def _of_one(self) -> str:
+        if self.doubted != ():
+            return f"events.actor_id in (select actor_id from doubted) and events.time in ({self._moments()})"
         return "true" if self.unit is None else f"{self._unit} = {self.parameters.add(self.unit)}"
+
+    def _moments(self) -> str:
+        if self.doubted is None:
+            return "select time from moments"
+        return ", ".join(f"cast({self.parameters.add(moment)} as timestamptz)" for moment in self.doubted)
 
     def _in_time(self) -> str:
         """Where a chain can lie. The month of an event is that of its time (later for times before the first month)."""

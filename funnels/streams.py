@@ -8,7 +8,7 @@ actor, its account (its own, else the person's sole membership at that time), or
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -18,13 +18,15 @@ from numpy.typing import NDArray
 
 from funnels import direct, scan
 from funnels.bounds import table_within
-from funnels.codes import Value, held_codes, value_codes
+from funnels.codes import MISSING, Value, held_codes, value_codes
 from funnels.kernel import Ints
-from funnels.match import Outcome, Rules, Streams
-from funnels.parts import as_streams, match_parts
+from funnels.match import Outcome, Rules, Streams, match_streams
+from funnels.parts import Matched, as_streams, match_parts, with_witnesses
 from funnels.session_units import session_names
 from funnels.stream_sql import Query
+from funnels.tags import TooMany
 from funnels.texts import NO_TEXTS, Texts
+from funnels.ties import on_witnesses, put_right
 from transforms.engine import Engine, Limits
 
 _PEOPLE: Final = "select distinct person_id as unit, person as id from actors where person_id in (select unit from listed)"
@@ -50,8 +52,16 @@ def read_streams(engine: Engine, query: Query, limits: Limits, rules: Rules | No
     Bots are left out unless the question asks about ``bot``, internal traffic unless the funnel includes it. ``rules``: the
     streams may be matched as they are read, and then hold the witnesses' events alone. Raises ``TooLarge``.
     """
-    if (found := direct.shares(query)) is not None:
-        return _direct(direct.Reading(engine, query, found, limits), rules)
+    found = direct.shares(query)
+    if found is not None and not (rules is None and query.groups_by):
+        try:
+            return _direct(direct.Reading(engine, query, found, limits), rules)
+        except TooMany:
+            pass
+    return _queried(engine, query, limits)
+
+
+def _queried(engine: Engine, query: Query, limits: Limits) -> Found:
     rows = table_within(engine, query.text(), query.parameters.values, limits)
     bots = np.zeros(len(rows), np.bool_) if query.takes_bots else rows["bot"].to_numpy()
     ours = rows["internal"].to_numpy() & ~bots
@@ -68,9 +78,32 @@ def _direct(reading: direct.Reading, rules: Rules | None) -> Found:
         streams, codes, outcome = as_streams(whole), whole.codes, None
     else:
         matched = match_parts(reading.parts(), rules)
+        if reading.doubted:
+            matched = _settled(reading, matched, rules)
         streams, codes, outcome = matched.streams, matched.codes, matched.outcome
     counts = reading.counts
-    return Found(streams, (), counts.without_unit, counts.bots, counts.internal, reading.people(codes), NO_TEXTS, outcome)
+    return Found(
+        streams,
+        reading.tags.values,
+        counts.without_unit,
+        counts.bots,
+        counts.internal,
+        reading.people(codes),
+        NO_TEXTS,
+        outcome,
+    )
+
+
+def _settled(reading: direct.Reading, matched: Matched, rules: Rules) -> Matched:
+    """With the witnesses of doubted units as the order of event ids has them; a query tells it at the moments in doubt."""
+    doubted = on_witnesses(reading.doubted, matched)
+    if not doubted:
+        return matched
+    found = _queried(reading.engine, reading.in_doubt(doubted), reading.limits)
+    tags = np.array([*(reading.tags.of(one) - 1 for one in found.groups), MISSING], np.int32)
+    told = replace(found.streams, values=tags[found.streams.values])
+    streams, codes = put_right(doubted, told, reading.codes(found.units))
+    return with_witnesses(matched, Matched(streams, match_streams(streams, rules), codes))
 
 
 def unit_names(engine: Engine, unit: str, units: pa.Array) -> list[str]:

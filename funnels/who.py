@@ -45,6 +45,14 @@ class Who:
         _find_people(self.slots, self.shift, people, found)
         return found
 
+    def actors(self, codes: Codes) -> Ints:
+        """All actors of these people."""
+        wanted = np.zeros(len(self.people), np.bool_)
+        wanted[codes] = True
+        known = np.flatnonzero((self.slots[:, 1] >= 0) & (self.slots[:, 1] & _HIDDEN == 0))
+        found: Ints = self.slots[known[wanted[self.slots[known, 1] & _CODE]], 0]
+        return found
+
 
 def who(actors: Ints, people: Ints, internal: Ints) -> Who:
     """Of parallel columns: who each actor is. ``internal``: actors whose events are internal traffic."""

@@ -1,0 +1,71 @@
+"""Events of one unit at one instant with different values: which comes first is told by their event ids.
+
+Ids are texts, and rows do without them (``tags``). Such units are few, since one moment of one person mostly has one value.
+So all are matched as they are, which is right but for the values of witnesses. Where one goes through a moment in doubt, the
+rows at such moments are asked of a query that orders them, and these units, whose rows were put aside, are matched again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from funnels.gather import Ordered
+from funnels.kernel import Codes
+from funnels.match import Streams
+from funnels.parts import Matched, cases_of
+
+
+def of_units(part: Ordered, units: NDArray[np.intp]) -> Ordered:
+    """The rows of these units."""
+    kept = np.isin(part.units, units)
+    numbers = np.searchsorted(units, part.units[kept]).astype(np.int32)
+    bars = part.bars[kept] if part.bars.size else part.bars
+    return Ordered(numbers, part.times[kept], part.masks[kept], part.codes[units], bars, part.values[kept])
+
+
+def in_doubt(part: Ordered) -> NDArray[np.intp]:
+    """The rows with another value than one before them at the same instant, and maybe more."""
+    same = (part.units[1:] == part.units[:-1]) & (part.times[1:] == part.times[:-1])
+    return np.flatnonzero(same & (part.values[1:] != part.values[:-1])) + 1
+
+
+def on_witnesses(aside: Sequence[Ordered], matched: Matched) -> list[Ordered]:
+    """The units with a witness that goes through a moment in doubt. Its times are sure, so all others are as they are."""
+    owners = [(part.codes[part.units], part.times, in_doubt(part)) for part in aside]
+    known = {one for codes, times, rows in owners for one in zip(codes[rows].tolist(), times[rows].tolist(), strict=True)}
+    cases = cases_of(matched, np.concatenate([part.codes for part in aside]))
+    codes, events = matched.codes[matched.outcome.units[cases]].tolist(), matched.outcome.witness[cases].tolist()
+    times = matched.streams.times
+    found = [
+        code
+        for code, rows in zip(codes, events, strict=True)
+        if any(row >= 0 and (code, int(times[row])) in known for row in rows)
+    ]
+    parts = [of_units(part, np.flatnonzero(np.isin(part.codes, found))) for part in aside]
+    return [part for part in parts if part.codes.size]
+
+
+def put_right(aside: Sequence[Ordered], told: Streams, people: Codes) -> tuple[Streams, Codes]:
+    """The streams that were put aside, where ``told`` (units are ``people``) has all rows of some moments in order; and the
+    codes of its units."""
+    codes = np.sort(np.concatenate([part.codes for part in aside]))
+    owners = np.concatenate([*(part.codes[part.units] for part in aside), people[told.units]])
+    units = np.searchsorted(codes, owners).astype(np.int32)
+    times = np.concatenate([*(part.times for part in aside), told.times])
+    mine = units.size - told.times.size
+    known = {*zip(units[mine:].tolist(), told.times.tolist(), strict=True)}
+    kept = [one not in known for one in zip(units[:mine].tolist(), times[:mine].tolist(), strict=True)]
+    rows = np.flatnonzero([*kept, *[True] * told.times.size])
+    rows = rows[np.lexsort((times[rows], units[rows]))]  # stable: told rows stay in order
+    streams = Streams(
+        units[rows],
+        times[rows],
+        np.concatenate([*(part.masks for part in aside), told.masks])[rows],
+        codes.size,
+        bars=np.concatenate([*(part.bars for part in aside), told.bars])[rows] if told.bars.size else told.bars,
+        values=np.concatenate([*(part.values for part in aside), told.values])[rows],
+    )
+    return streams, codes
