@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,7 @@ from typing import Final
 from ingest import log_folder
 from ingest.batch import Batch, Decoder, batches
 from ingest.disk import reserve_bytes
-from ingest.ids import Index, InHand
+from ingest.ids import Index, InHand, Tally
 from ingest.lake import Lake
 from ingest.load import spool as imports
 from ingest.progress import complete_until
@@ -50,7 +50,7 @@ logger = logging.getLogger(__name__)
 
 
 class Flush:
-    """``at`` is told the name of each step when it is done; tests crash there."""
+    """``at`` is told the name of each step when it is done; tests crash there. ``meter``: how a group's events ended."""
 
     def __init__(
         self,
@@ -61,6 +61,7 @@ class Flush:
         decoder: Decoder = decode,
         tombstones: Tombstones | None = None,
         at: Callable[[str], None] = lambda step: None,
+        meter: Callable[[Mapping[Tally, int]], None] = lambda tallies: None,
     ) -> None:
         self._log_root = log_root
         self._lake = lake
@@ -69,6 +70,7 @@ class Flush:
         self._spool = log_root.with_name("import")
         self._tombstones = tombstones
         self._at = at
+        self._meter = meter
         self._damaged: set[Path] = set()
         self._newest = 0  # received_at of the newest event seen: what the clock said at least
 
@@ -162,6 +164,7 @@ class Flush:
             self._at("claimed")
             for batch in found:
                 self._store(batch, work)
+        self._meter(claim.tallies)
         self._at("indexed")
         self._retire(paths)
         self._at("retired")
