@@ -7,11 +7,12 @@ Owns, in the data folder (``folder`` names everything in it)
     store.sqlite     projects, and the hashes of their keys (``store``, ``migrations``); saved funnels (``saved``)
     keys.json        the hashes in force, replaced in one act after each change; collectors and the query API read only this
     forget/          requests to forget a person, until they are done (``forgetting``)
-    run/             locks of the roles, and the socket between the door and ``serve``
+    run/             locks of the roles, the socket between the door and ``serve``, and what the processes count (``meters``)
     jcurve.toml      settings, where there are any
 
 Invariants
-    - Only ``settings`` reads the environment; only ``clock`` reads the time; only ``app`` and ``door`` wire.
+    - Only ``settings`` reads the environment (``roles`` writes one variable, by which the metrics library finds its folder);
+      only ``clock`` reads the time; only ``app`` and ``door`` wire.
     - The door's process imports neither Arrow, DuckDB, numba nor FastAPI, and waits for none of the other processes.
     - Each error answers as ``application/problem+json``; ``handlers`` is the one map from errors to statuses.
     - A key belongs to one project; the project of an answer is the key's, never a parameter.

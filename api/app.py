@@ -63,6 +63,7 @@ def flush(settings: Settings, stop: threading.Event) -> None:
     """
     from functools import partial
 
+    from api import meters
     from ingest.flush import Flush
     from ingest.ids import DAY, Index
     from ingest.protocols import decode
@@ -76,7 +77,8 @@ def flush(settings: Settings, stop: threading.Event) -> None:
         return
     with index:
         tombstones = Tombstones(settings.folder.tombstones)
-        Flush(settings.folder.log, lake_of(settings), index, decoder=decoder, tombstones=tombstones).run(stop)
+        lake = lake_of(settings)
+        Flush(settings.folder.log, lake, index, decoder=decoder, tombstones=tombstones, meter=meters.ended).run(stop)
 
 
 def _republish(settings: Settings, stop: threading.Event) -> None:
@@ -93,7 +95,7 @@ def work(settings: Settings, stop: threading.Event) -> None:
     """The scheduled jobs of every project, until ``stop``; a job that runs then is finished first."""
     from functools import partial
 
-    from api import forgetting
+    from api import forgetting, meters
     from api.building import builder, tidier, upkeep
     from api.clock import now
     from api.store import open_store
@@ -110,6 +112,7 @@ def work(settings: Settings, stop: threading.Event) -> None:
             """Those that have anything to build; the others keep saying that no event has come."""
             return [project.name for project in store.projects() if lake.version(project.name, "events") is not None]
 
+        threading.Thread(target=meters.count_files, args=(lake, projects, stop), daemon=True).start()
         build = builder(settings, lake)
         forget = partial(forgetting.advance_all, settings, lake, build, now)
         schedule.work(settings.folder.work, projects, jobs, stop=stop, clock=now, errand=forget)

@@ -10,9 +10,11 @@ import threading
 
 import uvloop
 
+from api import meters
 from api.proxy import Proxy
 from api.server import serve
 from api.settings import Settings
+from api.watching import Watched
 from ingest.http import Collector, CollectorSettings
 from ingest.keys import KeyFile
 from ingest.wal import Log, LogSettings
@@ -24,10 +26,12 @@ def run(settings: Settings, listener: socket.socket, stop: threading.Event, *, h
 
 
 async def _serve(settings: Settings, listener: socket.socket, stop: threading.Event, proxy: Proxy | None) -> None:
-    log = Log.open(settings.folder.log, log_settings(settings))
+    log = Log.open(settings.folder.log, log_settings(settings), timed=meters.committed)
     try:
-        collector = Collector(log, KeyFile(settings.folder.keys), collector_settings(settings), proxy)
-        await serve(collector, listener=listener, path=None, stop=stop, patience=settings.request_seconds)
+        collector = Collector(log, KeyFile(settings.folder.keys), collector_settings(settings), proxy, meters.met)
+        await serve(
+            Watched(collector, settings.folder), listener=listener, path=None, stop=stop, patience=settings.request_seconds
+        )
     finally:
         log.close()
         if proxy is not None:

@@ -70,6 +70,11 @@ class DataFolder:
         return self.root / "run"
 
     @property
+    def metrics(self) -> Path:
+        """What the processes have counted since their start, a file each, for ``/metrics``."""
+        return self.run / "metrics"
+
+    @property
     def scratch(self) -> Path:
         """What engines and tidy spill, in folders that go with their process, or at the next one's start."""
         return self.root / "scratch"
@@ -96,7 +101,7 @@ class DataFolder:
 
     def create(self) -> DataFolder:
         """Make the folder and its fixed subfolders, readable by their owner alone. Raises ``Unusable``."""
-        for folder in (self.root, self.log, self.run, self.socket.parent):
+        for folder in (self.root, self.log, self.run, self.metrics, self.socket.parent):
             try:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             except OSError as error:

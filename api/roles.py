@@ -64,10 +64,12 @@ def serve(given: Given) -> None:
     """The query API and the dashboard: on the socket of the data folder behind a door, else on a port of its own."""
     from api import app
     from api.server import run
+    from api.watching import Watched
     from funnels.match import warm
 
     threading.Thread(target=warm, daemon=True).start()  # a minute after an upgrade, else half a second
-    run(app.serve_app(given.settings), listener=given.listener, path=given.settings.folder.socket, stop=given.stop)
+    watched = Watched(app.serve_app(given.settings), given.settings.folder)
+    run(watched, listener=given.listener, path=given.settings.folder.socket, stop=given.stop)
 
 
 ROLES: Final[dict[str, Callable[[Given], None]]] = {role.__name__: role for role in (prepare, door, flush, work, serve)}
@@ -79,6 +81,7 @@ def main() -> None:
         line += os.read(0, 65536) or b"\n"
     given = json.loads(line)
     settings = decoded(given["settings"])
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(settings.folder.metrics)  # before api.meters is imported
     logging.basicConfig(level=settings.log_level.upper(), stream=sys.stderr, format=f"jcurve {sys.argv[1]}: %(message)s")
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):

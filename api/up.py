@@ -19,7 +19,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from api import locks
+from api import locks, watching
 from api.folder import Unusable
 from api.settings import Settings
 
@@ -56,6 +56,7 @@ class Supervisor:
         self._roles += [role for role in roles if role != "door"]
         self._listener = listener
         self._locks = [locks.claim(settings.folder.run / f"{name}.lock") for name in sorted({LOCKS[role] for role in roles})]
+        watching.forget_dead(settings.folder)
         self._children: dict[str, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
         self._ready = False

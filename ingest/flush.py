@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -37,7 +37,7 @@ from ingest.batch import Batch, Decoder, batches
 from ingest.copies import Displaced
 from ingest.disk import reserve_bytes
 from ingest.exchange import exchange
-from ingest.ids import Index, InHand
+from ingest.ids import Index, InHand, Tally
 from ingest.lake import Lake
 from ingest.load import spool as imports
 from ingest.progress import complete_until
@@ -56,7 +56,7 @@ logger = logging.getLogger(__name__)
 
 
 class Flush:
-    """``at`` is told the name of each step when it is done; tests crash there."""
+    """``at`` is told the name of each step when it is done; tests crash there. ``meter``: how a group's events ended."""
 
     def __init__(
         self,
@@ -67,6 +67,7 @@ class Flush:
         decoder: Decoder = decode,
         tombstones: Tombstones | None = None,
         at: Callable[[str], None] = lambda step: None,
+        meter: Callable[[Mapping[Tally, int]], None] = lambda tallies: None,
     ) -> None:
         self._log_root = log_root
         self._lake = lake
@@ -75,6 +76,7 @@ class Flush:
         self._spool = log_root.with_name("import")
         self._tombstones = tombstones
         self._at = at
+        self._meter = meter
         self._damaged: set[Path] = set()
         self._newest = 0  # received_at of the newest event seen: what the clock said at least
 
@@ -168,6 +170,7 @@ class Flush:
             self._at("claimed")
             for batch in found:
                 self._store(batch, work)
+        self._meter(claim.tallies)
         self._at("indexed")
         self._retire(paths)
         self._at("retired")

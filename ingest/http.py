@@ -17,6 +17,7 @@ from ingest.body import Receive, too_large
 from ingest.browser_settings import address_of
 from ingest.errors import Unavailable
 from ingest.keys import Key
+from ingest.meter import Met, Meter, unmetered
 from ingest.protocols import FAMILIES, MAX_EVENT_BYTES, at, envelope, refused_path
 from ingest.protocols.envelope import Refused
 from ingest.protocols.family import Arrived, Asked, Family, Opened
@@ -60,11 +61,19 @@ class CollectorSettings:
 
 
 class Collector:
-    def __init__(self, log: Log, keys: Keys, settings: CollectorSettings, fallback: ASGIApp | None = None) -> None:
+    def __init__(
+        self,
+        log: Log,
+        keys: Keys,
+        settings: CollectorSettings,
+        fallback: ASGIApp | None = None,
+        meter: Meter = unmetered,
+    ) -> None:
         self._log = log
         self._keys = keys
         self._settings = settings
         self._fallback = fallback
+        self._meter = meter
         self._uploads = Shares(settings.upload_bytes)
         self._address = address_of(settings.public_url) if settings.public_url else None
         self._states: dict[str, Callable[[], Answer]] = {"/health": _alive, "/ready": self._ready}
@@ -86,22 +95,24 @@ class Collector:
             await answers.NOT_HERE.give(send, cors.allowed(Request(scope, self._settings.trust_proxy).origin))
 
     async def _collect(self, candidates: Candidates, request: Request, receive: Receive, send: Send) -> None:
-        limit = max(self._limit(family) for family, _ in candidates)
+        limit, met = max(self._limit(family) for family, _ in candidates), Met()
         try:
             raw = await body.read(receive, limit, self._uploads, lambda: request.header_key() or request.ip)
             if raw is None:
                 return  # the sender hung up; nothing of it was promised
             content = raw if isinstance(raw, Refused) else _content(raw, request, limit)
-            answer, stored = self._store(candidates, request, content, b"" if isinstance(raw, Refused) else raw)
+            answer, stored = self._store(candidates, request, content, b"" if isinstance(raw, Refused) else raw, met)
             del raw, content  # while it waits, the log alone holds the body, and counts it
             if stored is not None:
                 await stored
         except Unavailable as fault:
-            answer = answers.unavailable(fault)
+            answer, met.outcome = answers.unavailable(fault), "unavailable"
+        finally:
+            self._meter(met)
         await answer.give(send, cors.allowed(request.origin), head=request.method == "HEAD")
 
     def _store(
-        self, candidates: Candidates, request: Request, content: bytes | Refused, raw: bytes
+        self, candidates: Candidates, request: Request, content: bytes | Refused, raw: bytes, met: Met
     ) -> tuple[Answer, Stored | None]:
         """The answer to give when the body is stored; None: nothing of it is to be."""
         family, endpoint = chosen(candidates, content)
@@ -120,10 +131,15 @@ class Collector:
             offered, key = True, self._key(request, opened.keys)[1]
             answer = family.taken(arrived, opened)
             path, body = f"{endpoint}?{opened.kept}" if opened.kept else endpoint, opened.content
+        met.protocol, met.size = _name(family), len(body)
         if key is None:
+            met.outcome = "unknown_key"
             return family.unknown(arrived) if offered else answer, None
+        met.source = key.source
         if not isinstance(opened, Refused) and not opened.stored:
+            met.outcome = "discarded"
             return answer, None
+        met.outcome = opened.reason.value if isinstance(opened, Refused) else "stored"
         ip = "" if isinstance(opened, Opened) and opened.anonymous else request.ip
         return answer, self._log.append(key.project, key.source, path, ip, request.user_agent, body)
 
@@ -169,6 +185,10 @@ class Collector:
     def _ready(self) -> Answer:
         reason = self._log.healthy() or self._keys.healthy()
         return json_answer({"status": "ready"}) if reason is None else refusal(503, reason, _RETRY)
+
+
+def _name(family: Family) -> str:
+    return family.__name__.rpartition(".")[2]
 
 
 def _alive() -> Answer:

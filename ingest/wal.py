@@ -59,8 +59,11 @@ def wall_clock() -> int:
 class Log:
     """``Log.open`` claims a folder and starts the writer; ``close`` drains, seals and gives it back."""
 
-    def __init__(self, folder: LogFolder, settings: LogSettings, now: Callable[[], int]) -> None:
+    def __init__(
+        self, folder: LogFolder, settings: LogSettings, now: Callable[[], int], timed: Callable[[float], None]
+    ) -> None:
         self.folder = folder
+        self._timed = timed
         self._settings = settings
         self._now = now
         self._reserve = reserve_bytes(folder.path) if settings.reserve_bytes is None else settings.reserve_bytes
@@ -74,12 +77,21 @@ class Log:
         self._writer = threading.Thread(target=self._run, name="log-writer", daemon=True)
 
     @classmethod
-    def open(cls, root: Path, settings: LogSettings | None = None, now: Callable[[], int] = wall_clock) -> Log:
-        """Claim a log below ``root``, seal what a crash left in it, and start writing."""
+    def open(
+        cls,
+        root: Path,
+        settings: LogSettings | None = None,
+        now: Callable[[], int] = wall_clock,
+        timed: Callable[[float], None] = lambda seconds: None,
+    ) -> Log:
+        """Claim a log below ``root``, seal what a crash left in it, and start writing.
+
+        ``timed`` is told, in the writer's thread, the seconds that each group took to be written and synced.
+        """
         folder = LogFolder.claim(root)
         try:
             folder.seal_leftovers()
-            log = cls(folder, settings or LogSettings(), now)
+            log = cls(folder, settings or LogSettings(), now, timed)
             folder.beat(now())
         except BaseException:
             folder.release()
@@ -140,7 +152,9 @@ class Log:
             if self._segment is None:
                 self._segment = self._new_segment()
             buffers = [part for record in group.records for part in parts(record)]
+            started = time.perf_counter()
             self._segment.append(buffers, group.records[0].received_at)
+            self._timed(time.perf_counter() - started)
         except OSError as error:
             return self._step_back(error)
         return None

@@ -62,6 +62,8 @@ class Opened:
 class Family(Protocol):
     """A module of this package. None of these raises, whatever it is given."""
 
+    __name__: str  # its last part is the protocol's name
+
     @property
     def GETS(self) -> frozenset[str]:  # noqa: N802 (a module's constant)
         """The endpoints that take events by GET, too."""
