@@ -35,6 +35,12 @@ def json_answer(value: object, status: int = 200, headers: Headers = ()) -> Answ
     return Answer(status, body, ((b"content-type", b"application/json"), (b"content-length", length), *headers))
 
 
+def text_answer(text: str, status: int = 200, headers: Headers = ()) -> Answer:
+    body = text.encode()
+    length = str(len(body)).encode()
+    return Answer(status, body, ((b"content-type", b"text/plain; charset=utf-8"), (b"content-length", length), *headers))
+
+
 def refusal(status: int, message: str, headers: Headers = ()) -> Answer:
     """An error as every SDK understands it."""
     body = {"code": status, "status": 0, "message": message, "error": message, "detail": message}
@@ -46,10 +52,23 @@ def unavailable(fault: Unavailable) -> Answer:
     return refusal(503, str(fault), ((b"retry-after", str(max(1, math.ceil(fault.retry_after))).encode()),))
 
 
+_DOT: Final = (  # one transparent point, in 43 bytes
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff"
+    b"!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+)
+PIXEL: Final = Answer(  # for requests by an <img>: a page shows a broken image for anything else
+    200,
+    _DOT,
+    (
+        (b"content-type", b"image/gif"),
+        (b"content-length", str(len(_DOT)).encode()),
+        (b"cache-control", b"no-cache, no-store, must-revalidate"),
+    ),
+)
 OK: Final = json_answer(b'{"success":true}')  # exactly 200: SDKs send again what was answered 201, 202 or 204
 NO_KEY: Final = refusal(
     401,
-    "No known write key in this request. Put one in the Authorization header (Basic, the key as user), "
+    "Invalid write key, or none in this request. Put one in the Authorization header (Basic, the key as user), "
     "in the body or in the query as writeKey; a read key cannot write.",
 )
 NOT_HERE: Final = refusal(404, "There is nothing here; SDKs post to /v1/track, /v1/batch and their like.")

@@ -38,7 +38,7 @@ async def read(receive: Receive, limit: int) -> bytes | Refused | None:
         size += len(part)
         kept += part[: limit - len(kept)]
         if size > limit + _DRAINED or not message.get("more_body"):
-            return bytes(kept) if size <= limit else _too_large(bytes(kept), limit)
+            return bytes(kept) if size <= limit else too_large(bytes(kept), limit)
         message = await receive()
     return None
 
@@ -54,7 +54,7 @@ def unwrapped(body: bytes, limit: int) -> bytes | Refused:
             if inflated is None:
                 return Refused(Outcome.UNREADABLE, "gzip that breaks off or is damaged; send it whole", body)
             if len(inflated) > limit:
-                return _too_large(body, limit)
+                return too_large(body, limit, inflated)
             inner = inflated
         elif inner.lstrip()[:1] in (b"{", b"[", b"\xef"):
             return inner
@@ -101,5 +101,5 @@ def _from_base64(data: bytes) -> bytes | None:
         return None
 
 
-def _too_large(kept: bytes, limit: int) -> Refused:
-    return Refused(Outcome.TOO_LARGE, f"a body of more than {limit} bytes; send fewer events at once", kept)
+def too_large(kept: bytes, limit: int, seen: bytes = b"") -> Refused:
+    return Refused(Outcome.TOO_LARGE, f"a body of more than {limit} bytes; send fewer events at once", kept, seen)

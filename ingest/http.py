@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from ingest import answers, body, cors
 from ingest.answers import Answer, Send, json_answer, refusal
-from ingest.body import Receive
+from ingest.body import Receive, too_large
 from ingest.browser_settings import address_of
 from ingest.errors import Unavailable
 from ingest.keys import Key
@@ -81,7 +81,7 @@ class Collector:
             await answers.NOT_HERE.give(send, cors.allowed(Request(scope, self._settings.trust_proxy).origin))
 
     async def _collect(self, candidates: Candidates, request: Request, receive: Receive, send: Send) -> None:
-        limit = max(family.MAX_BODY_BYTES or self._settings.max_body_bytes for family, _ in candidates)
+        limit = max(self._limit(family) for family, _ in candidates)
         raw = await body.read(receive, limit)
         if raw is None:
             return  # the sender hung up; nothing of it was promised
@@ -94,6 +94,9 @@ class Collector:
 
     async def _store(self, candidates: Candidates, request: Request, content: bytes | Refused) -> Answer:
         family, endpoint = chosen(candidates, content)
+        limit = self._limit(family)
+        if not isinstance(content, Refused) and len(content) > limit:  # within that of another family at this path
+            content = too_large(content[:limit], limit)
         body = b"" if isinstance(content, Refused) else content
         arrived = Arrived(endpoint, request, body, self._settings.max_event_bytes)
         opened = content if isinstance(content, Refused) else family.opened(arrived)
@@ -110,6 +113,9 @@ class Collector:
         if isinstance(opened, Refused) or opened.stored:
             await self._log.append(key.project, key.source, path, request.ip, request.user_agent, body)
         return answer
+
+    def _limit(self, family: Family) -> int:
+        return family.MAX_BODY_BYTES or self._settings.max_body_bytes
 
     def _key(self, request: Request, carried: Callable[[], Iterable[str]] | tuple[()]) -> tuple[bool, Key | None]:
         """Whether the request offers a key at all, and the first that may write: nearly always the header's."""
@@ -165,10 +171,11 @@ def takers(path: str, method: str) -> Candidates:
 
 
 def chosen(candidates: Candidates, content: bytes | Refused) -> tuple[Family, str]:
-    """Whose request it is, by its body; the last one's where that tells nothing."""
-    if len(candidates) > 1 and not isinstance(content, Refused):
+    """Whose request it is, by its body or what is seen of it; the last one's where that tells nothing."""
+    if len(candidates) > 1:
+        seen = (content.seen or content.raw) if isinstance(content, Refused) else content
         for family, endpoint in candidates:
-            if family.claims(content):
+            if family.claims(seen):
                 return family, endpoint
     return candidates[-1]
 

@@ -28,9 +28,12 @@ class Outcome(StrEnum):
     NOT_AN_OBJECT = "not_an_object", 'an event must be a JSON object such as {"type": "track", ...}'
     MISSING_TYPE = "missing_type", "an event in a batch names its type: track, page, screen, identify, group or alias"
     UNKNOWN_TYPE = "unknown_type", "the type must be one of track, page, screen, identify, group, alias"
-    MISSING_IDENTITY = "missing_identity", "an event names its sender: userId or anonymousId, not empty (an alias: userId)"
+    MISSING_IDENTITY = (
+        "missing_identity",
+        "an event names its sender: userId or anonymousId (user_id, device_id); an alias: userId",
+    )
     ILLEGAL_ID = "illegal_id", "an id is a string or a number, and not the name of nothing such as 'undefined' or 'null'"
-    MISSING_EVENT = "missing_event", "a track call names its event: event, not empty"
+    MISSING_EVENT = "missing_event", "a track call names its event: event (event_type), not empty"
     MISSING_GROUP = "missing_group", "a group call names its group: groupId, not empty"
     MISSING_PREVIOUS = "missing_previous", "an alias names the id that it replaces: previousId, not empty"
     MISSING_TIME = "missing_time", "an imported row says when it happened, as ISO 8601 text or an epoch number"

@@ -99,7 +99,8 @@ def put_library(row: Promoted, context: Context) -> None:
 def put_page(row: Promoted, context: Context) -> None:
     page = context.page
     if page is not None:
-        row.page_url, row.page_path, row.page_referrer = page.url, page.path, page.referrer or None
+        row.page_url, row.page_path = page.url, page.path
+        row.page_referrer = None if page.referrer in NO_REFERRER else page.referrer
 
 
 def put_campaign(row: Promoted, context: Context) -> None:
@@ -131,6 +132,8 @@ def put_app(row: Promoted, context: Context) -> None:
 def put_traits(row: Promoted, context: Context) -> None:
     row.traits = bytes(context.traits)
 
+
+NO_REFERRER: Final = (None, "", "$direct")  # RudderStack's and PostHog's SDKs say so where there is none
 
 Step = Callable[[Promoted, Context], None]
 STEPS: Final[tuple[Step, ...]] = (

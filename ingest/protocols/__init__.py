@@ -19,6 +19,11 @@ Decisions
 - *The log's path names the family.* Context: ``/batch`` belongs to three families, who is told by the body, at the door.
   Choice: a request is logged under its family's own path (``/v1/batch``, ``/posthog/e``), with what else ``decode`` needs
   behind a ``?``. Price: that path is not always the one that was asked for.
+- *Segment's SDKs and RudderStack's share ``/v1/*`` and differ in one field.* Context: phones read RudderStack's words, and
+  its batches may be eight times as large. Choice: the ``channel`` of the first event tells; each family's own limit holds.
+  Price: a body of more than all limits, whose channel lies behind what was read, is refused in Segment's words.
+- *A group that nobody described has a sender all the same.* Context: Amplitude's ``$groupidentify`` may name no user and no
+  device, and every event has an actor. Choice: ``$company_acme``, PostHog's name for it. Price: one actor per such group.
 """
 
 from __future__ import annotations
@@ -28,7 +33,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from ingest.outcome import Outcome
-from ingest.protocols import segment
+from ingest.protocols import amplitude, rudder, segment
 from ingest.protocols.call import Reject
 from ingest.protocols.family import Decoded, Family
 
@@ -38,7 +43,11 @@ if TYPE_CHECKING:
 MAX_EVENT_BYTES: Final = 32_768
 _TOLD: Final = 500  # characters of a detail
 
-FAMILIES: Final[Mapping[str, Family]] = {"v1": segment}  # by the first part of their endpoints, in the order they are asked
+FAMILIES: Final[Mapping[str, Family]] = {  # by the first part of their endpoints, in the order they are asked
+    "amplitude": amplitude,
+    "rudder": rudder,
+    "v1": segment,
+}
 
 
 @lru_cache(maxsize=4_096)

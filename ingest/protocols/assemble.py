@@ -64,6 +64,7 @@ class RuleError(Exception):
         self.detail = f"{found}: {reason.help}" if found else reason.help
 
 
+_SCALAR: Final = msgspec.json.Decoder(Scalar)
 FAULTS: Final = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
 
 
@@ -85,6 +86,14 @@ def outcome_of(
         return Reject(broken.reason, broken.detail, event_id, bytes(raw))
     except FAULTS as fault:
         return Reject(Outcome.UNREADABLE, f"{type(fault).__name__}: {fault}", None, bytes(raw))
+
+
+def moment(raw: msgspec.Raw) -> int | None:
+    """A time as an envelope gives it, in microseconds; None where there is none that can be read."""
+    try:
+        return micros(_SCALAR.decode(raw)) if bytes(raw) else None
+    except (msgspec.MsgspecError, ValueError):
+        return None
 
 
 def call_of(item: Item, sender: Sender, number: int, mint: Mint) -> Call:

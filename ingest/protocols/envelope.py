@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Final, TypeVar
 
 import msgspec
 
 from ingest.outcome import Outcome
 from ingest.protocols import repair
+
+T = TypeVar("T")
 
 NOTHING: Final = msgspec.Raw()
 KEY_FIELDS: Final = ("writeKey", "api_key", "token", "$token")
@@ -63,11 +65,12 @@ class Envelope(Keyed, gc=False):
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """A whole body that holds no event; ``raw`` is what is kept of it."""
+    """A whole body that holds no event; ``raw`` is what is kept of it, ``seen`` the beginning of what is wrapped in it."""
 
     reason: Outcome
     detail: str
     raw: bytes
+    seen: bytes = b""
 
 
 _ENVELOPE: Final = msgspec.json.Decoder(Envelope)
@@ -77,8 +80,13 @@ _PROPERTIES: Final = msgspec.json.Decoder(_Properties)
 
 def opened(body: bytes, single: bool) -> tuple[Keyed, bytes] | Refused:
     """The envelope (an ``Envelope`` unless ``single``) and the body as strict JSON: nearly always the very same bytes."""
+    return strictly(body, _KEYED.decode if single else _ENVELOPE.decode)
+
+
+def strictly(body: bytes, read: Callable[[bytes], T]) -> tuple[T, bytes] | Refused:
+    """What ``read``, a decoder of JSON objects, makes of the body once it is strict JSON, and that."""
     try:
-        return _read(body, single), body
+        return read(body), body
     except msgspec.ValidationError as fault:
         return _no_envelope(body, fault)
     except (msgspec.MsgspecError, RecursionError):
@@ -87,15 +95,11 @@ def opened(body: bytes, single: bool) -> tuple[Keyed, bytes] | Refused:
     if strict is None:
         return Refused(Outcome.UNREADABLE, Outcome.UNREADABLE.help, body)
     try:
-        return _read(strict, single), strict
+        return read(strict), strict
     except msgspec.ValidationError as fault:
         return _no_envelope(body, fault)
     except (msgspec.MsgspecError, RecursionError) as fault:
         return Refused(Outcome.UNREADABLE, f"JSON that cannot be read: {fault}", body)
-
-
-def _read(body: bytes, single: bool) -> Keyed:
-    return _KEYED.decode(body) if single else _ENVELOPE.decode(body)
 
 
 def _no_envelope(body: bytes, fault: msgspec.ValidationError) -> Refused:

@@ -12,6 +12,7 @@ The fast path reads an event into ``Item`` in one go and leaves properties and c
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -22,13 +23,14 @@ from ingest.answers import Answer, json_answer
 from ingest.browser_settings import settings_for
 from ingest.outcome import Outcome
 from ingest.protocols import envelope, repair, tolerant
-from ingest.protocols.assemble import Item, Mint, RuleError, Sender, outcome_of
+from ingest.protocols.assemble import Item, Mint, RuleError, Sender, moment, outcome_of
 from ingest.protocols.call import Call, Reject
 from ingest.protocols.envelope import Refused
-from ingest.protocols.family import Arrived, Asked, Opened
+from ingest.protocols.family import Arrived, Asked, Decoded, Opened
 from ingest.record import Record
-from ingest.scalar import Scalar, text
-from ingest.times import micros
+from ingest.scalar import text
+
+ReadItem = Callable[[msgspec.Raw], Item]
 
 METRICS: Final = "/v1/m"  # analytics-next's reports about itself: taken and thrown away
 _LETTERS: Final = {"t": "track", "i": "identify", "g": "group", "p": "page", "s": "screen", "a": "alias", "b": "batch"}
@@ -55,7 +57,6 @@ MAX_BODY_BYTES: Final = None
 _BRIEFLY: Final = ((b"cache-control", b"private, max-age=60"),)
 
 _ITEM: Final = msgspec.json.Decoder(Item)
-_SCALAR: Final = msgspec.json.Decoder(Scalar)
 _KIND_OF_PATH: Final = {f"/v1/{kind}": kind for kind in KINDS}
 
 
@@ -75,8 +76,8 @@ def opened(arrived: Arrived) -> Opened | Refused:
     found = envelope.opened(content, single)
     if isinstance(found, Refused):
         return found
-    read, strict = found
-    return Opened(strict, read.keys, stored=arrived.endpoint != METRICS)
+    head, strict = found
+    return Opened(strict, head.keys, stored=arrived.endpoint != METRICS)
 
 
 def taken(arrived: Arrived, opened: Opened) -> Answer:
@@ -104,22 +105,26 @@ def other(method: str, path: str, asked: Asked) -> Answer | None:
     return json_answer(settings_for(found[1], asked.address), headers=_BRIEFLY)
 
 
-def decode(record: Record, mint: Mint, max_event_bytes: int) -> tuple[list[Call], list[Reject]]:
+def decode(record: Record, mint: Mint, max_event_bytes: int) -> Decoded:
     """Calls and rejects of one request; never raises."""
-    kind = _KIND_OF_PATH.get(record.path)
+    return decoded(record, _KIND_OF_PATH.get(record.path), read, mint, max_event_bytes)
+
+
+def decoded(record: Record, kind: str | None, read_item: ReadItem, mint: Mint, max_event_bytes: int) -> Decoded:
+    """Of a body in Segment's envelope, or of one event where the path tells its ``kind``; ``read_item`` reads each event."""
     found = envelope.opened(repair.text(record.body), kind is not None)
     if isinstance(found, Refused):
         return [], [Reject(found.reason, found.detail, None, record.body)]
-    read, body = found
-    if isinstance(read, envelope.Envelope) and read.batch is not None:
-        items, sent_at, context = read.batch, _time(bytes(read.sent_at)), bytes(read.context)
+    head, body = found
+    if isinstance(head, envelope.Envelope) and head.batch is not None:
+        items, sent_at, context = head.batch, moment(head.sent_at), bytes(head.context)
     else:
         items, sent_at, context = [msgspec.Raw(body)], None, b""
     sender = Sender(kind, record.source, record.user_agent, record.received_at, sent_at, context)
     calls: list[Call] = []
     rejects: list[Reject] = []
     for number, raw in enumerate(items):
-        outcome = outcome_of(raw, _read, sender, number, mint, max_event_bytes)
+        outcome = outcome_of(raw, read_item, sender, number, mint, max_event_bytes)
         if type(outcome) is Call:
             calls.append(outcome)
         else:
@@ -127,7 +132,8 @@ def decode(record: Record, mint: Mint, max_event_bytes: int) -> tuple[list[Call]
     return calls, rejects
 
 
-def _read(raw: msgspec.Raw) -> Item:
+def read(raw: msgspec.Raw) -> Item:
+    """Raises ``RuleError`` and what ``assemble.FAULTS`` lists."""
     try:
         return _ITEM.decode(raw)
     except msgspec.ValidationError:
@@ -150,10 +156,3 @@ def _check_ids(item: Item, raw: bytes) -> None:
     for field, value in zip(("userId", "anonymousId", "previousId", "groupId"), ids, strict=True):
         if value is None and bytes(given.get(field, b"null")) != b"null":
             raise RuleError(Outcome.ILLEGAL_ID, f"{field} is {bytes(given[field])[:100]!r}", text(item.message_id))
-
-
-def _time(raw: bytes) -> int | None:
-    try:
-        return micros(_SCALAR.decode(raw)) if raw else None
-    except (msgspec.MsgspecError, ValueError):
-        return None

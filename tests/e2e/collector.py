@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,16 @@ class Collecting:
             if {row["event_id"] for row in rows}.issuperset(ids) or time.monotonic() > deadline:
                 return [with_objects(row) for row in rows]
             time.sleep(0.1)
+
+    def stored(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """The events of these ids, in their order; fails where one is missing or there twice."""
+        rows = [row for row in self.rows("events", ids) if row["event_id"] in ids]
+        assert sorted(row["event_id"] for row in rows) == sorted(ids)
+        return sorted(rows, key=lambda row: ids.index(row["event_id"]))
+
+    def rejected(self, ids: Collection[str]) -> dict[str, str]:
+        """Why the events of these ids were rejected, by id."""
+        return {row["event_id"]: row["reason"] for row in self.rows("rejected", ids) if row["event_id"] in ids}
 
 
 def with_objects(row: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from ingest.protocols import decode
 from tests.ingest.asgi import KEYS, Door
 
 CAPTURES = Path(__file__).parents[2].parent / "shared" / "captures"
-FILES = ("segment-node.jsonl", "segment-browser.jsonl", "rudder-node.jsonl")
+FILES = ("segment-node.jsonl", "segment-browser.jsonl", "rudder-node.jsonl", "amplitude-node.jsonl")
 
 pytestmark = pytest.mark.skipif(not CAPTURES.is_dir(), reason="shared/captures does not stand beside this clone")
 
@@ -24,7 +24,8 @@ def requests(name: str) -> list[tuple[dict[str, Any], list[str] | None]]:
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_event_of_a_captured_request_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(KEYS, "WRITEKEY_TEST", KEYS["jw_web"])
+    for key in ("WRITEKEY_TEST", "AMP_API_KEY"):
+        monkeypatch.setitem(KEYS, key, KEYS["jw_web"])
     door = Door()
     for request, ids in requests(name):
         before = len(door.log.records)

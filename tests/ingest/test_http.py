@@ -345,7 +345,7 @@ def test_what_is_no_sdks_goes_to_the_fallback() -> None:
     door = Door(fallback=pages)
     assert [door.send("GET", path).body for path in ("/", "/api/status", "/docs")] == [b"/", b"/api/status", b"/docs"]
     assert Door().send("GET", "/api/status").status == 404
-    unknown = door.send("POST", "/v1/merge", headers={"origin": "https://shop.example"})
+    unknown = door.send("POST", "/v1/merges", headers={"origin": "https://shop.example"})
     assert (unknown.status, unknown.json["code"]) == (404, 404)
     assert unknown.headers["access-control-allow-origin"] == "https://shop.example"
 
