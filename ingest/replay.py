@@ -4,11 +4,11 @@ Whoever asks hands whole rows of ``rejected`` to the flush, as chunks in the spo
 under its own path, and for each row of which at least one event is sound stores these events, keeps what else was in it as
 rows of ``rejected`` of their own, and removes the row. A row that is as faulty as before stays as it is, with its reason.
 
-Exactly once: a row's place (log, log_offset) is entered into the index as an id, in the transaction that ends the chunk. So a
-row that was handed over twice is taken once. A flush that is killed between any two steps does the same chunk again: the
-lake refuses the batch it has, and of a row that is gone nothing is removed.
+Exactly once: a row's place (log, log_offset) is entered into the index as an id, in the transaction that ends the chunk.
+So a row that was handed over twice is taken once. A flush that is killed between any two steps does the same chunk again:
+the lake refuses the batch it has, and of a row that is gone nothing is removed.
 
-An event keeps its own id; one that it does not bring is minted of its row's place, so that it is the same at each replay. Its
+An event keeps its own id; one that it does not bring is minted of its row's place, so that it is the same each time. Its
 time is corrected as of the moment when the row came; ``received_at`` is that of the replay, since readers count on it that
 nothing comes into the lake that is older than their mark. Counts move with it: ``rejected:<reason>`` of the row's hour goes
 down by one, and what became of its events counts in the hour of the replay, so that every event has still one outcome.

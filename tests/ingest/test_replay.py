@@ -22,7 +22,11 @@ from tests.ingest.world import NOON, SECOND, batch, event_ids, rows, track, writ
 
 LATER = NOON + HOUR
 STRICT = partial(decode, max_event_bytes=150)
-LONG = {"properties": {"text": "x" * 200}}
+TEXT = {"text": "x" * 200}
+
+
+def long(event_id: str | None, **more: object) -> dict[str, object]:
+    return track(event_id, properties=TEXT) | more
 
 
 def rejected(data: Path, *records: Record) -> Lake:
@@ -50,7 +54,7 @@ def flushed(data: Path, lake: Lake) -> dict[str, int]:
 
 
 def test_what_is_sound_by_now_is_stored_and_what_is_not_stays_with_its_reason(tmp_path: Path) -> None:
-    lake = rejected(tmp_path, batch(track("a"), track("b", **LONG), {"type": "odd", "messageId": "c"}))
+    lake = rejected(tmp_path, batch(track("a"), long("b"), {"type": "odd", "messageId": "c"}))
     assert [row["reason"] for row in rows(lake, "shop", "rejected")] == ["too_large", "unknown_type"]
     ask(tmp_path, lake)
     assert flushed(tmp_path, lake) == {"accepted": 2, "rejected:unknown_type": 1}
@@ -60,16 +64,16 @@ def test_what_is_sound_by_now_is_stored_and_what_is_not_stays_with_its_reason(tm
 
 
 def test_a_replayed_event_came_when_it_was_replayed_and_happened_when_it_did(tmp_path: Path) -> None:
-    lake = rejected(tmp_path, batch(track("a", timestamp="2026-01-01T11:00:00Z", **LONG), source="phone"))
+    lake = rejected(tmp_path, batch(long("a", timestamp="2026-01-01T11:00:00Z"), source="phone"))
     ask(tmp_path, lake)
     flushed(tmp_path, lake)
     [row] = rows(lake, "shop", "events")
     assert f"{row['time']:%H:%M} {row['received_at']:%H:%M} {row['source']}" == "11:00 13:00 phone"
-    assert json.loads(str(row["properties"])) == LONG["properties"]
+    assert json.loads(str(row["properties"])) == TEXT
 
 
 def test_the_event_counts_as_received_in_the_hour_of_the_replay_alone(tmp_path: Path) -> None:
-    lake = rejected(tmp_path, batch(track("a", **LONG)))
+    lake = rejected(tmp_path, batch(long("a")))
     ask(tmp_path, lake)
     flushed(tmp_path, lake)
     noon = datetime.fromtimestamp(NOON // SECOND, UTC)
@@ -78,7 +82,7 @@ def test_the_event_counts_as_received_in_the_hour_of_the_replay_alone(tmp_path: 
 
 
 def test_a_row_that_is_handed_over_twice_is_replayed_once(tmp_path: Path) -> None:
-    lake = rejected(tmp_path, batch(track(None, **LONG), track("b", **LONG)))
+    lake = rejected(tmp_path, batch(long(None), long("b")))
     ask(tmp_path, lake)
     ask(tmp_path, lake)
     assert flushed(tmp_path, lake) == {"accepted": 2}
@@ -87,7 +91,7 @@ def test_a_row_that_is_handed_over_twice_is_replayed_once(tmp_path: Path) -> Non
 
 
 def test_an_event_that_came_again_meanwhile_is_a_duplicate(tmp_path: Path) -> None:
-    lake = rejected(tmp_path, batch(track("a", **LONG)), batch(track("a"), at=NOON + SECOND))
+    lake = rejected(tmp_path, batch(long("a")), batch(track("a"), at=NOON + SECOND))
     ask(tmp_path, lake)
     assert flushed(tmp_path, lake) == {"accepted": 1, "duplicate": 1}
     assert event_ids(lake) == ["a"]
@@ -104,7 +108,7 @@ def test_a_body_that_was_refused_gives_its_sound_events_and_keeps_the_others_apa
 
 
 def test_an_event_of_amplitudes_batch_is_read_as_one(tmp_path: Path) -> None:
-    event = {"user_id": "u1", "event_type": "Paid", "insert_id": "i", "event_properties": LONG["properties"]}
+    event = {"user_id": "u1", "event_type": "Paid", "insert_id": "i", "event_properties": TEXT}
     body = json.dumps({"api_key": "k", "events": [event]}).encode()
     lake = rejected(tmp_path, Record(NOON, "shop", "web", "/amplitude/batch", "", "", body))
     assert [row["reason"] for row in rows(lake, "shop", "rejected")] == ["too_large"]
@@ -117,7 +121,7 @@ def test_an_event_of_amplitudes_batch_is_read_as_one(tmp_path: Path) -> None:
 def test_a_replay_whose_process_is_gone_after_any_step_is_done_again_with_the_same_end(tmp_path: Path, step: str) -> None:
     whole = batch(track(None), {"type": "odd", "messageId": "c"})
     refused = Record(NOON, "shop", "web", "/v1/batch#too_large#a body of 9 MB", "", "", whole.body)
-    lake = rejected(tmp_path, batch(track("a", **LONG), track(None, **LONG)), refused)
+    lake = rejected(tmp_path, batch(long("a"), long(None)), refused)
     ask(tmp_path, lake)
     gone = subprocess.run([sys.executable, "-m", "tests.ingest.flush_process", str(tmp_path), step], check=False)
     assert gone.returncode == 9
