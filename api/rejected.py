@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,9 +20,9 @@ import pyarrow as pa
 from api.cursor import Cursor, decode
 from api.parameters import FROM, TO, Parameter
 from ingest import replay
+from ingest.batch import Decoder
 from ingest.lake import Lake
 from ingest.outcome import Outcome
-from ingest.protocols import decode as decode_record
 from transforms.engine import Engine, Limits
 
 SHOWN: Final = 4096  # bytes of a raw event in a list
@@ -82,9 +81,8 @@ class Rejected:
                 yield found
                 place = _place_of(found.slice(len(found) - 1).to_pylist()[0])
 
-    def replay(self, max_event_bytes: int, imports: Path | None, clock: Callable[[], int]) -> dict[str, Any]:
+    def replay(self, decoder: Decoder, imports: Path | None, clock: Callable[[], int]) -> dict[str, Any]:
         """Decode each again; hand what is sound by now over to the flush, unless ``imports`` is None. What was found."""
-        decoder = partial(decode_record, max_event_bytes=max_event_bytes)
         sound: Counter[str] = Counter()
         still: Counter[str] = Counter()
         folders, events = [], 0

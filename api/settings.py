@@ -85,6 +85,10 @@ class Settings:
     def definitions_folder(self) -> Path:
         return Path(self.definitions) if self.definitions else self.folder.definitions
 
+    @property
+    def plan_folder(self) -> Path:
+        return self.definitions_folder / "plan"
+
     def encoded(self) -> dict[str, Any]:
         """As JSON for a child process; ``decoded`` makes it settings again."""
         return {f.name: str(v) if isinstance(v := getattr(self, f.name), Path) else v for f in fields(self)}

@@ -9,7 +9,7 @@ wants decoded again come in through ``replay``, the same way.
 
 On disk, below the data folder
     log/<name>/     one write-ahead log per collector process: see ``log_folder``; its bytes: ``record``
-    index/          LMDB: ids seen, outcomes counted, how far each log has come: see ``ids``
+    index/          LMDB: ids seen, outcomes counted, what broke the plan, how far each log has come: see ``ids``
     forgotten.json  hashes of ids under which nothing is stored any more: see ``tombstones``
     import/         imports under way: see ``load``
     lake/<project>/ Delta Lake tables ``events`` and ``rejected``: columns in ``event``, rules of writing in ``lake``

@@ -39,9 +39,10 @@ from ingest.batch import Batch, Decoder, batches
 from ingest.copies import Displaced
 from ingest.disk import reserve_bytes
 from ingest.exchange import exchange
-from ingest.ids import Index, InHand
+from ingest.ids import Claim, Index, InHand, Violation
 from ingest.lake import Lake
 from ingest.load import spool as imports
+from ingest.plan import CurrentPlan
 from ingest.progress import complete_until
 from ingest.protocols import decode
 from ingest.record import Record, read_segment
@@ -68,6 +69,7 @@ class Flush:
         *,
         decoder: Decoder = decode,
         tombstones: Tombstones | None = None,
+        plan: CurrentPlan | None = None,
         at: Callable[[str], None] = lambda step: None,
     ) -> None:
         self._log_root = log_root
@@ -76,6 +78,7 @@ class Flush:
         self._decoder = decoder
         self._spool = log_root.with_name("import")
         self._tombstones = tombstones
+        self._plan = plan
         self._at = at
         self._damaged: set[Path] = set()
         self._newest = 0  # received_at of the newest event seen: what the clock said at least
@@ -167,6 +170,7 @@ class Flush:
         with self._index.claim(work, received) as claim:
             for batch in found:
                 batch.drop_copies(claim, self._lake, work.identity)
+                self._warn(batch, claim)
             self._at("claimed")
             for batch in found:
                 self._store(batch, work)
@@ -213,6 +217,7 @@ class Flush:
             if self._tombstones:
                 made.batch.keep_out(self._tombstones)
             made.batch.drop_copies(claim, self._lake, work.identity)
+            self._warn(made.batch, claim)
             self._at("claimed")
             self._store(made.batch, work)
             made.remove(self._lake)
@@ -236,6 +241,12 @@ class Flush:
             displaced = batch.displaced if table == "events" else []
             self._append(batch.project, table, rows, displaced, f"log:{work.identity}", work.last)
             self._at(f"stored {table}")
+
+    def _warn(self, batch: Batch, claim: Claim) -> None:
+        """Count which of the events to be stored break the tracking plan."""
+        for call, broken in self._plan.warned(batch.calls) if self._plan else ():
+            what = (broken.rule, call.source, call.received_at, call.event_id, broken.found)
+            claim.violations.append(Violation(batch.project, call.event, *what))
 
     def _append(self, project: str, table: str, rows: pa.Table, displaced: list[Displaced], writer: str, batch: int) -> None:
         if displaced:

@@ -76,16 +76,19 @@ def download(settings: Settings, /, out: IO[bytes], **given: str | None) -> None
 @command.command()
 @click.option("--dry-run", is_flag=True, help="Tell what would be stored, and store nothing.")
 @_choice
-@settings("lake_url", "store_url", "max_event", "dedup_days")
+@settings("lake_url", "store_url", "definitions", "max_event", "dedup_days")
 def replay(settings: Settings, /, dry_run: bool, **given: str | None) -> None:
     """Decode them again and store what is sound by now, as after an upgrade or with another --max-event. Nothing is stored
     twice, however often it is asked; what is still faulty stays as it is.
     """
     from api.commands.flushing import flushing
+    from api.decoding import decoder_of
+    from ingest.plan import CurrentPlan
 
     found = _rejected(settings, given)
     imports = None if dry_run else settings.folder.imports
-    made = found.replay(int(settings.max_event), imports, lambda: int(now().timestamp() * 1_000_000))
+    decoder = decoder_of(settings, CurrentPlan(settings.plan_folder))
+    made = found.replay(decoder, imports, lambda: int(now().timestamp() * 1_000_000))
     if waiting := made["handed_over"]:
         with flushing(settings) as pause:
             while any(_waits(folder) for folder in waiting):

@@ -13,10 +13,12 @@ from starlette.responses import Response, StreamingResponse
 from api.auth import must_be_admin
 from api.body import json_body
 from api.clock import now
+from api.decoding import decoder_of
 from api.errors import Detail, Unprocessable
 from api.parameters import CURSOR, LIMIT, read
 from api.rejected import CHOICE, COLUMNS, Rejected
 from api.serving import Answer, Asked, Serving, documented
+from ingest.plan import CurrentPlan
 
 _LIST: Final = (*CHOICE, CURSOR, LIMIT)
 _COUNTED: Final = ("reason", "source", "path", "events", "first", "last", "detail", "raw")
@@ -26,6 +28,7 @@ _BODY: Final = {"required": True, "content": {"application/json": {"schema": {"t
 
 def router(serving: Serving) -> APIRouter:
     routes = APIRouter(tags=["ingestion"])
+    plan = CurrentPlan(serving.settings.plan_folder)
 
     @routes.get("/api/rejected", **documented("Rejected events, the newest first, by page", _LIST))
     async def page(request: Request) -> Response:
@@ -60,7 +63,7 @@ def router(serving: Serving) -> APIRouter:
         given, rehearsal = _read(body)
         folder = serving.settings.folder.imports
         found = chosen(asked.project.name, given)
-        made = found.replay(int(serving.settings.max_event), None if rehearsal else folder, _micros)
+        made = found.replay(decoder_of(serving.settings, plan), None if rehearsal else folder, _micros)
         return {**made, "handed_over": len(made["handed_over"]), "dry_run": rehearsal}
 
     def chosen(project: str, given: Mapping[str, str]) -> Rejected:
