@@ -86,3 +86,8 @@ def test_rejected_events_stand_by_reason_and_an_admin_replays_them(chromium: Bro
         page.click(".reasons tbody button")
         page.wait_for(said)
         page.close()
+
+
+def test_without_a_tracking_plan_the_page_says_how_to_make_one(signed_in: Page) -> None:
+    signed_in.open("#/ingestion")
+    signed_in.wait_for("There is no plan: put JSON Schemas of events into plan/ of the definitions.")

@@ -2,6 +2,7 @@
 import { get } from "./api.js";
 import { el } from "./dom.js";
 import { liveEvents } from "./live.js";
+import { plan } from "./plan.js";
 import { reasons } from "./reasons.js";
 import { rejections } from "./rejections.js";
 import { snippets } from "./snippets.js";
@@ -15,6 +16,7 @@ export function ingestion({ signal, status }) {
     vitals: el("section", { class: "tiles", "aria-label": "Vital signs" }),
     outcomes: el("div"),
     rejected: el("div"),
+    plan: el("div"),
     runs: el("div"),
   };
   const live = liveEvents();
@@ -38,6 +40,7 @@ export function ingestion({ signal, status }) {
       ),
     ]);
   settle(repeat(refresh, signal));
+  settle(fillWith(places.plan, "4rem", signal, async () => plan(await get("plan", {}, { signal }))));
   return el(
     "div",
     { class: "page" },
@@ -55,6 +58,7 @@ export function ingestion({ signal, status }) {
       card("Rejected", "Kept with its raw bytes: fix the cause, nothing is lost", places.rejected),
     ),
     card("Rejected by reason", "After a fix, or with another limit, an admin decodes them again", byReason.node),
+    card("Tracking plan", "Events that break their JSON Schema, by rule", places.plan),
     card("Runs", "Builds, newest first", places.runs),
     card("Send events here", "Any Segment SDK works", el("div", { class: "body" }, snippets())),
   );
