@@ -61,15 +61,14 @@ def flush(settings: Settings, stop: threading.Event) -> None:
 
     An import brings a flush of its own, which serves the logs as well: one waits for the other to end.
     """
-    from functools import partial
-
     from api import meters
+    from api.decoding import decoder_of
     from ingest.flush import Flush
     from ingest.ids import DAY, Index
-    from ingest.protocols import decode
+    from ingest.plan import CurrentPlan
     from ingest.tombstones import Tombstones
 
-    decoder = partial(decode, max_event_bytes=int(settings.max_event))
+    plan = CurrentPlan(settings.plan_folder)
     if settings.store_url:
         threading.Thread(target=_republish, args=(settings, stop), daemon=True).start()
     index = Index.when_free(settings.folder.index, stop, settings.dedup_days * DAY)
@@ -77,8 +76,9 @@ def flush(settings: Settings, stop: threading.Event) -> None:
         return
     with index:
         tombstones = Tombstones(settings.folder.tombstones)
+        decoder, meter = decoder_of(settings, plan), meters.ended
         lake = lake_of(settings)
-        Flush(settings.folder.log, lake, index, decoder=decoder, tombstones=tombstones, meter=meters.ended).run(stop)
+        Flush(settings.folder.log, lake, index, decoder=decoder, tombstones=tombstones, plan=plan, meter=meter).run(stop)
 
 
 def _republish(settings: Settings, stop: threading.Event) -> None:

@@ -67,6 +67,8 @@ def upkeep(settings: Settings, lake: Lake, kept_days: Callable[[str], int | None
     def expire_old(project: str, now: datetime) -> None:
         if days := kept_days(project):
             expire(lake, project, now - timedelta(days=days))
+        if settings.rejected_days:
+            expire(lake, project, now - timedelta(days=settings.rejected_days), ("rejected",))
 
     def check(project: str, now: datetime) -> None:
         check_everything(lake, project, timedelta(days=settings.dedup_days), now, _limits(settings))

@@ -12,6 +12,7 @@ COMMANDS = {
     "demo": "Show a make-believe company's funnel, sent through the front door.",
     "build": "Bring people, accounts, stages and invites up to date now.",
     "import": "Bring history from files into the lake: Segment calls, tables, exports of other tools.",
+    "rejected": "List, count, write out and replay events that were rejected.",
     "tidy": "Gather small files into large sorted ones now.",
     "forget": "Forget a person: events, tables, rejected ones and old versions, with a receipt.",
     "keys": "Create, list and revoke the keys of a project.",

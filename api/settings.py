@@ -55,6 +55,7 @@ class Settings:
     disk_reserve: Size = _setting(Size(0), values.size, "Free disk below which senders get 503; 0: 1 %, at most 64 MiB.")
     low_disk: Size = _setting(Size.of("1 GiB"), values.size, "Free disk below which the status warns (or 5 %, if more).")
     dedup_days: int = _setting(30, values.positive, "Days within which a copy of an event is told; in one month always.")
+    rejected_days: int = _setting(0, values.days, "Days that rejected events are kept; 0: as long as the events.")
     lake_url: str = _setting("", values.lake_url, "Folder or store (s3://...) of the lake; empty: in the data folder.")
     store_url: str = _setting("", values.store_url, "SQLAlchemy URL of projects and keys; empty: SQLite in the data folder.")
     definitions: str = _setting("", values.text, "Folder of the definitions (TOML); empty: in the data folder.")
@@ -85,6 +86,10 @@ class Settings:
     @property
     def definitions_folder(self) -> Path:
         return Path(self.definitions) if self.definitions else self.folder.definitions
+
+    @property
+    def plan_folder(self) -> Path:
+        return self.definitions_folder / "plan"
 
     def encoded(self) -> dict[str, Any]:
         """As JSON for a child process; ``decoded`` makes it settings again."""

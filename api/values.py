@@ -66,6 +66,12 @@ def many(written: str) -> int:
     return int(written)
 
 
+def days(written: str) -> int:
+    if not written.isdecimal() or len(written) > 5:
+        raise ValueError("a whole number of days from 0 to 99999")
+    return int(written)
+
+
 def port(written: str) -> int:
     if not written.isdecimal() or int(written) > 65535:
         raise ValueError("a port from 0 to 65535")

@@ -4,11 +4,12 @@ The way of an event: ``http`` (the door) reads the body, ``protocols.envelope`` 
 only then the door answers 200. Later ``flush`` reads the sealed segments, ``protocols`` decodes them, ``ids`` tells copies
 apart, ``columns`` makes tables of them, ``lake`` keeps them, and the segment goes. Where a copy came before the one that is
 stored, ``contest`` decides, and ``exchange`` stores the one in the place of the other.
-History from files comes in through ``load``, which hands sorted chunks to the same flush.
+History from files comes in through ``load``, which hands sorted chunks to the same flush. Rejected events that somebody
+wants decoded again come in through ``replay``, the same way.
 
 On disk, below the data folder
     log/<name>/     one write-ahead log per collector process: see ``log_folder``; its bytes: ``record``
-    index/          LMDB: ids seen, outcomes counted, how far each log has come: see ``ids``
+    index/          LMDB: ids seen, outcomes counted, what broke the plan, how far each log has come: see ``ids``
     forgotten.json  hashes of ids under which nothing is stored any more: see ``tombstones``
     import/         imports under way: see ``load``
     lake/<project>/ Delta Lake tables ``events`` and ``rejected``: columns in ``event``, rules of writing in ``lake``
@@ -47,5 +48,8 @@ Decisions
 - *Tables are read by Arrow from our own list of files.* Context: deltalake's dataset skips files of which the log tells a
   least value of some columns only, and Arrow cannot compare what Delta's delete writes (string views) with a text: after a
   retention a late event held up its log. Choice: ``Lake.dataset`` prunes by month alone. Price: none seen; ids are random.
+- *A replayed event moves from one count to another.* Context: every event has one outcome, and a replay gives it another.
+  Choice: ``rejected:<reason>`` goes down in the hour it came, ``accepted`` up in the hour of the replay; its row in
+  ``rejected`` goes in the same step, so that counts and rows agree. Price: the count of a past hour can change.
 - *zstd level 1 in the lake.* Context: Snappy is 7 % faster to write. Choice: zstd, a third smaller. Price: those 7 %.
 """

@@ -115,11 +115,11 @@ def batches(segments: Iterable[tuple[int, Iterable[tuple[int, Record]]]], log: s
             batch = by_project.get(record.project)
             if batch is None:
                 batch = by_project[record.project] = Batch(record.project, record.received_at)
-            offset += batch.add(record, offset, _decoded(decode, record, _mint(log, offset)))
+            offset += batch.add(record, offset, decoded(decode, record, _mint(log, offset)))
     return list(by_project.values())
 
 
-def _decoded(decode: Decoder, record: Record, mint: Callable[[int], str]) -> Decoded:
+def decoded(decode: Decoder, record: Record, mint: Callable[[int], str]) -> Decoded:
     """A decoder never raises; should one have a bug, its record is kept as a reject and does not hold up the log."""
     try:
         return decode(record, mint)

@@ -14,7 +14,8 @@ What is in hand comes first, before any other log: its events may be in the lake
 copy of one that came through another log must not get past them.
 
 A chunk of an import (``load.spool``) goes the same way, as batch `number` of writer `import:<identity>`; between two chunks
-the logs have their turn, so that an import of hours holds up nobody's events.
+the logs have their turn, so that an import of hours holds up nobody's events. So does a chunk of rejected events that are
+replayed (``replay``), with a step more before ``indexed``: ``removed``, when the rows that they were are gone.
 
 Bad weather (no room, no lake) undoes the claim, leaves the segments, and is tried again with growing pauses.
 A segment with a damaged place gives what can be read, and is set aside as ``.damaged`` instead of deleted.
@@ -23,6 +24,7 @@ A segment with a damaged place gives what can be read, and is set aside as ``.da
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -32,14 +34,15 @@ from typing import Final
 
 import pyarrow as pa
 
-from ingest import log_folder
+from ingest import log_folder, replay
 from ingest.batch import Batch, Decoder, batches
 from ingest.copies import Displaced
 from ingest.disk import reserve_bytes
 from ingest.exchange import exchange
-from ingest.ids import Index, InHand, Tally
+from ingest.ids import Claim, Index, InHand, Tally, Violation
 from ingest.lake import Lake
 from ingest.load import spool as imports
+from ingest.plan import CurrentPlan
 from ingest.progress import complete_until
 from ingest.protocols import decode
 from ingest.record import Record, read_segment
@@ -66,6 +69,7 @@ class Flush:
         *,
         decoder: Decoder = decode,
         tombstones: Tombstones | None = None,
+        plan: CurrentPlan | None = None,
         at: Callable[[str], None] = lambda step: None,
         meter: Callable[[Mapping[Tally, int]], None] = lambda tallies: None,
     ) -> None:
@@ -75,6 +79,7 @@ class Flush:
         self._decoder = decoder
         self._spool = log_root.with_name("import")
         self._tombstones = tombstones
+        self._plan = plan
         self._at = at
         self._meter = meter
         self._damaged: set[Path] = set()
@@ -167,6 +172,7 @@ class Flush:
         with self._index.claim(work, received) as claim:
             for batch in found:
                 batch.drop_copies(claim, self._lake, work.identity)
+                self._warn(batch, claim)
             self._at("claimed")
             for batch in found:
                 self._store(batch, work)
@@ -183,6 +189,8 @@ class Flush:
             logger.error("chunk %d of the import %s is gone before it was flushed", work.last, work.folder)
             self._index.put_back()
             return 0
+        if replay.is_asked(path):
+            return self._finish_replay(work, path)
         chunk = imports.read(path)
         if self._tombstones is not None:
             self._tombstones.refresh()
@@ -201,6 +209,29 @@ class Flush:
         self._at("retired")
         return len(rows) if chunk.table == "events" else 0
 
+    def _finish_replay(self, work: InHand, path: Path) -> int:
+        """Bring rejected events that somebody asked to replay to their end."""
+        chunk = replay.read(path)
+        if self._tombstones is not None:
+            self._tombstones.refresh()
+        self._newest = max(self._newest, chunk.received_at)
+        with self._index.claim(work, {chunk.received_at}) as claim:
+            made = replay.again(chunk, claim, self._decoder)
+            if self._tombstones:
+                made.batch.keep_out(self._tombstones)
+            made.batch.drop_copies(claim, self._lake, work.identity)
+            self._warn(made.batch, claim)
+            self._at("claimed")
+            self._store(made.batch, work)
+            made.remove(self._lake)
+            self._at("removed")
+        self._at("indexed")
+        path.unlink()
+        sync_folder(path.parent)
+        shutil.rmtree(path.parent, ignore_errors=True)
+        self._at("retired")
+        return len(made.batch.calls)
+
     def _records(self, path: Path) -> Iterator[tuple[int, Record]]:
         return read_segment(path, partial(self._note_damage, path))
 
@@ -213,6 +244,12 @@ class Flush:
             displaced = batch.displaced if table == "events" else []
             self._append(batch.project, table, rows, displaced, f"log:{work.identity}", work.last)
             self._at(f"stored {table}")
+
+    def _warn(self, batch: Batch, claim: Claim) -> None:
+        """Count which of the events to be stored break the tracking plan."""
+        for call, broken in self._plan.warned(batch.calls) if self._plan else ():
+            what = (broken.rule, call.source, call.received_at, call.event_id, broken.found)
+            claim.violations.append(Violation(batch.project, call.event, *what))
 
     def _append(self, project: str, table: str, rows: pa.Table, displaced: list[Displaced], writer: str, batch: int) -> None:
         if displaced:

@@ -83,6 +83,19 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Violation:
+    """An event that was stored though it breaks the tracking plan; ``found`` and ``event_id`` make it an example."""
+
+    project: str
+    event: str
+    rule: str
+    source: str
+    received_at: int
+    event_id: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sighting:
     """One event as it came: ``received_at`` in microseconds, ``month`` of its partition counted from January 1970."""
 
@@ -122,8 +135,8 @@ class Index:
             os.close(self._lock)
             raise IngestError(f"another flush works on {path}; one data folder has one flush") from None
         self._env = lmdb.open(str(path), map_size=_MAP_BYTES, max_dbs=_DATABASES)
-        self._hours, self._totals, self._logs, self._state, self._imports = (
-            self._env.open_db(name) for name in (b"hours", b"totals", b"logs", b"state", b"imports")
+        self._hours, self._totals, self._logs, self._state, self._imports, self._violations = (
+            self._env.open_db(name) for name in (b"hours", b"totals", b"logs", b"state", b"imports", b"violations")
         )
 
     @classmethod
@@ -204,6 +217,8 @@ class Index:
                 hour = struct.pack(">I", tally.hour)
                 _add(transaction, self._hours, _key(tally.project, hour + _key(tally.source, tally.label.encode())), number)
                 _add(transaction, self._totals, _key(tally.project, tally.label.encode()), number)
+            for violation in claim.violations:
+                _note(transaction, self._violations, violation)
             if claim.result is not None:
                 transaction.put(_key(work.identity, struct.pack(">I", work.last)), claim.result, db=self._imports)
             transaction.put(work.identity.encode(), _COUNT.pack(work.last), db=self._logs)
@@ -222,6 +237,7 @@ class Claim:
         self, transaction: lmdb.Transaction, databases: Mapping[int, lmdb._Database], limit: int, forgotten: int
     ) -> None:
         self.tallies: Counter[Tally] = Counter()
+        self.violations: list[Violation] = []
         self.result: bytes | None = None  # of a chunk of an import; see ``results``
         self.limit = limit
         self._transaction = transaction
@@ -336,6 +352,15 @@ def received_since(path: Path, project: str, since: datetime) -> int:
         return sum(number for _, number in _scan(transaction, hours, _key(project, b""), first))
 
 
+def violations(path: Path, project: str) -> list[dict[str, str | int]]:
+    """Per event, rule and source: ``events``, how many, and the newest of them, as ``Violation`` has it."""
+    with _reading(path, b"violations") as opened:
+        if not opened:
+            return []
+        prefix = _key(project, b"")
+        return [json.loads(value) for _, value in _pairs(*opened, prefix, prefix)]
+
+
 def watermark(path: Path, identity: str) -> int:
     """``Index.watermark`` for a process that only looks."""
     with _reading(path, b"logs") as opened:
@@ -385,6 +410,15 @@ def _pairs(
         if not bytes(key).startswith(prefix):
             return
         yield bytes(key), bytes(value)
+
+
+def _note(transaction: lmdb.Transaction, database: lmdb._Database, violation: Violation) -> None:
+    told = asdict(violation)
+    named = json.dumps([violation.event, violation.rule, violation.source]).encode()
+    key = _key(told.pop("project"), blake2b(named, digest_size=16).digest())  # a key of LMDB has 511 bytes at most
+    before = transaction.get(key, db=database)
+    events = 1 + (json.loads(bytes(before))["events"] if before else 0)
+    transaction.put(key, json.dumps({**told, "events": events}).encode(), db=database)
 
 
 def _add(transaction: lmdb.Transaction, database: lmdb._Database, key: bytes, number: int) -> None:

@@ -36,6 +36,7 @@ class Outcome(StrEnum):
     MISSING_EVENT = "missing_event", "a track call names its event: event (event_type), not empty"
     MISSING_GROUP = "missing_group", "a group call names its group: groupId, not empty"
     MISSING_PREVIOUS = "missing_previous", "an alias names the id that it replaces: previousId, not empty"
+    PLAN = "plan", "an event of a source that must keep to the tracking plan; the detail names the rule of its schema"
     MISSING_TIME = "missing_time", "an imported row says when it happened, as ISO 8601 text or an epoch number"
 
     @property

@@ -1,4 +1,4 @@
-"""Retention: events, and rejected ones, older than their project keeps them leave the lake.
+"""Retention: events, and rejected ones, older than their project keeps them leave the lake; rejected ones earlier if wanted.
 
 Only the rows go here, by a delete that rewrites the month of the limit and drops the months before it; ``sweep`` removes the
 files once no manifest and no reader can need them (KEPT). What is appended meanwhile stays, and leaves in the next night if
@@ -7,6 +7,7 @@ it is as old. An event's age is that of its ``time``, a rejected one's that of i
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Final
 
@@ -15,9 +16,9 @@ from ingest.lake import Lake
 AGE: Final = {"events": "time", "rejected": "received_at"}  # the column by which a table's rows grow old
 
 
-def expire(lake: Lake, project: str, before: datetime) -> int:
+def expire(lake: Lake, project: str, before: datetime, tables: Collection[str] = tuple(AGE)) -> int:
     """Removes what is older than ``before``; returns how many rows went. Doing it again changes nothing."""
-    return sum(_expire(lake, project, table, column, before) for table, column in AGE.items())
+    return sum(_expire(lake, project, table, AGE[table], before) for table in tables)
 
 
 def _expire(lake: Lake, project: str, table: str, column: str, before: datetime) -> int:

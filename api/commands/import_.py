@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +11,7 @@ import click
 
 from api.clock import now
 from api.commands import Refused, settings
+from api.commands.flushing import flushing
 from api.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,7 +21,6 @@ if TYPE_CHECKING:
 
 _FORMATS = ("segment", "plain", "posthog", "mixpanel", "amplitude")
 _TYPES = ("number", "boolean", "text")
-_PAUSE = 0.02  # seconds between two looks at what waits for the flush
 
 
 @click.command()
@@ -55,7 +51,7 @@ def command(settings: Settings, files: tuple[Path, ...], source: str, format_: s
     with store(settings, create=True) as opened:
         opened.project(settings.project)
     settings.folder.create()
-    with _progress() as tell, _flushing(settings) as pause:
+    with _progress() as tell, flushing(settings) as pause:
         try:
             report = load(request, _place(settings, tell, pause))
         except CannotImport as error:
@@ -94,26 +90,6 @@ def _check_zone(zone: str) -> None:
         ZoneInfo(zone)
     except (KeyError, ValueError, OSError):
         raise Refused("wrong options", [f"--zone {zone}: no such zone; write it as Europe/Berlin or UTC"]) from None
-
-
-@contextmanager
-def _flushing(settings: Settings) -> Iterator[Callable[[], None]]:
-    """A flush that takes over whenever no server's flush holds the index; gives what to do while waiting for either."""
-    command = (sys.executable, "-P", "-m", "api.roles", "flush")
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=sys.stderr, start_new_session=True) as child:
-        assert child.stdin is not None
-        child.stdin.write(json.dumps({"settings": settings.encoded(), "listener": None, "serve": False}).encode() + b"\n")
-        child.stdin.flush()
-
-        def pause() -> None:
-            if child.poll() is not None:
-                raise click.ClickException(f"the flush ended with status {child.returncode}; its messages stand above")
-            time.sleep(_PAUSE)
-
-        try:
-            yield pause
-        finally:
-            child.stdin.close()  # its end asks the flush to finish what it has begun
 
 
 @contextmanager

@@ -12,9 +12,11 @@ from api.routes import (
     identity,
     metrics,
     people,
+    plan,
     project,
     quality,
     recent,
+    rejected,
     saved,
     stages,
     status,
@@ -24,5 +26,5 @@ from api.serving import Serving
 
 def routers(serving: Serving) -> list[APIRouter]:
     by_stages = (metrics, stages, people, identity)
-    modules = (funnels, drivers, saved, catalogue, *by_stages, status, recent, project, quality, changes)
+    modules = (funnels, drivers, saved, catalogue, *by_stages, status, recent, rejected, plan, project, quality, changes)
     return [module.router(serving) for module in modules]

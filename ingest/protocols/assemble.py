@@ -7,6 +7,7 @@ in ``context`` there becomes columns (``ingest.steps``).
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Final
 
 import msgspec
@@ -64,6 +65,8 @@ class RuleError(Exception):
         self.detail = f"{found}: {reason.help}" if found else reason.help
 
 
+# What else an event must obey, where somebody set it: told of a call, it says what is wrong (``ingest.plan``).
+CHECK: Final[ContextVar[Callable[[Call], str | None] | None]] = ContextVar("CHECK", default=None)
 _SCALAR: Final = msgspec.json.Decoder(Scalar)
 FAULTS: Final = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
 
@@ -80,7 +83,10 @@ def outcome_of(
         item = read(raw)
         if len(raw) > limit:
             raise RuleError(Outcome.TOO_LARGE, f"{len(raw)} bytes; at most {limit} are taken")
-        return call_of(item, sender, number, mint)
+        call = call_of(item, sender, number, mint)
+        if (check := CHECK.get()) is not None and (broke := check(call)) is not None:
+            raise RuleError(Outcome.PLAN, broke, call.event_id)
+        return call
     except RuleError as broken:
         event_id = broken.event_id if item is None else text(item.message_id)
         return Reject(broken.reason, broken.detail, event_id, bytes(raw))

@@ -147,9 +147,12 @@ def test_the_status_is_a_table_for_people(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", list(COMMANDS))
 def test_every_command_has_help_and_takes_a_data_folder_and_a_project(tmp_path: Path, command: str) -> None:
-    words = {"keys": ["keys", "create"], "identity": ["identity", "links"], "projects": ["projects", "list"]}.get(
-        command, [command]
-    )
+    words = {
+        "keys": ["keys", "create"],
+        "identity": ["identity", "links"],
+        "projects": ["projects", "list"],
+        "rejected": ["rejected", "list"],
+    }.get(command, [command])
     told = jcurve(*words, "--help", data=tmp_path).stdout
     assert "--data" in told
     assert "--project" in told

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.web.browser import Page
+from tests.web.browser import Browser, Page
 from tests.web.conftest import Server
 
 
@@ -73,3 +73,21 @@ def test_the_last_run_is_listed(signed_in: Page, server: Server) -> None:
     runs: list[dict[str, Any]] = server.get("status")["runs"]  # type: ignore[assignment]
     assert signed_in.texts(".runs tbody th") == [run["job"] for run in runs]
     assert signed_in.texts(".runs .chip") == [run["status"] for run in runs]
+
+
+def test_rejected_events_stand_by_reason_and_an_admin_replays_them(chromium: Browser, server: Server) -> None:
+    server.send("default", b'{"batch": [{"type": "odd", "userId": "u"}]}')
+    for key, said in ((server.keys["default"], "This takes an admin key"), (server.admin_key, "still faulty and kept")):
+        page = chromium.page(server.base)
+        page.open(f"#key={key}")
+        page.wait_for("Overview")
+        page.open("#/ingestion")
+        page.wait("document.querySelector('.reasons')?.textContent.includes('unknown type')")
+        page.click(".reasons tbody button")
+        page.wait_for(said)
+        page.close()
+
+
+def test_without_a_tracking_plan_the_page_says_how_to_make_one(signed_in: Page) -> None:
+    signed_in.open("#/ingestion")
+    signed_in.wait_for("There is no plan: put JSON Schemas of events into plan/ of the definitions.")

@@ -2,6 +2,8 @@
 import { get } from "./api.js";
 import { el } from "./dom.js";
 import { liveEvents } from "./live.js";
+import { plan } from "./plan.js";
+import { reasons } from "./reasons.js";
 import { rejections } from "./rejections.js";
 import { snippets } from "./snippets.js";
 import { fillWith } from "./states.js";
@@ -14,9 +16,11 @@ export function ingestion({ signal, status }) {
     vitals: el("section", { class: "tiles", "aria-label": "Vital signs" }),
     outcomes: el("div"),
     rejected: el("div"),
+    plan: el("div"),
     runs: el("div"),
   };
   const live = liveEvents();
+  const byReason = reasons();
   const settle = (work) => work.catch((error) => window.dispatchEvent(new CustomEvent("apifailure", { detail: error })));
   const show = (now) => {
     places.vitals.replaceChildren(...vitals(now));
@@ -26,13 +30,17 @@ export function ingestion({ signal, status }) {
   show(status);
   const refresh = () =>
     Promise.all([
-      get("status", {}, { signal }).then(show),
+      get("status", {}, { signal }).then((now) => {
+        show(now);
+        return byReason.refresh(now.outcomes, { signal });
+      }),
       live.paused() ? null : get("events/recent", { limit: 50 }, { signal }).then((answer) => live.show(answer.items)),
       fillWith(places.rejected, "8rem", signal, async () =>
         rejections((await get("rejected/recent", { limit: 20 }, { signal })).items, places.rejected),
       ),
     ]);
   settle(repeat(refresh, signal));
+  settle(fillWith(places.plan, "4rem", signal, async () => plan(await get("plan", {}, { signal }))));
   return el(
     "div",
     { class: "page" },
@@ -49,6 +57,8 @@ export function ingestion({ signal, status }) {
       card("Outcomes", "Every received event ends in exactly one", places.outcomes),
       card("Rejected", "Kept with its raw bytes: fix the cause, nothing is lost", places.rejected),
     ),
+    card("Rejected by reason", "After a fix, or with another limit, an admin decodes them again", byReason.node),
+    card("Tracking plan", "Events that break their JSON Schema, by rule", places.plan),
     card("Runs", "Builds, newest first", places.runs),
     card("Send events here", "Any Segment SDK works", el("div", { class: "body" }, snippets())),
   );

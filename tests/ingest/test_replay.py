@@ -1,0 +1,130 @@
+"""A rejected event that is sound by now is stored, once, and its row goes; a faulty one stays as it is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from ingest import replay
+from ingest.flush import Flush
+from ingest.ids import HOUR, Index, received_since
+from ingest.lake import Lake
+from ingest.protocols import decode
+from ingest.record import Record
+from tests.ingest.world import NOON, SECOND, batch, event_ids, rows, track, write_log
+
+LATER = NOON + HOUR
+STRICT = partial(decode, max_event_bytes=150)
+TEXT = {"text": "x" * 200}
+
+
+def long(event_id: str | None, **more: object) -> dict[str, object]:
+    return track(event_id, properties=TEXT) | more
+
+
+def rejected(data: Path, *records: Record) -> Lake:
+    """A lake that got these records while an event could have 150 bytes."""
+    write_log(data / "log", records).release()
+    lake = Lake(str(data / "lake"))
+    with Index(data / "index") as index:
+        Flush(data / "log", lake, index, decoder=STRICT).once()
+    return lake
+
+
+def ask(data: Path, lake: Lake) -> None:
+    """Hand over all that is rejected."""
+    handle = lake.open("shop", "rejected")
+    assert handle is not None
+    found: pa.Table = handle.to_pyarrow_table()
+    replay.hand_over(data / "import", "shop", found, lambda: LATER)
+
+
+def flushed(data: Path, lake: Lake) -> dict[str, int]:
+    """The counts after a flush with the usual limit; those of zero left out."""
+    with Index(data / "index") as index:
+        Flush(data / "log", lake, index).once()
+        return {label: number for label, number in index.counts("shop").items() if number}
+
+
+def test_what_is_sound_by_now_is_stored_and_what_is_not_stays_with_its_reason(tmp_path: Path) -> None:
+    lake = rejected(tmp_path, batch(track("a"), long("b"), {"type": "odd", "messageId": "c"}))
+    assert [row["reason"] for row in rows(lake, "shop", "rejected")] == ["too_large", "unknown_type"]
+    ask(tmp_path, lake)
+    assert flushed(tmp_path, lake) == {"accepted": 2, "rejected:unknown_type": 1}
+    assert sorted(event_ids(lake)) == ["a", "b"]
+    assert [(row["reason"], row["event_id"]) for row in rows(lake, "shop", "rejected")] == [("unknown_type", "c")]
+    assert list((tmp_path / "import").iterdir()) == []
+
+
+def test_a_replayed_event_came_when_it_was_replayed_and_happened_when_it_did(tmp_path: Path) -> None:
+    lake = rejected(tmp_path, batch(long("a", timestamp="2026-01-01T11:00:00Z"), source="phone"))
+    ask(tmp_path, lake)
+    flushed(tmp_path, lake)
+    [row] = rows(lake, "shop", "events")
+    assert f"{row['time']:%H:%M} {row['received_at']:%H:%M} {row['source']}" == "11:00 13:00 phone"
+    assert json.loads(str(row["properties"])) == TEXT
+
+
+def test_the_event_counts_as_received_in_the_hour_of_the_replay_alone(tmp_path: Path) -> None:
+    lake = rejected(tmp_path, batch(long("a")))
+    ask(tmp_path, lake)
+    flushed(tmp_path, lake)
+    noon = datetime.fromtimestamp(NOON // SECOND, UTC)
+    since = [received_since(tmp_path / "index", "shop", noon + timedelta(hours=passed)) for passed in (0, 1, 2)]
+    assert since == [1, 1, 0]
+
+
+def test_a_row_that_is_handed_over_twice_is_replayed_once(tmp_path: Path) -> None:
+    lake = rejected(tmp_path, batch(long(None), long("b")))
+    ask(tmp_path, lake)
+    ask(tmp_path, lake)
+    assert flushed(tmp_path, lake) == {"accepted": 2}
+    assert len(event_ids(lake)) == 2
+    assert rows(lake, "shop", "rejected") == []
+
+
+def test_an_event_that_came_again_meanwhile_is_a_duplicate(tmp_path: Path) -> None:
+    lake = rejected(tmp_path, batch(long("a")), batch(track("a"), at=NOON + SECOND))
+    ask(tmp_path, lake)
+    assert flushed(tmp_path, lake) == {"accepted": 1, "duplicate": 1}
+    assert event_ids(lake) == ["a"]
+
+
+def test_a_body_that_was_refused_gives_its_sound_events_and_keeps_the_others_apart(tmp_path: Path) -> None:
+    whole = batch(track("a"), {"type": "odd", "messageId": "c"}, track(None))
+    refused = Record(NOON, "shop", "web", "/v1/batch#too_large#a body of 9 MB", "", "", whole.body)
+    lake = rejected(tmp_path, refused)
+    ask(tmp_path, lake)
+    assert flushed(tmp_path, lake) == {"accepted": 2, "rejected:unknown_type": 1}
+    [left] = rows(lake, "shop", "rejected")
+    assert (left["event_id"], json.loads(bytes(left["raw"]))) == ("c", {"type": "odd", "messageId": "c"})  # type: ignore[call-overload]
+
+
+def test_an_event_of_amplitudes_batch_is_read_as_one(tmp_path: Path) -> None:
+    event = {"user_id": "u1", "event_type": "Paid", "insert_id": "i", "event_properties": TEXT}
+    body = json.dumps({"api_key": "k", "events": [event]}).encode()
+    lake = rejected(tmp_path, Record(NOON, "shop", "web", "/amplitude/batch", "", "", body))
+    assert [row["reason"] for row in rows(lake, "shop", "rejected")] == ["too_large"]
+    ask(tmp_path, lake)
+    assert flushed(tmp_path, lake) == {"accepted": 1}
+    assert event_ids(lake) == ["i"]
+
+
+@pytest.mark.parametrize("step", ["in hand", "claimed", "stored events", "stored rejected", "removed", "indexed", "retired"])
+def test_a_replay_whose_process_is_gone_after_any_step_is_done_again_with_the_same_end(tmp_path: Path, step: str) -> None:
+    whole = batch(track(None), {"type": "odd", "messageId": "c"})
+    refused = Record(NOON, "shop", "web", "/v1/batch#too_large#a body of 9 MB", "", "", whole.body)
+    lake = rejected(tmp_path, batch(long("a"), long(None)), refused)
+    ask(tmp_path, lake)
+    gone = subprocess.run([sys.executable, "-m", "tests.ingest.flush_process", str(tmp_path), step], check=False)
+    assert gone.returncode == 9
+    assert flushed(tmp_path, lake) == {"accepted": 3, "rejected:unknown_type": 1}
+    assert len(event_ids(lake)) == 3
+    assert [row["event_id"] for row in rows(lake, "shop", "rejected")] == ["c"]
