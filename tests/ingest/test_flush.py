@@ -366,20 +366,20 @@ def test_what_comes_under_a_forgotten_id_is_kept_out_and_counted(tmp_path: Path)
         return {"type": "track", "event": "Seen", "messageId": event_id} | more
 
     tombstones = Tombstones(tmp_path / "forgotten.json")
-    tombstones.bury("shop", ["user:ada", "anonymous:device"])
-    assert b"ada" not in (tmp_path / "forgotten.json").read_bytes()
+    tombstones.bury("shop", ["user:julia", "anonymous:device"])
+    assert b"julia" not in (tmp_path / "forgotten.json").read_bytes()
     calls = [
-        call("1", userId="ada"),
+        call("1", userId="julia"),
         call("2", anonymousId="device"),
         call("3", userId="bob", anonymousId="device"),
-        {"type": "alias", "messageId": "4", "userId": "bob", "previousId": "ada"},
+        {"type": "alias", "messageId": "4", "userId": "bob", "previousId": "julia"},
         {"type": "alias", "messageId": "5", "userId": "bob", "previousId": "device"},
-        {"type": "track", "messageId": "6", "userId": "ada"},
+        {"type": "track", "messageId": "6", "userId": "julia"},
         {"type": "track", "messageId": "7", "userId": "bob"},
         call("8", userId="device"),
-        call("9", userId="ada", anonymousId="new"),
+        call("9", userId="julia", anonymousId="new"),
     ]
-    write_log(tmp_path / "log", [batch(*calls), batch(call("a", userId="ada"), project="blog")]).release()
+    write_log(tmp_path / "log", [batch(*calls), batch(call("a", userId="julia"), project="blog")]).release()
     flush(tmp_path)
     lake = Lake(str(tmp_path / "lake"))
     kept = [(row["event_id"], row["user_id"], row["anonymous_id"]) for row in rows(lake, "shop", "events")]
@@ -387,6 +387,6 @@ def test_what_comes_under_a_forgotten_id_is_kept_out_and_counted(tmp_path: Path)
     assert [row["event_id"] for row in rows(lake, "shop", "rejected")] == ["7"]
     assert outcomes(tmp_path) == {"accepted": 2, "forgotten": 6, "rejected:missing_event": 1}
     assert outcomes(tmp_path, "blog") == {"accepted": 1}
-    assert tombstones.lift("shop", ["user:ada", "user:nobody"]) == 1
-    write_log(tmp_path / "log", [batch(call("1", userId="ada"))], name="0002").release()
+    assert tombstones.lift("shop", ["user:julia", "user:nobody"]) == 1
+    write_log(tmp_path / "log", [batch(call("1", userId="julia"))], name="0002").release()
     assert flush(tmp_path) == 1  # it was never taken, so it is no copy
