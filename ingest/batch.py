@@ -6,11 +6,13 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache, partial
 
 import numpy as np
 import pyarrow as pa
 
 from ingest import columns
+from ingest.asked import path_of
 from ingest.columns import RejectedEvent
 from ingest.copies import Displaced, Settled, compare, in_lake
 from ingest.ids import HOUR, Claim, Sighting, Tally
@@ -48,8 +50,9 @@ class Batch:
         self.offsets += range(offset, offset + len(calls))
         if calls:
             self.tallies[Tally(self.project, hour, record.source, Outcome.ACCEPTED.label)] += received(calls)
-        path = record.path.partition("#")[0]
+        paths = cache(partial(path_of, record))
         for at, reject in enumerate(rejects, offset + len(calls)):
+            path = paths(reject.raw == record.body)
             self.rejected.append(RejectedEvent(reject, record.received_at, record.source, path, at))
             self.tallies[Tally(self.project, hour, record.source, reject.reason.label)] += 1
         return len(calls) + len(rejects)
