@@ -54,7 +54,7 @@ TEXTS = (
     "\ufeff",
     "%00", "a&b=c", "a#b?c", "../../x", "jw_web", "e30=", "{}", "[]", "iglu:a/b/c/d", "iglu:", "9" * 5_000,
 )  # fmt: skip
-PLAIN = (
+PLAIN: tuple[Tree, ...] = (
     None,
     True,
     False,
