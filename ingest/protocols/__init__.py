@@ -34,8 +34,8 @@ Decisions
   be kept all the same. Choice: what looks like a key near either end of it. Price: of one large event whose key lies in its
   middle, nothing is kept.
 - *Two ids on one event are one person's where their maker says so.* Context: Amplitude, Snowplow and Mixpanel (where both
-  ``$user_id`` and ``$device_id`` are named) link them, Segment's SDKs by an identify alone. Choice: such an event's previous id
-  is its anonymous one, which ``sql/models/links_found.sql`` takes for a link. Price: of these senders every event is one.
+  ``$user_id`` and ``$device_id`` are named) link them, Segment's SDKs by an identify alone. Choice: such an event's previous
+  id is its anonymous one, which ``sql/models/links_found.sql`` takes for a link. Price: of these senders every event is one.
 - *What an event sets on its person is a call of its own.* Context: traits are read of identify calls, which lie together in
   the lake; any PostHog event may ``$set`` some. Choice: an identify beside it, ``Made``, under the event's id with ``:set``
   behind it. Price: such an event is two rows, of which one is counted.
