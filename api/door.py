@@ -28,7 +28,8 @@ def run(settings: Settings, listener: socket.socket, stop: threading.Event, *, h
 async def _serve(settings: Settings, listener: socket.socket, stop: threading.Event, proxy: Proxy | None) -> None:
     log = Log.open(settings.folder.log, log_settings(settings), timed=meters.committed)
     try:
-        collector = Collector(log, KeyFile(settings.folder.keys), collector_settings(settings), proxy, meters.met)
+        keys = KeyFile(settings.folder.keys, shared=bool(settings.store_url))
+        collector = Collector(log, keys, collector_settings(settings), proxy, meters.met)
         await serve(
             Watched(collector, settings.folder), listener=listener, path=None, stop=stop, patience=settings.request_seconds
         )

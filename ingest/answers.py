@@ -71,6 +71,7 @@ NO_KEY: Final = refusal(
     "Invalid write key, or none in this request. Put one in the Authorization header (Basic, the key as user), "
     "in the body or in the query as writeKey; a read key cannot write.",
 )
+SOURCE_OFF: Final = refusal(401, "The source of this write key is disabled; nothing was stored.")  # as final as NO_KEY
 NOT_HERE: Final = refusal(404, "There is nothing here; SDKs post to /v1/track, /v1/batch and their like.")
 POST_ONLY: Final = refusal(405, "Events are sent by POST.", ((b"allow", b"POST, OPTIONS"),))
 GET_ONLY: Final = refusal(405, "This is read by GET.", ((b"allow", b"GET, HEAD, OPTIONS"),))

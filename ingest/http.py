@@ -32,6 +32,7 @@ Candidates = tuple[tuple[Family, str], ...]
 
 _READ: Final = ("GET", "HEAD")
 _RETRY: Final = ((b"retry-after", b"1"),)
+_DOUBT_SECONDS: Final = 5.0  # until a key that may have been made elsewhere is worth another look
 
 
 class Log(Protocol):
@@ -46,6 +47,8 @@ class Keys(Protocol):
     """As much of ``ingest.keys.KeyFile`` as the door needs."""
 
     def __call__(self, key: str) -> Key | None: ...
+
+    def doubt(self, key: str) -> str | None: ...
 
     def healthy(self) -> str | None: ...
 
@@ -124,7 +127,8 @@ class Collector:
         opened = content if isinstance(content, Refused) else family.opened(arrived)
         if isinstance(opened, Refused):
             offered, key = self._key(request, ())
-            key = key or self._seen(opened)
+            seen = [] if key else list(envelope.seen_keys(opened.seen or opened.raw))
+            key = key or self._first(seen) or self._none_of(seen)
             answer = family.refused(arrived, opened.reason, f"{opened.reason.value}: {opened.detail}")
             path, body = refused_path(endpoint, opened.reason, opened.detail), opened.raw
         else:
@@ -136,6 +140,9 @@ class Collector:
             met.outcome = "unknown_key"
             return family.unknown(arrived) if offered else answer, None
         met.source = key.source
+        if not key.on:
+            met.outcome = "source_off"
+            return family.disabled(arrived), None
         if not isinstance(opened, Refused) and not opened.stored:
             met.outcome = "discarded"
             return answer, None
@@ -147,20 +154,35 @@ class Collector:
         return family.MAX_BODY_BYTES or self._settings.max_body_bytes
 
     def _key(self, request: Request, carried: Callable[[], Iterable[str]] | tuple[()]) -> tuple[bool, Key | None]:
-        """Whether the request offers a key at all, and the first that may write: nearly always the header's."""
+        """Whether the request offers a key at all, and the first that may write: nearly always the header's.
+
+        Raises ``Unavailable`` where none may, but one might be somebody's.
+        """
         in_header = request.header_key()
         if in_header is not None and (key := self._writer(in_header)):
             return True, key
         others = [*(carried() if carried else ()), *request.query_keys()]
-        return in_header is not None or bool(others), next(filter(None, map(self._writer, others)), None)
+        offered = others if in_header is None else [in_header, *others]
+        return bool(offered), self._first(others) or self._none_of(offered)
 
-    def _seen(self, refused: Refused) -> Key | None:
-        """Whose a body is that could not be read, so that it can be kept: by what looks like a key in its beginning."""
-        return next(filter(None, map(self._writer, envelope.seen_keys(refused.seen or refused.raw))), None)
+    def _first(self, candidates: Iterable[str]) -> Key | None:
+        return next(filter(None, map(self._writer, candidates)), None)
+
+    def _none_of(self, candidates: Iterable[str]) -> None:
+        if (doubt := next(filter(None, map(self._keys.doubt, candidates)), None)) is not None:
+            raise Unavailable(f"The key cannot be looked up now ({doubt}); nothing was stored, send it again.", _DOUBT_SECONDS)
 
     def _writer(self, candidate: str) -> Key | None:
         key = self._keys(candidate)
         return key if key is not None and key.kind == "write" else None
+
+    def _may_send(self, candidate: str) -> bool:
+        """One in doubt may: an SDK that gets no settings sends nothing."""
+        return self._writer(candidate) is not None or self._keys.doubt(candidate) is not None
+
+    def _is_off(self, candidate: str) -> bool:
+        key = self._writer(candidate)
+        return key is not None and not key.on
 
     def _path(self, scope: Scope) -> str:
         path, prefix = tidy(scope["path"]), self._settings.prefix
@@ -172,7 +194,7 @@ class Collector:
         address = self._address or request.address
         if path != tidy(scope["path"]):  # who came by the prefix goes on by it
             address = replace(address, host=address.host + self._settings.prefix)
-        asked = Asked(request, lambda key: self._writer(key) is not None, address)
+        asked = Asked(request, self._may_send, address, self._is_off)
         preflight, state = scope["method"] == "OPTIONS", self._states.get(path)
         if preflight and (at(path) or state):
             return _preflight(request)

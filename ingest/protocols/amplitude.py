@@ -106,6 +106,11 @@ def unknown(arrived: Arrived) -> Answer:
     return _failure(400, f"Invalid API key: {offered[:_LONGEST_KEY]}")
 
 
+def disabled(arrived: Arrived) -> Answer:
+    """In the words at which its SDKs stop sending."""
+    return _failure(400, "Invalid API key: the source is disabled")
+
+
 def other(method: str, path: str, asked: Asked) -> Answer | None:
     return None if endpoint(path) is None else answers.POST_ONLY
 

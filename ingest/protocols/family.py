@@ -40,11 +40,13 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request without events. ``known``: is this a write key? ``address``: under which the sender knows us."""
+    """A request without events. ``known``: is this a write key? ``address``: under which the sender knows us. ``off``: is it
+    that of a source that takes nothing?"""
 
     request: Request
     known: Known
     address: PublicAddress
+    off: Known = lambda _: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,9 @@ class Family(Protocol):
 
     def unknown(self, arrived: Arrived) -> Answer:
         """The answer to a request without a known write key."""
+
+    def disabled(self, arrived: Arrived) -> Answer:
+        """The answer to a request of a source that is off: one after which its SDK does not send the same again."""
 
     def other(self, method: str, path: str, asked: Asked) -> Answer | None:
         """The answer to a request without events (never OPTIONS); None: not ours."""

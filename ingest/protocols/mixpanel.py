@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, urlencode
 
 import msgspec
 
-from ingest.answers import PIXEL, POST_ONLY, Answer, json_answer, refusal, text_answer
+from ingest.answers import PIXEL, POST_ONLY, SOURCE_OFF, Answer, json_answer, refusal, text_answer
 from ingest.outcome import Outcome
 from ingest.protocols import envelope, repair
 from ingest.protocols.assemble import Mint, Sender, outcome_of
@@ -123,6 +123,10 @@ def refused(arrived: Arrived, reason: Outcome, message: str) -> Answer:
 
 def unknown(arrived: Arrived) -> Answer:
     return refusal(401, "Invalid write key: the token must be a write key.")
+
+
+def disabled(arrived: Arrived) -> Answer:
+    return SOURCE_OFF
 
 
 def other(method: str, path: str, asked: Asked) -> Answer | None:

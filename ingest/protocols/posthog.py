@@ -94,6 +94,12 @@ def unknown(arrived: Arrived) -> Answer:
     return answers.NO_KEY
 
 
+def disabled(arrived: Arrived) -> Answer:
+    if arrived.endpoint == V1:
+        return words.failure(401, "source_disabled", "The source of this API token is disabled.", arrived.request)
+    return answers.SOURCE_OFF
+
+
 def other(method: str, path: str, asked: Asked) -> Answer | None:
     if path in ("/flags", "/decide"):
         return words.DECIDE if path == "/decide" else words.FLAGS

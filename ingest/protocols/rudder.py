@@ -121,6 +121,10 @@ def unknown(arrived: Arrived) -> Answer:
     return _failure(401, "invalid write key" if _offers_a_key(arrived) else "failed to read writekey from header")
 
 
+def disabled(arrived: Arrived) -> Answer:
+    return answers.PIXEL if arrived.endpoint in GETS else _failure(404, "source is disabled")
+
+
 def other(method: str, path: str, asked: Asked) -> Answer | None:
     if (own := endpoint(path)) is not None:
         return answers.GET_ONLY if own in GETS else answers.POST_ONLY
@@ -202,7 +206,7 @@ def _configuration(method: str, asked: Asked) -> Answer:
                 "id": "jcurve",
                 "name": "jcurve",
                 "writeKey": key or "",
-                "enabled": True,
+                "enabled": key is None or not asked.off(key),
                 "config": {},
                 "sourceDefinitionId": "jcurve",
                 "sourceDefinition": {"name": "jcurve", "category": None},

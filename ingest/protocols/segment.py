@@ -92,6 +92,10 @@ def unknown(arrived: Arrived) -> Answer:
     return answers.NO_KEY
 
 
+def disabled(arrived: Arrived) -> Answer:
+    return answers.SOURCE_OFF
+
+
 def other(method: str, path: str, asked: Asked) -> Answer | None:
     if endpoint(path):
         return answers.POST_ONLY

@@ -102,6 +102,10 @@ def unknown(arrived: Arrived) -> Answer:
     return _NO_APP
 
 
+def disabled(arrived: Arrived) -> Answer:
+    return answers.SOURCE_OFF
+
+
 def other(method: str, path: str, asked: Asked) -> Answer | None:
     if path == "/sink-health":
         return _OK if method in ("GET", "HEAD") else answers.GET_ONLY
