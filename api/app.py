@@ -145,6 +145,7 @@ def serving_of(settings: Settings, store: Store, keys: Callable[[str], Key | Non
     from api.deployment import CurrentDefinitions, Projects
     from api.saved import SavedFunnels
     from api.serving import Serving
+    from api.sources import Sources
 
     return Serving(
         settings,
@@ -153,6 +154,7 @@ def serving_of(settings: Settings, store: Store, keys: Callable[[str], Key | Non
         Projects(store),
         CurrentDefinitions(settings.definitions_folder),
         SavedFunnels(store),
+        Sources(store),
         anyio.CapacityLimiter(settings.queries),
         anyio.CapacityLimiter(QUICK),
     )

@@ -107,6 +107,20 @@ class Sources:
             self._store.change_keys(project, KEYS.c.id.in_(lasting), now, {"until": naive(until)})
         return made
 
+    def end_key(self, project: str, name: str, number: int, until: datetime | None, now: datetime) -> None:
+        """Give a key in force an end, or with None take it away."""
+        self._change_key(project, name, number, now, {"until": until and naive(until)})
+
+    def revoke_key(self, project: str, name: str, number: int, now: datetime) -> None:
+        self._change_key(project, name, number, now, {"revoked": naive(now)})
+
+    def _change_key(
+        self, project: str, name: str, number: int, now: datetime, values: Mapping[str, datetime | None]
+    ) -> None:
+        self.get(project, name)
+        chosen = sa.and_(KEYS.c.id == number, KEYS.c.source == name, KEYS.c.kind == "write")
+        self._store.change_keys(project, chosen, now, values)
+
 
 def policy_of(given: Mapping[str, object], before: Policy = PLAIN) -> Policy:
     """``before`` with what is given. Raises ``StoreError`` with what is allowed."""
@@ -121,7 +135,9 @@ def policy_of(given: Mapping[str, object], before: Policy = PLAIN) -> Policy:
 
 
 def _key_as_json(key: StoredKey, now: datetime) -> dict[str, Any]:
-    times = {name: moment and moment.replace(tzinfo=UTC) for name, moment in (("until", key.until), ("revoked", key.revoked))}
+    times = {
+        name: moment and moment.replace(tzinfo=UTC) for name, moment in (("until", key.until), ("revoked", key.revoked))
+    }
     created = key.created.replace(tzinfo=UTC)
     return {"id": key.id, "hint": key.hint, "created": created, **times, "in_force": key.in_force(now)}
 

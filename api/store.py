@@ -4,8 +4,8 @@
 A key is shown once, when it is made; only its SHA-256 is kept. It is in force until it is revoked, or until the end that it
 was given. After each change the hashes of the keys in force are published as ``keys.json`` (replaced in one act, readable
 by the owner alone), from which collectors and the query API know their callers, so that neither needs the store while it
-serves: ``{"keys": [{"hash": "9f86...", "project": "default", "source": "website", "kind": "write"}]}``, with ``until`` (seconds
-since the epoch), ``on`` and ``policy`` where they say anything.
+serves: ``{"keys": [{"hash": "9f86...", "project": "default", "source": "website", "kind": "write"}]}``, with ``until``
+(seconds since the epoch), ``on`` and ``policy`` where they say anything.
 """
 
 from __future__ import annotations
@@ -243,7 +243,15 @@ class Store:
         Its time tells when the store was asked: of a key that it does not hold, nobody knew then.
         """
         asked = time.time()
-        columns = (KEYS.c.hash, KEYS.c.project, KEYS.c.source, KEYS.c.kind, KEYS.c.until, SOURCES.c.enabled, SOURCES.c.policy)
+        columns = (
+            KEYS.c.hash,
+            KEYS.c.project,
+            KEYS.c.source,
+            KEYS.c.kind,
+            KEYS.c.until,
+            SOURCES.c.enabled,
+            SOURCES.c.policy,
+        )
         theirs = sa.and_(KEYS.c.kind == "write", SOURCES.c.project == KEYS.c.project, SOURCES.c.name == KEYS.c.source)
         both = KEYS.outerjoin(SOURCES, theirs)
         query = sa.select(*columns).select_from(both).where(KEYS.c.revoked.is_(None)).order_by(KEYS.c.id)

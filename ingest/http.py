@@ -6,7 +6,7 @@ until that is synced, answer in that SDK's words. What is no SDK's goes on to ``
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, Protocol
@@ -127,8 +127,7 @@ class Collector:
         opened = content if isinstance(content, Refused) else family.opened(arrived)
         if isinstance(opened, Refused):
             offered, key = self._key(request, ())
-            seen = [] if key else list(envelope.seen_keys(opened.seen or opened.raw))
-            key = key or self._first(seen) or self._none_of(seen)
+            key = key or self._first([*envelope.seen_keys(opened.seen or opened.raw)])
             answer = family.refused(arrived, opened.reason, f"{opened.reason.value}: {opened.detail}")
             path, body = refused_path(endpoint, opened.reason, opened.detail), opened.raw
         else:
@@ -154,23 +153,22 @@ class Collector:
         return family.MAX_BODY_BYTES or self._settings.max_body_bytes
 
     def _key(self, request: Request, carried: Callable[[], Iterable[str]] | tuple[()]) -> tuple[bool, Key | None]:
-        """Whether the request offers a key at all, and the first that may write: nearly always the header's.
-
-        Raises ``Unavailable`` where none may, but one might be somebody's.
-        """
+        """Whether the request offers a key at all, and the first that may write: nearly always the header's."""
         in_header = request.header_key()
         if in_header is not None and (key := self._writer(in_header)):
             return True, key
         others = [*(carried() if carried else ()), *request.query_keys()]
         offered = others if in_header is None else [in_header, *others]
-        return bool(offered), self._first(others) or self._none_of(offered)
+        return bool(offered), self._first(offered)
 
-    def _first(self, candidates: Iterable[str]) -> Key | None:
-        return next(filter(None, map(self._writer, candidates)), None)
-
-    def _none_of(self, candidates: Iterable[str]) -> None:
+    def _first(self, candidates: Sequence[str]) -> Key | None:
+        """Raises ``Unavailable`` where none may write, but one might be somebody's."""
+        if (found := next(filter(None, map(self._writer, candidates)), None)) is not None:
+            return found
         if (doubt := next(filter(None, map(self._keys.doubt, candidates)), None)) is not None:
-            raise Unavailable(f"The key cannot be looked up now ({doubt}); nothing was stored, send it again.", _DOUBT_SECONDS)
+            told = f"The key cannot be looked up now ({doubt}); nothing was stored, send it again."
+            raise Unavailable(told, _DOUBT_SECONDS)
+        return None
 
     def _writer(self, candidate: str) -> Key | None:
         key = self._keys(candidate)

@@ -29,7 +29,7 @@ class Policy(msgspec.Struct, frozen=True, omit_defaults=True):
         drop      none is stored, wherever in the event an SDK puts it
     ``do_not_track``: an event whose request says ``DNT: 1`` or ``Sec-GPC: 1`` is stored as it is, or without ids, or not.
     ``consent``: the same of an event whose context says that consent was refused.
-    ``consent_category``: the one that must not be refused; empty: only an event that refuses all it names is without consent.
+    ``consent_category``: the one that must not be refused; empty: all that an event names.
     ``cookie``: whether Snowplow's cookie is set, by which a browser without an id of its own is known again.
     """
 

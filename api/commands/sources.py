@@ -10,7 +10,7 @@ from api.clock import now
 from api.commands import settings
 from api.commands.moments import SPAN
 from api.settings import Settings
-from ingest.policy import ADDRESSES, WITHOUT
+from ingest.policy import ADDRESSES, PLAIN, WITHOUT
 
 
 @click.group()
@@ -27,7 +27,7 @@ def command() -> None:
 def create(settings: Settings, name: str) -> None:
     """Make the source NAME and print its first write key, alone on one line. It cannot be shown again."""
     from api.commands.opened import store
-    from api.sources import PLAIN, Sources
+    from api.sources import Sources
 
     with store(settings, create=True) as opened:
         click.echo(Sources(opened).create(settings.project, name, PLAIN, now()))
@@ -51,13 +51,15 @@ def list_(settings: Settings) -> None:
 @command.command(name="set")
 @click.argument("name")
 @click.option("--on/--off", default=None, help="Take its events, or refuse them so that SDKs do not send them again.")
-@click.option("--ip", type=click.Choice(ADDRESSES), help="The sender's address: as the SDK sent it, kept, shortened, dropped.")
+@click.option(
+    "--ip", type=click.Choice(ADDRESSES), help="The sender's address: as the SDK sent it, kept, shortened, dropped."
+)
 @click.option("--do-not-track", type=click.Choice(WITHOUT), help="Events sent with DNT: 1 or Sec-GPC: 1.")
 @click.option("--consent", type=click.Choice(WITHOUT), help="Events whose context says that consent was refused.")
 @click.option("--consent-category", metavar="NAME", help="The category that must not be refused; empty: not all of them.")
 @click.option("--cookie", type=bool, metavar="true|false", help="Set Snowplow's cookie.")
 @settings("store_url")
-def set_(settings: Settings, name: str, on: bool | None, **given: object) -> None:
+def set_(settings: Settings, /, name: str, on: bool | None, **given: object) -> None:
     """Change the source NAME. Collectors follow within two seconds; what was stored before stays as it is."""
     from api.commands.opened import store
     from api.sources import Sources, policy_of

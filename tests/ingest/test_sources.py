@@ -95,7 +95,9 @@ def test_an_unknown_key_is_in_doubt_while_the_file_is_missing_or_broken(tmp_path
     assert keys("jw_two") is None and "is broken" in (keys.doubt("jw_two") or "")
 
 
-def test_where_hosts_share_a_store_an_unknown_key_is_in_doubt_until_the_store_was_asked_after_it_came(tmp_path: Path) -> None:
+def test_where_hosts_share_a_store_an_unknown_key_is_in_doubt_until_the_store_was_asked_after_it_came(
+    tmp_path: Path,
+) -> None:
     path, wall = tmp_path / "keys.json", Clock()
     publish(path, jw_one="default")
     os.utime(path, (99, 99))
