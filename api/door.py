@@ -53,6 +53,7 @@ def collector_settings(settings: Settings) -> CollectorSettings:
         public_url=settings.public_url or None,
         prefix=settings.prefix,
         trust_proxy=settings.trust_proxy,
+        country_header=settings.country_header,
         max_body_bytes=int(settings.max_body),  # a Size is shown with its unit, and senders are told "... bytes"
         max_event_bytes=int(settings.max_event),
         upload_bytes=settings.uploads,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +22,9 @@ class Answer:
     status: int
     body: bytes
     headers: Headers = ()
+
+    def without_cookie(self) -> Answer:
+        return replace(self, headers=tuple(header for header in self.headers if header[0] != b"set-cookie"))
 
     async def give(self, send: Send, extra: Headers = (), head: bool = False) -> None:
         await send({"type": "http.response.start", "status": self.status, "headers": [*self.headers, *extra]})

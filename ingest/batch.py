@@ -50,7 +50,8 @@ class Batch:
             self.tallies[Tally(self.project, hour, record.source, Outcome.ACCEPTED.label)] += len(calls)
         path = record.path.partition("#")[0]
         for at, reject in enumerate(rejects, offset + len(calls)):
-            self.rejected.append(RejectedEvent(reject, record.received_at, record.source, path, at))
+            if reject.reason.is_rejection:
+                self.rejected.append(RejectedEvent(reject, record.received_at, record.source, path, at))
             self.tallies[Tally(self.project, hour, record.source, reject.reason.label)] += 1
         return len(calls) + len(rejects)
 

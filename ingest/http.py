@@ -18,11 +18,13 @@ from ingest.browser_settings import address_of
 from ingest.errors import Unavailable
 from ingest.keys import Key
 from ingest.meter import Met, Meter, unmetered
-from ingest.protocols import FAMILIES, MAX_EVENT_BYTES, at, envelope, refused_path
+from ingest.policy import address
+from ingest.protocols import FAMILIES, MAX_EVENT_BYTES, at, envelope, event_limit, refused_path
 from ingest.protocols.envelope import Refused
 from ingest.protocols.family import Arrived, Asked, Family, Opened
 from ingest.request import Request, Scope
 from ingest.shares import Shares
+from ingest.told import beside, mark
 
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -58,6 +60,7 @@ class CollectorSettings:
     public_url: str | None = None  # under which SDKs reach us; None: as each request's Host header says
     prefix: str = ""  # "/x7k": SDKs may post below it as well, where a blocker knows their own paths
     trust_proxy: bool = False  # X-Forwarded-* come from a proxy of ours
+    country_header: str = ""  # in which a proxy of ours says the sender's country, such as CF-IPCountry
     max_body_bytes: int = 512_000  # after inflating
     max_event_bytes: int = MAX_EVENT_BYTES
     upload_bytes: int = 64 << 20  # of all bodies that are on their way
@@ -78,6 +81,7 @@ class Collector:
         self._fallback = fallback
         self._meter = meter
         self._uploads = Shares(settings.upload_bytes)
+        self._country_header = settings.country_header.lower().encode("latin-1")
         self._address = address_of(settings.public_url) if settings.public_url else None
         self._states: dict[str, Callable[[], Answer]] = {"/health": _alive, "/ready": self._ready}
 
@@ -123,17 +127,17 @@ class Collector:
         if not isinstance(content, Refused) and len(content) > limit:  # within that of another family at this path
             content = too_large(content[:limit], limit)
         body = b"" if isinstance(content, Refused) else content
-        arrived = Arrived(endpoint, request, body, self._settings.max_event_bytes, raw)
+        arrived = Arrived(endpoint, request, body, event_limit(family, self._settings.max_event_bytes), raw)
         opened = content if isinstance(content, Refused) else family.opened(arrived)
         if isinstance(opened, Refused):
             offered, key = self._key(request, ())
             key = key or self._first([*envelope.seen_keys(opened.seen or opened.raw)])
             answer = family.refused(arrived, opened.reason, f"{opened.reason.value}: {opened.detail}")
-            path, body = refused_path(endpoint, opened.reason, opened.detail), opened.raw
+            kept, body = "", opened.raw
         else:
             offered, key = True, self._key(request, opened.keys)[1]
             answer = family.taken(arrived, opened)
-            path, body = f"{endpoint}?{opened.kept}" if opened.kept else endpoint, opened.content
+            kept, body = f"?{opened.kept}" if opened.kept else "", opened.content
         met.protocol, met.size = _name(family), len(body)
         if key is None:
             met.outcome = "unknown_key"
@@ -146,7 +150,13 @@ class Collector:
             met.outcome = "discarded"
             return answer, None
         met.outcome = opened.reason.value if isinstance(opened, Refused) else "stored"
-        ip = "" if isinstance(opened, Opened) and opened.anonymous else request.ip
+        told = beside(key.policy, request, self._country_header)
+        if told.private != "store" or not key.policy.cookie:
+            answer = answer.without_cookie()
+        path = f"{endpoint}{mark(told)}{kept}"
+        if isinstance(opened, Refused):
+            path = refused_path(path, opened.reason, opened.detail)
+        ip = "" if isinstance(opened, Opened) and opened.anonymous else address(request.ip, key.policy.ip)
         return answer, self._log.append(key.project, key.source, path, ip, request.user_agent, body)
 
     def _limit(self, family: Family) -> int:

@@ -161,7 +161,8 @@ def _add(batch: Batch, row: Kept, events: Decoded, received_at: int) -> None:
     batch.tallies[Tally(batch.project, row.received_at // HOUR, row.source, f"rejected:{row.reason}")] -= 1
     batch.tallies[Tally(batch.project, hour, row.source, Outcome.ACCEPTED.label)] += len(calls)
     for at, reject in enumerate(rejects, first + len(calls)):
-        batch.rejected.append(RejectedEvent(reject, received_at, row.source, row.path, at))
+        if reject.reason.is_rejection:
+            batch.rejected.append(RejectedEvent(reject, received_at, row.source, row.path, at))
         batch.tallies[Tally(batch.project, hour, row.source, reject.reason.label)] += 1
 
 

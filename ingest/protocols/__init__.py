@@ -42,10 +42,15 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
+from ingest.limits import USUAL, Limits
 from ingest.outcome import Outcome
 from ingest.protocols import amplitude, mixpanel, posthog, rudder, segment, snowplow
+from ingest.protocols.assemble import AROUND, Around
 from ingest.protocols.call import Reject
 from ingest.protocols.family import Decoded, Family
+from ingest.told import MARK, Told, parted
 
 if TYPE_CHECKING:
     from ingest.record import Record
@@ -70,17 +75,56 @@ def at(path: str) -> tuple[tuple[Family, str], ...]:
     return tuple((family, endpoint) for family, endpoint in found if endpoint is not None)
 
 
-def decode(record: Record, mint: Callable[[int], str], max_event_bytes: int = MAX_EVENT_BYTES) -> Decoded:
+def decode(
+    record: Record,
+    mint: Callable[[int], str],
+    max_event_bytes: int = MAX_EVENT_BYTES,
+    limits: Limits = USUAL,
+) -> Decoded:
     """The calls and rejects of a record; their number together is the number of events in it.
 
-    ``mint(n)`` must name the record's n-th event (from 0), the same whenever it is asked.
+    ``mint(n)`` must name the record's n-th event (from 0), the same whenever it is asked. ``max_event_bytes`` holds for
+    families whose own SDKs do not send more.
     """
     path, _, refused = record.path.partition("#")
+    told: Told | None = None
+    if MARK in path:
+        path, told = parted(path)
+        record = msgspec.structs.replace(record, path=path)
     if refused:
-        name, _, detail = refused.partition("#")
-        reason = Outcome(name)
-        return [], [Reject(reason, detail or f"{path}: {reason.help}", None, record.body)]
-    return FAMILIES[path.split("/", 2)[1]].decode(record, mint, max_event_bytes)
+        outcome: Decoded = [], [_refused(path, refused, record.body)]
+    elif told is None and limits is USUAL:
+        family = FAMILIES[path.split("/", 2)[1]]
+        return family.decode(record, mint, event_limit(family, max_event_bytes))
+    else:
+        outcome = _decoded(record, Around(limits, told, record.ip), mint, max_event_bytes)
+    return outcome if told is None or told.private != "drop" else _dropped(outcome)
+
+
+def event_limit(family: Family, max_event_bytes: int) -> int:
+    """How many bytes an event of this family may have: as its own servers take, or as the operator says, if that is more."""
+    return max(family.MAX_EVENT_BYTES or 0, max_event_bytes)
+
+
+def _refused(path: str, refused: str, body: bytes) -> Reject:
+    name, _, detail = refused.partition("#")
+    reason = Outcome(name)
+    return Reject(reason, detail or f"{path}: {reason.help}", None, body)
+
+
+def _decoded(record: Record, around: Around, mint: Callable[[int], str], max_event_bytes: int) -> Decoded:
+    family = FAMILIES[record.path.split("/", 2)[1]]
+    token = AROUND.set(around)
+    try:
+        return family.decode(record, mint, event_limit(family, max_event_bytes))
+    finally:
+        AROUND.reset(token)
+
+
+def _dropped(outcome: Decoded) -> Decoded:
+    """Nothing of a sender who asked not to be tracked is kept, be it sound or not."""
+    calls, rejects = outcome
+    return [], [Reject(Outcome.NO_CONSENT, Outcome.NO_CONSENT.help, None, b"") for _ in range(len(calls) + len(rejects))]
 
 
 def refused_path(path: str, reason: Outcome, detail: str) -> str:

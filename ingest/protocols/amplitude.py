@@ -31,6 +31,7 @@ from ingest.scalar import Scalar, text
 
 GETS: Final[frozenset[str]] = frozenset()
 MAX_BODY_BYTES: Final = 20_971_520  # Amplitude's at /batch
+MAX_EVENT_BYTES: Final = 1_048_576  # what its HTTP API takes at once
 _MAX_HTTPAPI_BYTES: Final = 1_048_576
 _HTTPAPI: Final = "/amplitude/httpapi"
 _PATHS: Final = {"/2/httpapi": _HTTPAPI, "/batch": "/amplitude/batch"}

@@ -74,6 +74,10 @@ class Family(Protocol):
     def MAX_BODY_BYTES(self) -> int | None:  # noqa: N802
         """Of a body, after inflating; None: as the operator's setting says."""
 
+    @property
+    def MAX_EVENT_BYTES(self) -> int | None:  # noqa: N802
+        """Of one event, as its own servers take it; None: as the operator's setting says."""
+
     def endpoint(self, path: str) -> str | None:
         """The path under which the log keeps what is sent to this one, which has no doubled or trailing slashes; None: not
         ours. Its first part is the family's own (see ``ingest.protocols.FAMILIES``)."""

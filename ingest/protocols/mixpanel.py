@@ -37,6 +37,7 @@ IMPORT: Final = "/mixpanel/import"
 _PATHS: Final = {"/track": TRACK, "/engage": "/mixpanel/engage", "/groups": "/mixpanel/groups", "/import": IMPORT}
 GETS: Final = frozenset(_PATHS.values())
 MAX_BODY_BYTES: Final = 10_485_760  # Mixpanel's at /import
+MAX_EVENT_BYTES: Final = 1_048_576  # Mixpanel's at /import
 
 _HEAD: Final = 8_192  # bytes of a body that cannot be read: enough to see whose it is
 _TRUE: Final = (b"1", b"true")

@@ -40,6 +40,7 @@ V1: Final = "/posthog/v1"
 REPLAY: Final = "/posthog/replay"
 GETS: Final = frozenset((EVENTS, ENGAGE))
 MAX_BODY_BYTES: Final = 20 * 1024 * 1024  # PostHog's
+MAX_EVENT_BYTES: Final = 1_048_576  # what its server's log takes; its SDK for Python stops at 900 KiB
 
 _PATHS: Final = {
     **dict.fromkeys(("/batch", "/e", "/capture", "/track", "/i/v0/e", "/i/v0/ai/batch"), EVENTS),

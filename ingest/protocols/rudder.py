@@ -36,6 +36,7 @@ from ingest.scalar import Scalar
 
 GETS: Final = frozenset(("/rudder/pixel/track", "/rudder/pixel/page"))
 MAX_BODY_BYTES: Final = 4_096_000  # RudderStack's; its SDK for Python fills batches up to there
+MAX_EVENT_BYTES: Final = None  # its SDKs drop what has more than 32 KB themselves
 
 _PATHS: Final = {
     "/v1/merge": "/rudder/merge",

@@ -41,6 +41,7 @@ POSTED: Final = "/snowplow/tp2"
 PIXEL: Final = "/snowplow/i"
 GETS: Final = frozenset((POSTED, PIXEL))
 MAX_BODY_BYTES: Final = 2_000_000  # Snowplow's collector stops there, too
+MAX_EVENT_BYTES: Final = 1_000_000  # Snowplow's collector stops there
 
 _PATH: Final = re.compile(r"(?:/jw_[^/]+)?(?:(?P<pixel>/i|/ice\.png)|/[^/.][^/]*\.[^/]+/[^/]+)")
 _COOKIE: Final = "sp"

@@ -251,7 +251,7 @@ def test_revenue_is_a_property_wherever_it_stands() -> None:
         ({"event_type": "E", "insert_id": "i2"}, "missing_identity", "i2"),
         ({"event_type": "E", "user_id": "undefined", "insert_id": "i2"}, "illegal_id", "i2"),
         ({"event_type": "E", "user_id": {"a": 1}, "insert_id": "i2"}, "illegal_id", "i2"),
-        ({**EVENT, "insert_id": "i2", "event_properties": {"x": "x" * 40_000}}, "too_large", "i2"),
+        ({**EVENT, "insert_id": "i2", "event_properties": {"x": "x" * 1_100_000}}, "too_large", "i2"),
         ({"event_type": "$groupidentify", "user_id": "u", "insert_id": "i2", "groups": 7}, "missing_group", "i2"),
     ],
 )

@@ -115,7 +115,7 @@ def test_two_tokens_in_one_list_and_an_unknown_one_are_401(monkeypatch: pytest.M
 
 @pytest.mark.parametrize(
     ("sent", "expected"),
-    [("user-1", "user-1"), (42, "42"), (4.5, "4.5"), (True, "true"), ({"a": 1}, '{"a":1}'), ("x" * 300, "x" * 200)],
+    [("user-1", "user-1"), (42, "42"), (4.5, "4.5"), ([True], "[true]"), ({"a": 1}, '{"a":1}'), ("x" * 300, "x" * 200)],
 )
 def test_a_distinct_id_of_any_type_is_a_text(sent: object, expected: str) -> None:
     assert one(event("x", sent)).user_id == expected
