@@ -59,4 +59,4 @@ def _unless(value: Scalar, words: frozenset[str]) -> str | None:
     if value is None:
         return None
     name = text(value)
-    return None if name is None or name.strip() in words else name
+    return None if name in words else name

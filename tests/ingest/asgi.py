@@ -40,9 +40,10 @@ class MemoryLog:
 class KnownKeys:
     fault: str | None = None
     doubted: str | None = None
+    more: dict[str, Key] = field(default_factory=dict)
 
     def __call__(self, key: str) -> Key | None:
-        return KEYS.get(key)
+        return KEYS.get(key) or self.more.get(key)
 
     def doubt(self, key: str) -> str | None:
         return self.doubted
