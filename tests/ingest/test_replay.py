@@ -16,12 +16,13 @@ from ingest import replay
 from ingest.flush import Flush
 from ingest.ids import HOUR, Index, received_since
 from ingest.lake import Lake
+from ingest.limits import Limits
 from ingest.protocols import decode
 from ingest.record import Record
 from tests.ingest.world import NOON, SECOND, batch, event_ids, rows, track, write_log
 
 LATER = NOON + HOUR
-STRICT = partial(decode, max_event_bytes=150)
+STRICT = partial(decode, max_event_bytes=150, limits=Limits(name=100))
 TEXT = {"text": "x" * 200}
 
 
@@ -108,13 +109,23 @@ def test_a_body_that_was_refused_gives_its_sound_events_and_keeps_the_others_apa
 
 
 def test_an_event_of_amplitudes_batch_is_read_as_one(tmp_path: Path) -> None:
-    event = {"user_id": "u1", "event_type": "Paid", "insert_id": "i", "event_properties": TEXT}
+    event = {"user_id": "u1", "event_type": "x" * 101, "insert_id": "i"}
     body = json.dumps({"api_key": "k", "events": [event]}).encode()
     lake = rejected(tmp_path, Record(NOON, "shop", "web", "/amplitude/batch", "", "", body))
-    assert [row["reason"] for row in rows(lake, "shop", "rejected")] == ["too_large"]
+    assert [row["reason"] for row in rows(lake, "shop", "rejected")] == ["too_complex"]
     ask(tmp_path, lake)
     assert flushed(tmp_path, lake) == {"accepted": 1}
     assert event_ids(lake) == ["i"]
+
+
+def test_what_was_told_of_its_request_holds_for_a_replay_too(tmp_path: Path) -> None:
+    body = json.dumps({"batch": [long("a", context={"ip": "203.0.113.77", "sessionId": 7})]}).encode()
+    lake = rejected(tmp_path, Record(NOON, "shop", "web", "/v1/batch;ip=drop&private=anonymous", "", "", body))
+    assert [row["reason"] for row in rows(lake, "shop", "rejected")] == ["too_large"]
+    ask(tmp_path, lake)
+    assert flushed(tmp_path, lake) == {"accepted": 1}
+    [row] = rows(lake, "shop", "events")
+    assert (row["user_id"], row["anonymous_id"], row["session_id"], row["context"]) == (None, "nobody-a", None, "{}")
 
 
 @pytest.mark.parametrize("step", ["in hand", "claimed", "stored events", "stored rejected", "removed", "indexed", "retired"])
