@@ -6,17 +6,19 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache, partial
 
 import numpy as np
 import pyarrow as pa
 
 from ingest import columns
+from ingest.asked import path_of
 from ingest.columns import RejectedEvent
 from ingest.copies import Displaced, Settled, compare, in_lake
 from ingest.ids import HOUR, Claim, Sighting, Tally
 from ingest.lake import Lake
 from ingest.outcome import Outcome
-from ingest.protocols.call import Call, Reject
+from ingest.protocols.call import Call, Made, Reject, received
 from ingest.protocols.family import Decoded
 from ingest.record import Record
 from ingest.tombstones import Tombstones
@@ -47,10 +49,11 @@ class Batch:
         self.calls += calls
         self.offsets += range(offset, offset + len(calls))
         if calls:
-            self.tallies[Tally(self.project, hour, record.source, Outcome.ACCEPTED.label)] += len(calls)
-        path = record.path.partition("#")[0]
+            self.tallies[Tally(self.project, hour, record.source, Outcome.ACCEPTED.label)] += received(calls)
+        paths = cache(partial(path_of, record))
         for at, reject in enumerate(rejects, offset + len(calls)):
             if reject.reason.is_rejection:
+                path = paths(reject.raw == record.body)
                 self.rejected.append(RejectedEvent(reject, record.received_at, record.source, path, at))
             self.tallies[Tally(self.project, hour, record.source, reject.reason.label)] += 1
         return len(calls) + len(rejects)
@@ -58,7 +61,7 @@ class Batch:
     def keep_out(self, tombstones: Tombstones) -> None:
         """Drop what came under a forgotten id, before anything of it is noted."""
         kept = [tombstones.admits(self.project, call) for call in self.calls]
-        for call in (call for call, stays in zip(self.calls, kept, strict=True) if not stays):
+        for call in (call for call, stays in zip(self.calls, kept, strict=True) if not stays and type(call) is not Made):
             self._recount(call.received_at, call.source, Outcome.ACCEPTED, Outcome.FORGOTTEN)
         self.offsets = [offset for offset, stays in zip(self.offsets, kept, strict=True) if stays]
         self.calls = [call for call, stays in zip(self.calls, kept, strict=True) if stays]
@@ -80,7 +83,7 @@ class Batch:
         """
         settled = self._compare(claim, lake, log)
         copies, self.displaced = settled.copies, settled.displaced
-        for call in (self.calls[at] for at in copies | settled.won):
+        for call in (call for at in copies | settled.won if type(call := self.calls[at]) is not Made):
             self._recount(call.received_at, call.source, Outcome.ACCEPTED, Outcome.DUPLICATE)
         if copies:
             self.calls = [call for at, call in enumerate(self.calls) if at not in copies]

@@ -5,7 +5,8 @@ What it owns: how bytes on the wire become events. ``call`` is what comes out, `
 line.
 
 Invariants
-- A decoder never raises, whatever the bytes: every event of a request ends as exactly one ``Call`` or one ``Reject``.
+- A decoder never raises, whatever the bytes: every event of a request ends as exactly one ``Call`` or one ``Reject``. What
+  a call says besides (PostHog's ``$set``) is a ``Made`` one behind it, which is stored and not counted.
 - Decoding the same record again gives the same calls with the same ids: an id that the SDK left out is minted from the
   event's place in the log, not from chance.
 - Nothing here imports pyarrow: the door knows all families and must stay small.
@@ -48,7 +49,7 @@ from ingest.limits import USUAL, Limits
 from ingest.outcome import Outcome
 from ingest.protocols import amplitude, mixpanel, posthog, rudder, segment, snowplow
 from ingest.protocols.assemble import AROUND, Around
-from ingest.protocols.call import Reject
+from ingest.protocols.call import Reject, received
 from ingest.protocols.family import Decoded, Family
 from ingest.told import MARK, Told, parted
 
@@ -81,7 +82,7 @@ def decode(
     max_event_bytes: int = MAX_EVENT_BYTES,
     limits: Limits = USUAL,
 ) -> Decoded:
-    """The calls and rejects of a record; their number together is the number of events in it.
+    """The calls and rejects of a record; their number together, but for what is ``Made``, is the number of events in it.
 
     ``mint(n)`` must name the record's n-th event (from 0), the same whenever it is asked. ``max_event_bytes`` holds for
     families whose own SDKs do not send more.
@@ -124,7 +125,9 @@ def _decoded(record: Record, around: Around, mint: Callable[[int], str], max_eve
 def _dropped(outcome: Decoded) -> Decoded:
     """Nothing of a sender who asked not to be tracked is kept, be it sound or not."""
     calls, rejects = outcome
-    return [], [Reject(Outcome.NO_CONSENT, Outcome.NO_CONSENT.help, None, b"") for _ in range(len(calls) + len(rejects))]
+    return [], [
+        Reject(Outcome.NO_CONSENT, Outcome.NO_CONSENT.help, None, b"") for _ in range(received(calls) + len(rejects))
+    ]
 
 
 def refused_path(path: str, reason: Outcome, detail: str) -> str:

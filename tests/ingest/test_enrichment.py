@@ -32,7 +32,7 @@ SNOWPLOW = b'{"data":[{"e":"se","se_ac":"x","aid":"jw_own","uid":"u","se_la":"%s
 TRACK: dict[str, Any] = {"type": "track", "event": "Signed Up", "messageId": "m1", "userId": "u1", "anonymousId": "a1"}
 
 
-def door(policy: Policy = PLAIN, **settings: str) -> Door:
+def door(policy: Policy = PLAIN, **settings: Any) -> Door:
     made = Door(**settings)
     made.keys.more["jw_own"] = Key("default", "own", "write", policy=policy)
     return made
@@ -306,8 +306,13 @@ def test_what_is_told_of_a_request_is_read_as_it_was_written() -> None:
         "true",
         "0",
         0,
-    ]
-    + [False, "false", "-1", "n/a", "00000000-0000-0000-0000-000000000000", "not_authenticated"],
+        False,
+        "false",
+        "-1",
+        "n/a",
+        "00000000-0000-0000-0000-000000000000",
+        "not_authenticated",
+    ],
 )
 def test_an_id_of_nobody_in_particular_is_rejected_with_its_reason(name: object) -> None:
     calls, (reject,) = sent(door(), {"batch": [TRACK | {"userId": name, "anonymousId": None}]})

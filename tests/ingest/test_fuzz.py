@@ -21,10 +21,11 @@ from ingest.http import Collector, CollectorSettings
 from ingest.ids import Index
 from ingest.lake import Lake
 from ingest.meter import Met
+from ingest.protocols.call import Made, received
 from ingest.record import Record, read_segment
 from ingest.wal import Log, LogSettings
 from tests.ingest.asgi import KnownKeys, MemoryLog
-from tests.ingest.fuzz.law import Sent, check_answer, check_events, heard, sent
+from tests.ingest.fuzz.law import MINTED, Sent, check_answer, check_events, heard, sent
 from tests.ingest.fuzz.seeds import SEEDS, Seed
 from tests.ingest.world import rows
 
@@ -63,7 +64,7 @@ def test_what_was_acknowledged_is_in_the_lake_as_accepted_duplicate_or_rejected_
     requests = [*(sent(random, random.choice(SEEDS)) for _ in range(60)), LAST]
     with TemporaryDirectory() as folder:
         data = Path(folder)
-        events = [check_events(None, record) for record in through(data / "log", requests)]
+        events = [check_events(None, record, at) for at, record in enumerate(through(data / "log", requests))]
         lake = Lake(str(data / "lake"))
         with Index(data / "index") as index:
             Flush(data / "log", lake, index).once()
@@ -71,15 +72,14 @@ def test_what_was_acknowledged_is_in_the_lake_as_accepted_duplicate_or_rejected_
         assert list((data / "log").glob("*/*.segment")) == []
         stored, rejected = rows(lake, "default", "events"), rows(lake, "default", "rejected")
     calls, rejects = [one for found, _ in events for one in found], [one for _, found in events for one in found]
-    assert counts["accepted"] + counts.get("duplicate", 0) == len(calls)
-    assert len(stored) == counts["accepted"] == len({row["event_id"] for row in stored})
-    assert {call.event_id for call in calls if call.event_id} - {row["event_id"] for row in stored} <= MINTED
+    assert counts["accepted"] + counts.get("duplicate", 0) == received(calls)
+    assert len(stored) == len({row["event_id"] for row in stored})
+    assert len(stored) - counts["accepted"] == len({call.event_id for call in calls if type(call) is Made})
+    ids = {row["event_id"] for row in stored}
+    assert all(call.event_id in ids for call in calls if not call.event_id.startswith(MINTED))
     assert Counter(row["raw"] for row in rejected) == Counter(one.raw for one in rejects)
     assert sum(number for label, number in counts.items() if label.startswith("rejected:")) == len(rejects)
-    assert "last" in {row["event_id"] for row in stored}
-
-
-MINTED = {f"minted-{number}" for number in range(100)}
+    assert "last" in ids
 
 
 def through(root: Path, requests: list[Sent]) -> list[Record]:
