@@ -32,8 +32,8 @@ SNOWPLOW = b'{"data":[{"e":"se","se_ac":"x","aid":"jw_own","uid":"u","se_la":"%s
 TRACK: dict[str, Any] = {"type": "track", "event": "Signed Up", "messageId": "m1", "userId": "u1", "anonymousId": "a1"}
 
 
-def door(policy: Policy = PLAIN, **settings: str) -> Door:
-    made = Door(**settings)
+def door(policy: Policy = PLAIN, country_header: str = "") -> Door:
+    made = Door(country_header=country_header)
     made.keys.more["jw_own"] = Key("default", "own", "write", policy=policy)
     return made
 
