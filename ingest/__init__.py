@@ -35,8 +35,8 @@ Decisions
   to be tracked would be the contrary of what was set. Choice: ``no_consent`` is an outcome that is counted and not kept.
   Price: such an event cannot be replayed. One that breaks another rule keeps its bytes, ids and address included, under the
   mark that has them taken out at a replay; ``rejected_days`` bounds how long.
-- *Without ids an event stands alone.* Context: people who are not to be told apart must not become one person either. Choice:
-  its own id is its anonymous id. Price: an actor per such event, so such visitors count as many.
+- *Without ids an event stands alone.* Context: people who are not to be told apart must not become one person either.
+  Choice: its own id is its anonymous id. Price: an actor per such event, so such visitors count as many.
 - *The request's address and country are its sender's only where it comes from a browser or phone.* Context: a server's
   SDK sends for all its users. Choice: the request's own user agent, or a phone's context, decides. Price: an app whose HTTP
   client says neither has no country.

@@ -82,7 +82,7 @@ def router(serving: Serving) -> APIRouter:
 
     async def changed(request: Request, work: Callable[[Asked, object], Answer], empty: bool = False) -> Response:
         must_be_admin(serving.caller(request))  # before a body is read
-        body = {} if empty and request.headers.get("content-length", "0") == "0" else await json_body(request)
+        body = {} if empty and _is_empty(request) else await json_body(request)
         return await serving.answer(request, (), lambda asked: _told(lambda: work(asked, body)), quick=True)
 
     def listed(asked: Asked) -> Answer:
@@ -145,6 +145,10 @@ def _told(work: Callable[[], Answer]) -> Answer:
         raise Conflict(str(error)) from None
     except StoreError as error:
         raise Unprocessable(str(error)) from None
+
+
+def _is_empty(request: Request) -> bool:
+    return request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers
 
 
 def _fields(body: object, *names: str) -> Mapping[str, object]:
