@@ -19,6 +19,7 @@ from api.publishing import locked
 from api.store import KEYS, SOURCES, Store, StoredKey, StoreError, Taken, UnknownName, naive, source_name
 from ingest.policy import ADDRESSES, PLAIN, WITHOUT, Policy
 
+_LARGEST: Final = 2**31 - 1  # an integer of the store; there is no such key
 CHOICES: Final[Mapping[str, tuple[object, ...]]] = {
     "ip": ADDRESSES,
     "do_not_track": WITHOUT,
@@ -118,7 +119,7 @@ class Sources:
         self, project: str, name: str, number: int, now: datetime, values: Mapping[str, datetime | None]
     ) -> None:
         self.get(project, name)
-        chosen = sa.and_(KEYS.c.id == number, KEYS.c.source == name, KEYS.c.kind == "write")
+        chosen = sa.and_(KEYS.c.id == min(max(number, 0), _LARGEST), KEYS.c.source == name, KEYS.c.kind == "write")
         self._store.change_keys(project, chosen, now, values)
 
 

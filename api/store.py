@@ -14,7 +14,6 @@ import hashlib
 import json
 import re
 import secrets
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -25,7 +24,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import sqlalchemy as sa
 
-from api import values
+from api import clock, values
 from api.folder import DataFolder, Unusable
 from api.publishing import locked, publish
 
@@ -242,7 +241,7 @@ class Store:
 
         Its time tells when the store was asked: of a key that it does not hold, nobody knew then.
         """
-        asked = time.time()
+        asked = clock.now().timestamp()
         columns = (
             KEYS.c.hash,
             KEYS.c.project,

@@ -73,7 +73,7 @@ def opened(arrived: Arrived) -> Opened | Refused:
 def taken(arrived: Arrived, opened: Opened) -> Answer:
     if arrived.endpoint != V1:
         return words.OK
-    record = Record(0, "", "", f"{V1}?{opened.kept}", "", arrived.request.user_agent, opened.content)
+    record = Record(0, "", "", f"{V1}?{opened.kept}", "", "", opened.content)  # no user agent: its rules are large
     calls, rejects = decode(record, lambda _: "", arrived.max_event_bytes)
     results = {call.event_id: words.STORED for call in calls if call.event_id and type(call) is Call}
     results |= {reject.event_id: words.dropped(reject.reason) for reject in rejects if reject.event_id}
