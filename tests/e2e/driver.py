@@ -65,9 +65,10 @@ class Script:
 
 
 def started(script: str, *arguments: str) -> Script:
-    runs = sys.executable if script.endswith(".py") else str(NODE)
-    pipe = subprocess.PIPE
-    return Script(subprocess.Popen([runs, str(SDKS / script), *arguments], stdin=pipe, stdout=pipe, stderr=pipe, text=True))
+    name, _, language = script.rpartition(".")
+    runs = [sys.executable, "-m", f"tests.e2e.sdks.{name}"] if language == "py" else [str(NODE), str(SDKS / script)]
+    pipe, root = subprocess.PIPE, Path(__file__).parents[2]
+    return Script(subprocess.Popen([*runs, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=root))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""``python amplitude_send.py URL KEY PACE PATIENCE``: the real amplitude-analytics makes events; prints them and what it was
+"""``amplitude_send URL KEY PACE PATIENCE``: the real amplitude-analytics makes events; prints them and what it was
 told of each within PATIENCE seconds (of a wrong key it tells nothing).
 
 PACE ``once``: one of each kind, one of them by "undefined". ``many``: 90 events of 20 KB. Else as ``pace``.
@@ -10,7 +10,8 @@ import time
 import uuid
 
 from amplitude import Amplitude, BaseEvent, Config, EventOptions, GroupIdentifyEvent, Identify, IdentifyEvent, Revenue
-from pace import play
+
+from tests.e2e.sdks.pace import play
 
 url, key, pace, patience = sys.argv[1:]
 made: list[str] = []
@@ -27,7 +28,7 @@ def send(event: BaseEvent) -> None:
     client.track(event)
 
 
-def props(number: int, text: str) -> dict[str, object]:
+def numbered(number: int, text: str) -> dict[str, object]:
     """In pieces: the SDK cuts a text after 1,024 characters."""
     return {"n": number, "text": [text[at : at + 1000] for at in range(0, len(text), 1000)]}
 
@@ -57,7 +58,7 @@ elif pace == "many":
     for _ in range(90):
         send(BaseEvent("Filled", user_id="user-1", event_properties={f"text{at}": "x" * 1000 for at in range(20)}))
 else:
-    play(pace, lambda n, who, text: send(BaseEvent("Ticked", user_id=who, event_properties=props(n, text))), client.flush)
+    play(pace, lambda n, who, text: send(BaseEvent("Ticked", user_id=who, event_properties=numbered(n, text))), client.flush)
 deadline = time.monotonic() + float(patience)
 while len(told) < len(made) and time.monotonic() < deadline:
     time.sleep(0.05)

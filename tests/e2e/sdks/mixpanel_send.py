@@ -1,4 +1,4 @@
-"""``python mixpanel_send.py URL KEY PACE USER``: the real mixpanel makes events of USER; prints their ids and its errors.
+"""``mixpanel_send URL KEY PACE USER``: the real mixpanel makes events of USER; prints their ids and its errors.
 
 PACE ``once``: one of each kind, one of them by "undefined", then updates of people and groups; ``buffered``: the same in
 lists. ``many``: 50 events of 220 KB at once. Else as ``pace``. It retries https alone: here http, too.
@@ -10,7 +10,8 @@ import uuid
 from typing import Any
 
 from mixpanel import BufferedConsumer, Consumer, Mixpanel, MixpanelException
-from pace import play
+
+from tests.e2e.sdks.pace import play
 
 url, key, pace, user = sys.argv[1:]
 where = {

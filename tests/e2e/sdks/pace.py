@@ -29,7 +29,12 @@ def play(pace: str, tick: Tick, flush: Callable[[], object]) -> int:
 
 def _slowly(tick: Tick) -> int:
     ended = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+
+    def listen() -> None:
+        sys.stdin.read()
+        ended.set()
+
+    threading.Thread(target=listen, daemon=True).start()
     number = 0
     while not ended.wait(0.5):
         tick(number, "user-1", "")

@@ -1,4 +1,4 @@
-"""``python posthog_send.py URL KEY PACE MODE``: the real posthog makes calls; prints their ids, and the errors it met.
+"""``posthog_send URL KEY PACE MODE``: the real posthog makes calls; prints their ids, and the errors it met.
 
 PACE ``once``: one call of each kind, one of them by "undefined"; else as ``pace``, and prints how many. MODE: v0 or v1.
 """
@@ -7,8 +7,9 @@ import json
 import sys
 from datetime import UTC, datetime
 
-from pace import play
 from posthog import Posthog
+
+from tests.e2e.sdks.pace import play
 
 url, key, pace, mode = sys.argv[1:]
 errors: list[str] = []

@@ -1,4 +1,4 @@
-"""``python rudder_send.py URL KEY PACE``: the real rudder-sdk-python makes calls; prints them, and the errors it met.
+"""``rudder_send URL KEY PACE``: the real rudder-sdk-python makes calls; prints them, and the errors it met.
 
 PACE ``once``: one call of each kind, one of them by "undefined". ``many``: 60 events of 20 KB and, in the same batch of
 more than 4 MiB, as many of 130 KB as go into it. Else as ``pace``, and prints how many they were.
@@ -8,8 +8,9 @@ import json
 import sys
 from datetime import UTC, datetime
 
-from pace import play
 from rudderstack.analytics.client import Client
+
+from tests.e2e.sdks.pace import play
 
 url, key, pace = sys.argv[1:]
 errors: list[str] = []

@@ -1,4 +1,4 @@
-"""``python segment_send.py URL KEY PACE``: the real segment-analytics-python makes calls; prints them.
+"""``segment_send URL KEY PACE``: the real segment-analytics-python makes calls; prints them.
 
 PACE ``plain``, ``gzip``: one call of each kind; else as ``pace``, and prints how many it made and what errors it met.
 """
@@ -7,8 +7,9 @@ import json
 import sys
 from datetime import UTC, datetime
 
-from pace import play
 from segment.analytics.client import Client
+
+from tests.e2e.sdks.pace import play
 
 url, key, pace = sys.argv[1:]
 errors: list[str] = []

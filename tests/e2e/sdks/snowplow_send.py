@@ -1,4 +1,4 @@
-"""``python snowplow_send.py URL KEY PACE PATIENCE``: the real snowplow-tracker makes events; prints their ids in order, and
+"""``snowplow_send URL KEY PACE PATIENCE``: the real snowplow-tracker makes events; prints their ids in order, and
 how many were not taken within PATIENCE seconds.
 
 PACE ``once``: one of each kind, one of them by "undefined"; ``pixel``: the same by GET. ``many``: two batches, the first
@@ -10,7 +10,6 @@ import sys
 import time
 from typing import Any
 
-from pace import play
 from snowplow_tracker import (
     Emitter,
     PagePing,
@@ -22,6 +21,8 @@ from snowplow_tracker import (
     Subject,
     Tracker,
 )
+
+from tests.e2e.sdks.pace import play
 
 url, key, pace, patience = sys.argv[1:]
 taken: list[object] = []
