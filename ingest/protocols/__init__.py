@@ -21,7 +21,7 @@ Decisions
   Choice: a request is logged under its family's own path (``/v1/batch``, ``/posthog/e``), with what else ``decode`` needs
   behind a ``?``. Price: that path is not always the one that was asked for.
 - *Segment's SDKs and RudderStack's share ``/v1/*`` and differ in one field.* Context: phones read RudderStack's words, and
-  its batches may be eight times as large. Choice: the ``channel`` of the first event tells; each family's own limit holds.
+  its batches may be sixteen times as large. Choice: the ``channel`` of the first event tells; each family's own limit holds.
   Price: a body of more than all limits, whose channel lies behind what was read, is refused in Segment's words.
 - *A group that nobody described has a sender all the same.* Context: Amplitude's ``$groupidentify`` may name no user and no
   device, and every event has an actor. Choice: ``$company_acme``, PostHog's name for it. Price: one actor per such group.
