@@ -49,7 +49,8 @@ oracle: setup ## A million random streams through the matcher and the brute forc
 	JCURVE_TEST_ORACLE_STREAMS=1000000 $(BIN)/python -m pytest tests/funnels/test_differential.py $(ARGS)
 
 faults: setup ## Kill collector and flush 200 times while an SDK sends; nothing acknowledged may be lost or be there twice
-	JCURVE_TEST_KILLS=200 JCURVE_TEST_WEATHER_SEEDS=50 $(BIN)/python -m pytest tests/ingest/test_faults.py tests/ingest/test_weather.py $(ARGS)
+	JCURVE_TEST_KILLS=200 JCURVE_TEST_WEATHER_SEEDS=50 $(BIN)/python -m pytest tests/ingest/test_faults.py tests/ingest/test_weather.py \
+	  tests/api/test_workers.py $(ARGS)
 
 sdks: ## Install the JavaScript SDKs that the tests drive (needs Node and npm)
 	npm ci --no-audit --no-fund --prefix tests/e2e/sdks

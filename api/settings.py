@@ -44,12 +44,14 @@ class Settings:
     public_url: str = _setting("", values.url, "URL under which SDKs reach this server; empty: as the request says.")
     prefix: str = _setting("", values.prefix, "Path under which SDKs may post as well, such as /x7k, against ad blockers.")
     trust_proxy: bool = _setting(False, values.boolean, "Believe X-Forwarded-For, -Proto and -Host of the proxy in front.")
-    collectors: int = _setting(1, values.positive, "Collector processes that share the port, each with its own log.")
+    workers: int = _setting(1, values.positive, "Collector processes that share the port, each with its own log.")
     max_body: Size = _setting(Size.of("500 KiB"), values.size, "Largest request body, after decompression.")
     max_event: Size = _setting(Size.of("32 KiB"), values.size, "Largest single event; a larger one is rejected and kept.")
-    uploads: Size = _setting(Size.of("64 MiB"), values.size, "Bytes of bodies on their way before senders get 503.")
+    uploads: Size = _setting(
+        Size.of("64 MiB"), values.size, "Bytes of bodies on their way before senders get 503; per worker."
+    )
     request_seconds: float = _setting(60.0, values.seconds, "Seconds within which a request must have come whole.")
-    queue: Size = _setting(Size.of("64 MiB"), values.size, "Bytes that may wait for the disk before senders get 503.")
+    queue: Size = _setting(Size.of("64 MiB"), values.size, "Bytes waiting for the disk before senders get 503; per worker.")
     segment_seconds: float = _setting(1.0, values.seconds, "Age at which a segment of the log is closed.")
     segment_size: Size = _setting(Size.of("16 MiB"), values.size, "Size at which a segment of the log is closed.")
     disk_reserve: Size = _setting(Size(0), values.size, "Free disk below which senders get 503; 0: 1 %, at most 64 MiB.")

@@ -35,7 +35,7 @@ def test_metrics_tell_what_all_processes_did_by_source_protocol_and_outcome(tmp_
     with open_store(settings.store_address, settings.folder, NOW) as store:
         write = store.create_key("default", "write", "web", NOW)
     event = {"event": "A", "userId": "user-ada", "messageId": "m1"}
-    with up(tmp_path, "--collectors", "2") as running:
+    with up(tmp_path, "--workers", "2") as running:
         for _ in range(10):
             assert running.post("/v1/track", event, write).status_code == 200
         assert running.post("/v1/track", event, "jw_wrong").status_code == 401
