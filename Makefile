@@ -1,6 +1,6 @@
 # jcurve: the commands a person types. `make` alone prints this list.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check bench bench-lake bench-commits bench-funnel oracle faults sdks spark screenshots readme lock clean
+.PHONY: help setup demo serve test check bench bench-lake bench-commits bench-funnel bench-protocols oracle faults sdks spark screenshots readme lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -41,6 +41,9 @@ bench-lake: setup ## Builds and repairs over a year of events, each against a pl
 
 bench-commits: setup ## 50,000 commits with tidy on: append, open and scan times must stay flat (ARGS="--commits 5000")
 	$(BIN)/python -m tests.bench.commits $(ARGS)
+
+bench-protocols: setup ## Every SDK's protocol through the door and the flush, beside Segment's (ARGS=--write)
+	$(BIN)/python -m tests.bench.protocols $(ARGS)
 
 bench-funnel: setup ## Funnels beside ClickHouse over the same events: time, memory, many at once (ARGS="--events 100000000 --write")
 	$(BIN)/python -m tests.bench.funnel $(ARGS)
