@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter as TallyOf
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -64,9 +65,12 @@ def committed(seconds: float) -> None:
 
 def ended(tallies: Mapping[Tally, int]) -> None:
     """The flush'."""
+    told: TallyOf[str] = TallyOf()
     for tally, number in tallies.items():
         if number > 0:
             EVENTS.labels(tally.project, tally.source, tally.label).inc(number)
+            told[tally.label] += number
+    logger.info("events left the log", extra=dict(told))
 
 
 def count_files(lake: Lake, projects: Callable[[], Sequence[str]], stop: threading.Event) -> None:

@@ -71,6 +71,7 @@ class Settings:
     query_threads: int = _setting(2, values.positive, "Threads of one query.")
     query_seconds: int = _setting(60, values.positive, "Seconds that one funnel's question may take.")
     queries: int = _setting(4, values.positive, "Queries that run at one time; more wait for their turn.")
+    log_format: str = _setting("text", values.log_format, "Lines of the logs: text (key=value) or json.")
     log_level: str = _setting("warning", values.level, "What the processes tell: debug, info, warning or error.")
 
     @property

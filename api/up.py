@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import signal
 import socket
 import sys
@@ -19,7 +20,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from api import locks, watching
+from api import locks, logs, watching
 from api.folder import Unusable
 from api.ports import CannotStart, listen
 from api.settings import Settings
@@ -32,6 +33,9 @@ _LONGEST_PAUSE: Final = 30.0
 _LONGEST_AT_THE_DOOR: Final = 2.0  # senders wait for it
 _STEADY: Final = 60.0  # a child that ran so long did not crash at its start
 _CRASHES: Final = 3  # before everything was ready once
+
+
+logger = logging.getLogger(__name__)
 
 
 class Supervisor:
@@ -100,7 +104,7 @@ class Supervisor:
                 self._failed = f"{role} ended with status {status} {crashes} times while starting; its messages stand above"
                 self._stopping.set()
                 break
-            print(f"jcurve: {role} ended with status {status}; starting it again in {pause:.1f} s", file=sys.stderr)
+            logger.warning("%s ended with status %s; starting it again in %.1f s", role, status, pause)
             await _within(self._stopping.wait(), pause)
             pause = min(pause * 2, _LONGEST_AT_THE_DOOR if role.startswith("door") else _LONGEST_PAUSE)
 
@@ -116,6 +120,8 @@ class Supervisor:
         )
         assert child.stdin is not None
         given = {"settings": self._settings.encoded(), "listener": listener, "serve": "serve" in self._roles}
+        if self._settings.workers > 1 and role.startswith("door"):
+            given["worker"] = int(role.partition("-")[2])
         child.stdin.write(json.dumps(given).encode() + b"\n")
         return child
 
@@ -132,7 +138,7 @@ class Supervisor:
             return
         _signal(child, signal.SIGTERM)
         if not await _within(child.wait(), _GRACE):
-            print(f"jcurve: {role} did not end within {_GRACE:.0f} s and is killed", file=sys.stderr)
+            logger.error("%s did not end within %.0f s and is killed", role, _GRACE)
             _signal(child, signal.SIGKILL)
             await child.wait()
 
@@ -180,6 +186,7 @@ def _reachable(host: str) -> str:
 
 def supervise(settings: Settings, roles: Sequence[str], *, port: bool = True) -> None:
     """Run these roles until a signal; raises ``CannotStart`` or ``locks.InUse``."""
+    logs.configure(settings, "up")
     try:
         settings.folder.create()
     except Unusable as fault:

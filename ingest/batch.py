@@ -124,7 +124,8 @@ def decoded(decode: Decoder, record: Record, mint: Callable[[int], str]) -> Deco
     try:
         return decode(record, mint)
     except Exception as error:
-        logger.exception("the decoder of %s failed; the request is kept in rejected", record.path)
+        family = record.path.split("/", 2)[1]  # what follows was sent
+        logger.exception("a decoder failed; the request is kept in rejected", extra={"family": family})
         detail = f"the decoder of {record.path} failed ({error!r}): report this, and replay the request after the fix"
         return [], [Reject(Outcome.UNREADABLE, detail, None, record.body)]
 

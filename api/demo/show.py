@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import httpx
 
+from api import logs
 from api.clock import now
 from api.demo.compare import sections
 from api.demo.page import Page
@@ -72,6 +73,7 @@ def run(demo: Demo) -> bool:
 
     Raises ``DemoFailed``, or ``CannotStart`` where the server does not start.
     """
+    logs.configure(demo.settings, "up")
     listeners = _listeners(demo.settings)
     host, port = listeners[0].getsockname()[:2]
     stand = Stand(demo.settings, f"http://{host}:{port}", make_keys(demo.settings))

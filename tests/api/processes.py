@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import httpx
 
@@ -69,10 +70,12 @@ class Running:
 
 
 @contextmanager
-def up(data: Path, *arguments: str, command: str = "up", **environment: str) -> Iterator[Running]:
-    """``jcurve up`` on a free port, ready; stopped at the end, and its children with it."""
+def up(
+    data: Path, *arguments: str, command: str = "up", told: IO[str] | None = None, **environment: str
+) -> Iterator[Running]:
+    """``jcurve up`` on a free port, ready; stopped at the end, and its children with it. ``told``: where its logs go."""
     line = [*COMMAND, command, "--data", str(data), "--port", "0", *arguments]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT | environment) as process:
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=told, text=True, env=ENVIRONMENT | environment) as process:
         running = None
         try:
             assert process.stdout is not None

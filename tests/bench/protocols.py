@@ -173,7 +173,7 @@ def table(found: Sequence[Found], flight: InFlight) -> str:
             "|---|" + "---:|" * (len(head) - 1),
             *(f"| {row} |" for row in rows),
             "",
-            f"With {flight.events:,} events of all in flight: door {flight.door_memory} MB, flush {flight.flush_memory} MB at"
+            f"With {flight.events:,} events in flight: door {flight.door_memory} MB, flush {flight.flush_memory} MB at"
             f" their peaks (aim: less than {MEMORY:,} MB together{_mark(total < MEMORY)}).",
         ]
     )
