@@ -10,6 +10,7 @@ from api.routes import (
     drivers,
     funnels,
     identity,
+    live,
     metrics,
     people,
     plan,
@@ -26,5 +27,19 @@ from api.serving import Serving
 
 def routers(serving: Serving) -> list[APIRouter]:
     by_stages = (metrics, stages, people, identity)
-    modules = (funnels, drivers, saved, catalogue, *by_stages, status, recent, rejected, plan, project, quality, changes)
+    modules = (
+        funnels,
+        drivers,
+        saved,
+        catalogue,
+        *by_stages,
+        status,
+        live,
+        recent,
+        rejected,
+        plan,
+        project,
+        quality,
+        changes,
+    )
     return [module.router(serving) for module in modules]

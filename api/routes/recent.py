@@ -5,6 +5,7 @@ Read from the lake's newest files only, so that it costs the same however long t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import pyarrow as pa
@@ -51,16 +52,30 @@ def router(serving: Serving) -> APIRouter:
     return routes
 
 
-def newest(lake: Lake, project: str, table: str, columns: tuple[str, ...], limit: int, limits: Limits) -> pa.Table:
-    """The rows with the latest ``received_at``, newest first."""
+def newest(
+    lake: Lake,
+    project: str,
+    table: str,
+    columns: tuple[str, ...],
+    limit: int,
+    limits: Limits,
+    *,
+    among: int | None = None,
+    where: str = "true",
+    parameters: Mapping[str, str | None] | None = None,
+) -> pa.Table:
+    """The rows with the latest ``received_at``, newest first; of the last ``among`` those that match ``where``."""
     handle = lake.open(project, table)
-    paths = [] if handle is None else _files_of_newest(pa.table(handle.get_add_actions(flatten=True)), limit)
+    among = among or limit
+    paths = [] if handle is None else _files_of_newest(pa.table(handle.get_add_actions(flatten=True)), among)
     if handle is None or not paths:
         return pa.table({column: [] for column in columns})
     with Engine(lake, project, {}, limits) as engine:
         engine.bind_files("newest", handle, paths)
         return engine.table(
-            f"select {', '.join(columns)} from newest order by received_at desc limit $limit", {"limit": limit}
+            f"""with last_received as (select {", ".join(columns)} from newest order by received_at desc limit $among)
+            select {", ".join(columns)} from last_received where {where} order by received_at desc limit $limit""",
+            {"limit": limit, "among": among, **(parameters or {})},
         )
 
 

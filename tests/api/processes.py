@@ -71,11 +71,11 @@ class Running:
 
 @contextmanager
 def up(
-    data: Path, *arguments: str, command: str = "up", told: IO[str] | None = None, **environment: str
+    data: Path, *arguments: str, command: str = "up", logs: IO[str] | None = None, **environment: str
 ) -> Iterator[Running]:
-    """``jcurve up`` on a free port, ready; stopped at the end, and its children with it. ``told``: where its logs go."""
+    """``jcurve up`` on a free port, ready; stopped at the end, and its children with it. ``logs``: where its logs go."""
     line = [*COMMAND, command, "--data", str(data), "--port", "0", *arguments]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=told, text=True, env=ENVIRONMENT | environment) as process:
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=logs, text=True, env=ENVIRONMENT | environment) as process:
         running = None
         try:
             assert process.stdout is not None
