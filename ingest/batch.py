@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from ingest.copies import Displaced, Settled, compare, in_lake
 from ingest.ids import HOUR, Claim, Sighting, Tally
 from ingest.lake import Lake
 from ingest.outcome import Outcome
+from ingest.protocols import name_of
 from ingest.protocols.call import Call, Reject
 from ingest.protocols.family import Decoded
 from ingest.record import Record
@@ -39,37 +41,49 @@ class Batch:
     rejected: list[RejectedEvent] = field(default_factory=list)
     tallies: Counter[Tally] = field(default_factory=Counter)
     displaced: list[Displaced] = field(default_factory=list)  # rows of the lake in whose place some of the calls are
+    measured: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # by source, protocol and outcome, for a meter
+    _spans: list[int] = field(default_factory=list)  # offsets from which on
+    _protocols: list[str] = field(default_factory=list)  # these were the senders' protocols
 
     def add(self, record: Record, offset: int, decoded: Decoded) -> int:
         """Take what ``record`` held, whose first event lies at ``offset``; returns how many events it had."""
         calls, rejects = decoded
         hour = record.received_at // HOUR
+        protocol = name_of(record.path)
+        if not self._protocols or self._protocols[-1] != protocol:
+            self._spans.append(offset)
+            self._protocols.append(protocol)
         self.calls += calls
         self.offsets += range(offset, offset + len(calls))
         if calls:
             self.tallies[Tally(self.project, hour, record.source, Outcome.ACCEPTED.label)] += len(calls)
+            self.measured[record.source, protocol, Outcome.ACCEPTED.label] += len(calls)
         path = record.path.partition("#")[0]
         for at, reject in enumerate(rejects, offset + len(calls)):
             self.rejected.append(RejectedEvent(reject, record.received_at, record.source, path, at))
             self.tallies[Tally(self.project, hour, record.source, reject.reason.label)] += 1
+            self.measured[record.source, protocol, reject.reason.label] += 1
         return len(calls) + len(rejects)
 
     def keep_out(self, tombstones: Tombstones) -> None:
         """Drop what came under a forgotten id, before anything of it is noted."""
         kept = [tombstones.admits(self.project, call) for call in self.calls]
-        for call in (call for call, stays in zip(self.calls, kept, strict=True) if not stays):
-            self._recount(call.received_at, call.source, Outcome.ACCEPTED, Outcome.FORGOTTEN)
+        for call, offset in ((self.calls[at], self.offsets[at]) for at, stays in enumerate(kept) if not stays):
+            self._recount(call.received_at, call.source, offset, Outcome.ACCEPTED, Outcome.FORGOTTEN)
         self.offsets = [offset for offset, stays in zip(self.offsets, kept, strict=True) if stays]
         self.calls = [call for call, stays in zip(self.calls, kept, strict=True) if stays]
         known = [tombstones.admits_raw(self.project, event.reject.raw) for event in self.rejected]
         for event in (event for event, stays in zip(self.rejected, known, strict=True) if not stays):
-            self._recount(event.received_at, event.source, event.reject.reason, Outcome.FORGOTTEN)
+            self._recount(event.received_at, event.source, event.log_offset, event.reject.reason, Outcome.FORGOTTEN)
         self.rejected = [event for event, stays in zip(self.rejected, known, strict=True) if stays]
 
-    def _recount(self, received_at: int, source: str, before: Outcome, after: Outcome) -> None:
-        hour = received_at // HOUR
+    def _recount(self, received_at: int, source: str, offset: int, before: Outcome, after: Outcome) -> None:
+        hour, span = received_at // HOUR, bisect_right(self._spans, offset)
+        protocol = self._protocols[span - 1] if span else ""
         self.tallies[Tally(self.project, hour, source, before.label)] -= 1
         self.tallies[Tally(self.project, hour, source, after.label)] += 1
+        self.measured[source, protocol, before.label] -= 1
+        self.measured[source, protocol, after.label] += 1
 
     def drop_copies(self, claim: Claim, lake: Lake, log: str) -> None:
         """Keep the calls that are no copies, and enter them, with all outcomes, into ``claim``.
@@ -79,8 +93,8 @@ class Batch:
         """
         settled = self._compare(claim, lake, log)
         copies, self.displaced = settled.copies, settled.displaced
-        for call in (self.calls[at] for at in copies | settled.won):
-            self._recount(call.received_at, call.source, Outcome.ACCEPTED, Outcome.DUPLICATE)
+        for call, offset in ((self.calls[at], self.offsets[at]) for at in copies | settled.won):
+            self._recount(call.received_at, call.source, offset, Outcome.ACCEPTED, Outcome.DUPLICATE)
         if copies:
             self.calls = [call for at, call in enumerate(self.calls) if at not in copies]
             self.offsets = [offset for at, offset in enumerate(self.offsets) if at not in copies]

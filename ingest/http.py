@@ -18,7 +18,7 @@ from ingest.browser_settings import address_of
 from ingest.errors import Unavailable
 from ingest.keys import Key
 from ingest.meter import Met, Meter, unmetered
-from ingest.protocols import FAMILIES, MAX_EVENT_BYTES, at, envelope, refused_path
+from ingest.protocols import FAMILIES, MAX_EVENT_BYTES, at, envelope, name_of, refused_path
 from ingest.protocols.envelope import Refused
 from ingest.protocols.family import Arrived, Asked, Family, Opened
 from ingest.request import Request, Scope
@@ -131,7 +131,7 @@ class Collector:
             offered, key = True, self._key(request, opened.keys)[1]
             answer = family.taken(arrived, opened)
             path, body = f"{endpoint}?{opened.kept}" if opened.kept else endpoint, opened.content
-        met.protocol, met.size = _name(family), len(body)
+        met.protocol, met.size = name_of(endpoint), len(body)
         if key is None:
             met.outcome = "unknown_key"
             return family.unknown(arrived) if offered else answer, None
@@ -185,10 +185,6 @@ class Collector:
     def _ready(self) -> Answer:
         reason = self._log.healthy() or self._keys.healthy()
         return json_answer({"status": "ready"}) if reason is None else refusal(503, reason, _RETRY)
-
-
-def _name(family: Family) -> str:
-    return family.__name__.rpartition(".")[2]
 
 
 def _alive() -> Answer:
