@@ -18,7 +18,7 @@ from ingest.ids import HOUR, Claim, Sighting, Tally
 from ingest.lake import Lake
 from ingest.outcome import Outcome
 from ingest.protocols import name_of
-from ingest.protocols.call import Call, Reject
+from ingest.protocols.call import Call, Made, Reject
 from ingest.protocols.family import Decoded
 from ingest.record import Record
 from ingest.tombstones import Tombstones
@@ -56,8 +56,8 @@ class Batch:
         self.calls += calls
         self.offsets += range(offset, offset + len(calls))
         if calls:
-            self.tallies[Tally(self.project, hour, record.source, Outcome.ACCEPTED.label)] += len(calls)
-            self.measured[record.source, protocol, Outcome.ACCEPTED.label] += len(calls)
+            self.tallies[Tally(self.project, hour, record.source, Outcome.ACCEPTED.label)] += received(calls)
+            self.measured[record.source, protocol, Outcome.ACCEPTED.label] += received(calls)
         path = record.path.partition("#")[0]
         for at, reject in enumerate(rejects, offset + len(calls)):
             self.rejected.append(RejectedEvent(reject, record.received_at, record.source, path, at))
@@ -68,8 +68,8 @@ class Batch:
     def keep_out(self, tombstones: Tombstones) -> None:
         """Drop what came under a forgotten id, before anything of it is noted."""
         kept = [tombstones.admits(self.project, call) for call in self.calls]
-        for call, offset in ((self.calls[at], self.offsets[at]) for at, stays in enumerate(kept) if not stays):
-            self._recount(call.received_at, call.source, offset, Outcome.ACCEPTED, Outcome.FORGOTTEN)
+        for at in (at for at, stays in enumerate(kept) if not stays):
+            self._recount_call(at, Outcome.FORGOTTEN)
         self.offsets = [offset for offset, stays in zip(self.offsets, kept, strict=True) if stays]
         self.calls = [call for call, stays in zip(self.calls, kept, strict=True) if stays]
         known = [tombstones.admits_raw(self.project, event.reject.raw) for event in self.rejected]
@@ -85,6 +85,12 @@ class Batch:
         self.measured[source, protocol, before.label] -= 1
         self.measured[source, protocol, after.label] += 1
 
+    def _recount_call(self, at: int, after: Outcome) -> None:
+        """The ``at``-th call ended otherwise; one that nobody sent by itself was not counted."""
+        call = self.calls[at]
+        if type(call) is not Made:
+            self._recount(call.received_at, call.source, self.offsets[at], Outcome.ACCEPTED, after)
+
     def drop_copies(self, claim: Claim, lake: Lake, log: str) -> None:
         """Keep the calls that are no copies, and enter them, with all outcomes, into ``claim``.
 
@@ -93,8 +99,8 @@ class Batch:
         """
         settled = self._compare(claim, lake, log)
         copies, self.displaced = settled.copies, settled.displaced
-        for call, offset in ((self.calls[at], self.offsets[at]) for at in copies | settled.won):
-            self._recount(call.received_at, call.source, offset, Outcome.ACCEPTED, Outcome.DUPLICATE)
+        for at in copies | settled.won:
+            self._recount_call(at, Outcome.DUPLICATE)
         if copies:
             self.calls = [call for at, call in enumerate(self.calls) if at not in copies]
             self.offsets = [offset for at, offset in enumerate(self.offsets) if at not in copies]
@@ -118,6 +124,11 @@ class Batch:
         if self.rejected:
             tables.append(("rejected", columns.rejected_table(self.rejected, log)))
         return tables
+
+
+def received(calls: list[Call]) -> int:
+    """How many of them somebody sent."""
+    return sum(type(call) is not Made for call in calls)
 
 
 def batches(segments: Iterable[tuple[int, Iterable[tuple[int, Record]]]], log: str, decode: Decoder) -> list[Batch]:

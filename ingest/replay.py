@@ -27,7 +27,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from ingest.batch import Batch, Decoder, decoded
+from ingest.batch import Batch, Decoder, decoded, received
 from ingest.columns import RejectedEvent
 from ingest.copies import month_number
 from ingest.event import REJECTED
@@ -159,7 +159,7 @@ def _add(batch: Batch, row: Kept, events: Decoded, received_at: int) -> None:
     batch.calls += calls
     batch.offsets += range(first, first + len(calls))
     batch.tallies[Tally(batch.project, row.received_at // HOUR, row.source, f"rejected:{row.reason}")] -= 1
-    batch.tallies[Tally(batch.project, hour, row.source, Outcome.ACCEPTED.label)] += len(calls)
+    batch.tallies[Tally(batch.project, hour, row.source, Outcome.ACCEPTED.label)] += received(calls)
     for at, reject in enumerate(rejects, first + len(calls)):
         batch.rejected.append(RejectedEvent(reject, received_at, row.source, row.path, at))
         batch.tallies[Tally(batch.project, hour, row.source, reject.reason.label)] += 1

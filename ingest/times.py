@@ -17,7 +17,7 @@ AHEAD: Final = 24 * 3600 * SECOND  # a sender further in the future than this do
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST: Final = 253_402_300_800 * SECOND  # year 10000
-_FIRST: Final = -_LAST
+_FIRST: Final = -62_135_596_800 * SECOND  # year 1: Python's, and so most readers', dates begin there
 
 
 def micros(value: str | float | None) -> int | None:
@@ -44,12 +44,14 @@ def corrected(original: int | None, sent_at: int | None, received_at: int) -> in
         return received_at
     skew = 0 if sent_at is None else (received_at - sent_at + SKEW_STEP // 2) // SKEW_STEP * SKEW_STEP
     time = original + skew
-    return time if _FIRST < time <= received_at + AHEAD else received_at
+    return time if _FIRST <= time <= received_at + AHEAD else received_at
 
 
-def _since_epoch(moment: datetime) -> int:
+def _since_epoch(moment: datetime) -> int | None:
+    """None where the offset leads out of the years that there are: ``0001-01-01T00:00+14:00``."""
     passed = moment - _EPOCH
-    return (passed.days * 86_400 + passed.seconds) * SECOND + passed.microseconds
+    result = (passed.days * 86_400 + passed.seconds) * SECOND + passed.microseconds
+    return result if _FIRST <= result < _LAST else None
 
 
 def _odd(value: str) -> int | None:
@@ -72,4 +74,4 @@ def _number(value: float) -> int | None:
         return None
     per_unit = SECOND if size < 1e11 else 1_000 if size < 1e14 else 1 if size < 1e17 else 1e-3
     result = round(value * per_unit)
-    return result if -62_135_596_800 * SECOND <= result < _LAST else None
+    return result if _FIRST <= result < _LAST else None

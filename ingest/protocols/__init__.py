@@ -5,7 +5,8 @@ What it owns: how bytes on the wire become events. ``call`` is what comes out, `
 line.
 
 Invariants
-- A decoder never raises, whatever the bytes: every event of a request ends as exactly one ``Call`` or one ``Reject``.
+- A decoder never raises, whatever the bytes: every event of a request ends as exactly one ``Call`` or one ``Reject``. What
+  a call says besides (PostHog's ``$set``) is a ``Made`` one behind it, which is stored and not counted.
 - Decoding the same record again gives the same calls with the same ids: an id that the SDK left out is minted from the
   event's place in the log, not from chance.
 - Nothing here imports pyarrow: the door knows all families and must stay small.
@@ -71,7 +72,7 @@ def at(path: str) -> tuple[tuple[Family, str], ...]:
 
 
 def decode(record: Record, mint: Callable[[int], str], max_event_bytes: int = MAX_EVENT_BYTES) -> Decoded:
-    """The calls and rejects of a record; their number together is the number of events in it.
+    """The calls and rejects of a record; their number together, but for what is ``Made``, is the number of events in it.
 
     ``mint(n)`` must name the record's n-th event (from 0), the same whenever it is asked.
     """

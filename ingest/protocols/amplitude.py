@@ -1,6 +1,7 @@
 """Amplitude's HTTP API: ``/2/httpapi`` and ``/batch``, where the ``events`` of a body tell it from other families'.
 
-An event's ``device_id`` is anonymous, its ``user_id`` a user's, its ``insert_id`` the id by which copies are known.
+An event's ``device_id`` is anonymous, its ``user_id`` a user's, its ``insert_id`` the id by which copies are known. Where an
+event has both ids, the device becomes the user's, as Amplitude has it.
 ``$identify`` becomes an identify, ``$groupidentify`` a group call: what they ``$set`` and ``$unset`` become traits, other
 operations (``$setOnce``, ``$add``, ``$append`` ...) stay under their own names. ``$identify`` that does nothing but put
 somebody into a group is a group call, too. Every other event is a track call of its name.
@@ -150,6 +151,7 @@ def read(raw: msgspec.Raw) -> Item:
         _identify(item, group, traits)
     else:
         item.type = "track"
+    item.previous_id = item.anonymous_id  # both ids on one event are one person's
     item.properties = _with_revenue(given, given.pop("event_properties", NOTHING))
     item.context = context_of(given, group, NOTHING if item.type == "identify" else traits, bytes(item.properties))
     return item

@@ -126,7 +126,7 @@ def call_of(item: Item, sender: Sender, number: int, mint: Mint) -> Call:
         sender.received_at,
         anonymous,
         user,
-        _required(item.previous_id, Outcome.MISSING_PREVIOUS) if kind == "alias" else identifier(item.previous_id),
+        _previous(kind, item, user),
         actor_id("anonymous", anonymous or "") if user is None else actor_id("user", user),
         identifier(item.group_id) or seen.account_id or groups_in(properties),
         seen.session_id,
@@ -169,6 +169,14 @@ def _named(kind: str, item: Item, context_traits: bytes) -> tuple[str, bytes]:
         _required(item.group_id, Outcome.MISSING_GROUP)
         return "$group", json_object(item.traits)
     return "$alias", json_object(item.properties)
+
+
+def _previous(kind: str, item: Item, user: str | None) -> str | None:
+    """Of an alias the id that is replaced; of another call with two ids the anonymous one, where its family says that both
+    are one person's. An identify says so by itself."""
+    if kind == "alias":
+        return _required(item.previous_id, Outcome.MISSING_PREVIOUS)
+    return None if user is None or kind == "identify" or item.previous_id is None else identifier(item.previous_id)
 
 
 def _kind(given: Scalar) -> str:

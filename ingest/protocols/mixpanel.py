@@ -39,7 +39,7 @@ GETS: Final = frozenset(_PATHS.values())
 MAX_BODY_BYTES: Final = 10_485_760  # Mixpanel's at /import
 
 _HEAD: Final = 8_192  # bytes of a body that cannot be read: enough to see whose it is
-_TRUE: Final = (b"1", b"true")
+_TRUE: Final = ("1", "true")
 _VERBOSE: Final = re.compile(rb"(?:^|&)verbose=(?:1|true)(?:&|$)")
 
 
@@ -212,7 +212,7 @@ def _keys(events: list[msgspec.Raw]) -> Iterator[str]:
 
 
 def _asks(arrived: Arrived, word: str) -> bool:
-    return parse_qs(arrived.request.query).get(word.encode(), [b""])[-1].lower() in _TRUE
+    return parse_qs(arrived.request.query.decode("utf-8", "replace")).get(word, [""])[-1].lower() in _TRUE
 
 
 _ONE: Final = text_answer("1")

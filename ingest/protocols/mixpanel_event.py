@@ -90,6 +90,8 @@ def read_update(raw: msgspec.Raw) -> Item:
 def _tracked(event: str | None, properties: Fields, event_id: str | None) -> Item:
     item = Item(type="page" if event == _PAGE_VIEW else "track", event=event)
     _put_ids(item, properties, "distinct_id", event_id)
+    if _scalar(properties, "$user_id") is not None and _scalar(properties, "$device_id") is not None:
+        item.previous_id = item.anonymous_id  # "simplified id merge": both on one event are one person's
     return item
 
 

@@ -13,7 +13,8 @@ was before. Cookieless visitors share one id; they are told apart by day, addres
 
 Which: ``$pageview`` is a page, ``$screen`` a screen, ``$identify``, ``$set``, ``$set_once`` and ``$unset`` an identify,
 ``$groupidentify`` a group, ``$create_alias`` and ``$merge_dangerously`` an alias, and all others a track. The traits are
-``$set`` over ``$set_once`` (that the first value stays is not kept: the last one sent counts), null for ``$unset``.
+``$set`` over ``$set_once`` (that the first value stays is not kept: the last one sent counts), null for ``$unset``. Any
+other event may carry them, too: they become an identify beside it (``Made``), unless no person is wanted for the event.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import msgspec
 from ingest.outcome import Outcome
 from ingest.protocols import repair, tolerant
 from ingest.protocols.assemble import Item, RuleError
+from ingest.protocols.call import Call, Made
 from ingest.protocols.envelope import NOTHING
 from ingest.protocols.posthog_context import Seen, context_of
 from ingest.record import Record
@@ -74,11 +76,17 @@ class Event(msgspec.Struct, gc=False):
     options: msgspec.Raw = NOTHING
 
 
+class Told(Item, gc=False):
+    """``person``: traits of its sender that an event carries which is no identify; empty: none."""
+
+    person: bytes = b""
+
+
 _EVENT: Final = msgspec.json.Decoder(Event)
 _SEEN: Final = msgspec.json.Decoder(Seen)
 
 
-def item_of(raw: msgspec.Raw, record: Record, sent_at: str | None, library: str, unnamed: str | None) -> Item:
+def item_of(raw: msgspec.Raw, record: Record, sent_at: str | None, library: str, unnamed: str | None) -> Told:
     """Raises ``RuleError`` and what ``assemble.FAULTS`` lists.
 
     ``sent_at`` and ``library`` are what the request says, where the event does not; ``unnamed`` is the name of an event
@@ -91,11 +99,20 @@ def item_of(raw: msgspec.Raw, record: Record, sent_at: str | None, library: str,
         raise RuleError(Outcome.MISSING_EVENT, event_id=event_id)
     properties = _whole(event, library)
     seen = _seen(properties)
-    item = Item(message_id=event_id or text(seen.insert_id), event=name, type=_KIND.get(name, "track"))
+    item = Told(message_id=event_id or text(seen.insert_id), event=name, type=_KIND.get(name, "track"))
     _put_identity(item, event, seen, record)
     _put_times(item, event, seen, record.received_at, sent_at)
     _put_content(item, event, seen, properties)
+    if item.type != "identify" and seen.person_wanted not in _FALSE and (traits := _traits(seen)) != b"{}":
+        item.person = traits
     return item
+
+
+def described(call: Call, traits: bytes) -> Made:
+    """The identify of an event that carries traits of its sender; sent again it has the same id."""
+    fields = msgspec.structs.asdict(call)
+    same = {"event_id": f"{call.event_id}:set", "kind": "identify", "event": "$identify"}
+    return Made(**fields | same | {"previous_id": None, "properties": traits})
 
 
 def _event(raw: msgspec.Raw) -> Event:

@@ -10,10 +10,10 @@ ue          track, named by its schema    the data of the self-describing event,
 tr, ti      track ``transaction``, ``transaction_item``: order_id, total, sku, price, quantity ...
 ==========  ============================  ==========================================================
 
-A self-describing event whose schema is named ``identify`` is an identify and its data are traits: the one way to say whose a
-device is, since an event with both ids links none. ``uid`` is a user's id; ``duid`` is anonymous, else the ``userId`` of the
-entity ``client_session``, else what the network knows the sender by (``nuid``, the cookie). Who is anonymous by choice goes
-by the session, and without one each event stands alone: no id is given to strangers in common.
+A self-describing event whose schema is named ``identify`` is an identify and its data are traits. ``uid`` is a user's id;
+``duid`` is anonymous, else the ``userId`` of the entity ``client_session``, else what the network knows the sender by
+(``nuid``, the cookie). Where an event has both ids, the device becomes the user's, as Snowplow's own models stitch them. Who
+is anonymous by choice goes by the session, and without one each event stands alone: no id is given to strangers in common.
 
 Entities (``co``, ``cx``) are ``context.contexts``, as sent; whatever else an event has stands in the context under its name.
 """
@@ -125,7 +125,7 @@ def _put_sender(
     item.user_id = _take(given, "uid")
     device, network = _take(given, "duid"), _take(given, "tnuid") or _take(given, "nuid")
     context["sessionId"] = _take(given, "sid") or _scalar(session.get("sessionId"))
-    item.anonymous_id = device or _scalar(session.get("userId"))
+    item.anonymous_id = item.previous_id = device or _scalar(session.get("userId"))
     if text(item.user_id) is None and text(item.anonymous_id) is None:
         own = network or visitor or context["sessionId"]
         item.anonymous_id = own if isinstance(own, str) else text(item.message_id) or unnamed()

@@ -45,8 +45,11 @@ class World:
 
     def send(self, *calls: Mapping[str, Any], project: str = "default", received: datetime = RECEIVED) -> None:
         """Through the log and the flush, as if they had come in one batch at that moment."""
+        self.put(json.dumps({"batch": calls}).encode(), project=project, received=received)
+
+    def put(self, body: bytes, project: str = "default", received: datetime = RECEIVED) -> None:
+        """The same for a batch as it stands."""
         micros = int(received.timestamp()) * 1_000_000
-        body = json.dumps({"batch": calls}).encode()
 
         async def append() -> None:
             log = Log.open(self.settings.folder.log, now=lambda: micros)

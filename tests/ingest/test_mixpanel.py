@@ -244,6 +244,7 @@ def test_an_event_without_an_id_is_named_by_its_place() -> None:
 def test_who_it_was(ids: dict[str, Any], user: str | None, anonymous: str | None) -> None:
     call = tracked(**ids)
     assert (call.user_id, call.anonymous_id) == (user, anonymous)
+    assert call.previous_id == ("d1" if "$user_id" in ids and "$device_id" in ids else None)  # both named: one person
 
 
 @pytest.mark.parametrize(

@@ -251,6 +251,19 @@ def test_who_it_was(fields: dict[str, Any], user: str | None, anonymous: str | N
     assert (call.user_id, call.anonymous_id) == (user, anonymous)
 
 
+def test_a_device_that_an_event_names_beside_its_user_becomes_that_users() -> None:
+    session = {"schema": "iglu:com.acme/client_session/jsonschema/1-0-2", "data": {"userId": "d2"}}
+    entities = json.dumps({"schema": "iglu:com.acme/contexts/jsonschema/1-0-0", "data": [session]})
+    for fields, previous in (
+        ({"uid": "u1", "duid": "d1"}, "d1"),
+        ({"uid": "u1", "duid": None, "co": entities}, "d2"),
+        ({"uid": "u1", "duid": None, "nuid": "n1"}, None),
+        ({"duid": "d1"}, None),
+    ):
+        call = one(**fields)
+        assert (call.kind, call.previous_id) == ("page", previous)
+
+
 def test_an_anonymous_session_is_one_sender() -> None:
     assert one(duid=None, sid="s1").anonymous_id == "s1"
 
