@@ -56,8 +56,9 @@ class Batch:
         self.calls += calls
         self.offsets += range(offset, offset + len(calls))
         if calls:
-            self.tallies[Tally(self.project, hour, record.source, Outcome.ACCEPTED.label)] += received(calls)
-            self.measured[record.source, protocol, Outcome.ACCEPTED.label] += received(calls)
+            sent = received(calls)
+            self.tallies[Tally(self.project, hour, record.source, Outcome.ACCEPTED.label)] += sent
+            self.measured[record.source, protocol, Outcome.ACCEPTED.label] += sent
         path = record.path.partition("#")[0]
         for at, reject in enumerate(rejects, offset + len(calls)):
             self.rejected.append(RejectedEvent(reject, record.received_at, record.source, path, at))

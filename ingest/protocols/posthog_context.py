@@ -77,9 +77,8 @@ _where: Final[Callable[[Seen], tuple[Scalar, ...]]] = attrgetter(*_WHERE)
 
 def context_of(seen: Seen, sent: bytes | None) -> bytes:
     """``sent``: the properties, of a call that keeps traits in their place."""
-    context = _context(_where(seen))
-    if bytes(seen.groups).startswith(b"{"):
-        context = _with(context, b'"groups":' + bytes(seen.groups))
+    groups = bytes(seen.groups)
+    context = _context(_where(seen), groups if groups.startswith(b"{") else b"")
     return context if sent is None else _with(context, b'"properties":' + sent)
 
 
@@ -88,7 +87,7 @@ def _with(context: bytes, field: bytes) -> bytes:
 
 
 @lru_cache(maxsize=8_192)  # a visitor's page, or a server, says the same of itself in each of its events
-def _context(where: tuple[Scalar, ...]) -> bytes:
+def _context(where: tuple[Scalar, ...], groups: bytes) -> bytes:
     said = {name: text(value) for name, value in zip(_WHERE, where, strict=True)}
     device = said["device_type"]
     title = said["title"] or said["dollar_title"]
@@ -116,7 +115,8 @@ def _context(where: tuple[Scalar, ...]) -> bytes:
         "location": _some(country=said["country"]),
         "sessionId": said["session_id"],
     }
-    return msgspec.json.encode({name: value for name, value in context.items() if value is not None})
+    encoded = msgspec.json.encode({name: value for name, value in context.items() if value is not None})
+    return _with(encoded, b'"groups":' + groups) if groups else encoded
 
 
 def _some(**fields: str | None) -> dict[str, str] | None:
