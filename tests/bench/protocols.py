@@ -2,7 +2,8 @@
 
 Batches of a hundred of the same event in each family's own fields (``sdks``). The door stands on one core, beside an
 endpoint that reads the same body and answers; the flush decodes and stores on one core. Then all families together, a
-million events in the logs while nothing flushes, and what the flush takes in memory to make up for it.
+million events in the logs while nothing flushes, and what the flush takes in memory to make up for it; and how the door
+scales with its workers.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from typing import Final
 
 from ingest.keys import Key
 from ingest.wal import Log
-from tests.bench import door
+from tests.bench import door, workers
 from tests.bench.figure import machine, put_into
 from tests.bench.load import load, request
 from tests.bench.pace import paced
 from tests.bench.sdks import KEY, SDKS, Sdk
+from tests.bench.workers import Scaled
 from tests.ingest import asgi
 
 README: Final = Path(__file__).parents[2] / "README.md"
@@ -37,6 +39,7 @@ CONNECTIONS: Final = 32
 NEAR: Final = 1 / 1.3  # of Segment's rate: within 30 % of its figures
 LATE: Final = 0.020  # seconds
 MEMORY: Final = 1_024  # MB
+SCALES: Final = 0.85  # of N times one worker's rate
 
 
 @dataclass
@@ -160,7 +163,7 @@ def _at(rising: Sequence[float], share: float) -> float:
     return rising[min(int(share * len(rising)), len(rising) - 1)]
 
 
-def table(found: Sequence[Found], flight: InFlight) -> str:
+def table(found: Sequence[Found], flight: InFlight, scaled: Sequence[Scaled]) -> str:
     head = ("SDK", "bytes", "through the door", "of the bare endpoint", "p50", "p99", "decoded and stored", "memory")
     segment = found[0]
     rows = [" | ".join(_cells(one, segment)) for one in found]
@@ -175,8 +178,21 @@ def table(found: Sequence[Found], flight: InFlight) -> str:
             "",
             f"With {flight.events:,} events in flight: door {flight.door_memory} MB, flush {flight.flush_memory} MB at"
             f" their peaks (aim: less than {MEMORY:,} MB together{_mark(total < MEMORY)}).",
+            _scaling(scaled),
         ]
     )
+
+
+def _scaling(scaled: Sequence[Scaled]) -> str:
+    one, *more = scaled
+    told = [f"1 worker {one.rate:,.0f} events/s ({one.of_processor:,.0f} of processor time)"]
+    for many in more:
+        met = _mark(many.rate >= SCALES * many.workers * one.rate)
+        told.append(
+            f"{many.workers} workers {many.rate:,.0f} ({many.of_processor:,.0f}), {many.rate / one.rate:.2f} × (aim:"
+            f" {SCALES * many.workers:g}{met}), the busiest had {many.busiest:.0%}"
+        )
+    return f"Batches through `jcurve collect`, its flush standing still: {'; '.join(told)}."
 
 
 def _cells(one: Found, segment: Found) -> Iterator[str]:
@@ -202,7 +218,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the table into README.md")
     options = parser.parse_args()
     rounds, seconds, events = (1, 0.6, 20_000) if options.quick else (5, 2.0, 143_000)
-    told = table(*measure(rounds, seconds, events))
+    scaled = workers.measure((1, 2), 2 * seconds)
+    told = table(*measure(rounds, seconds, events), scaled)
     print(told)
     if options.write:
         put_into(README, told, "bench-protocols")
