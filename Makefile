@@ -1,6 +1,6 @@
 # jcurve: the commands a person types. `make` alone prints this list.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check bench bench-lake bench-commits bench-funnel bench-protocols oracle faults sdks spark screenshots readme lock clean
+.PHONY: help setup demo serve test check bench bench-lake bench-commits bench-funnel bench-protocols oracle faults fuzz sdks spark screenshots readme lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -54,6 +54,9 @@ oracle: setup ## A million random streams through the matcher and the brute forc
 faults: setup ## Kill collector and flush 200 times while an SDK sends; nothing acknowledged may be lost or be there twice
 	JCURVE_TEST_KILLS=200 JCURVE_TEST_WEATHER_SEEDS=50 $(BIN)/python -m pytest tests/ingest/test_faults.py tests/ingest/test_weather.py \
 	  tests/api/test_workers.py $(ARGS)
+
+fuzz: setup ## Damaged requests of every SDK family, and schemathesis on every route (EXAMPLES=2000 of each, other ones each time)
+	JCURVE_TEST_FUZZ=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest tests/ingest/test_fuzz.py tests/api/test_fuzz.py $(ARGS)
 
 sdks: ## Install the JavaScript SDKs that the tests drive (needs Node and npm)
 	npm ci --no-audit --no-fund --prefix tests/e2e/sdks

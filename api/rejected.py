@@ -128,6 +128,7 @@ Place = tuple[datetime, str, int]
 def shown(row: Row, most: int | None) -> Row:
     """The row with its raw bytes as text, or as ``raw_base64`` where they are none; at most so many bytes of them."""
     raw = row.pop("raw")
+    row["path"] = row["path"].partition("?")[0]
     row.pop("month", None)
     told = raw if most is None else raw[:most]
     cut = {"raw_bytes": len(raw)} if len(told) < len(raw) else {}

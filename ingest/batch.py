@@ -7,11 +7,13 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache, partial
 
 import numpy as np
 import pyarrow as pa
 
 from ingest import columns
+from ingest.asked import path_of
 from ingest.columns import RejectedEvent
 from ingest.copies import Displaced, Settled, compare, in_lake
 from ingest.ids import HOUR, Claim, Sighting, Tally
@@ -59,8 +61,9 @@ class Batch:
             sent = received(calls)
             self.tallies[Tally(self.project, hour, record.source, Outcome.ACCEPTED.label)] += sent
             self.measured[record.source, protocol, Outcome.ACCEPTED.label] += sent
-        path = record.path.partition("#")[0]
+        paths = cache(partial(path_of, record))
         for at, reject in enumerate(rejects, offset + len(calls)):
+            path = paths(reject.raw == record.body)
             self.rejected.append(RejectedEvent(reject, record.received_at, record.source, path, at))
             self.tallies[Tally(self.project, hour, record.source, reject.reason.label)] += 1
             self.measured[record.source, protocol, reject.reason.label] += 1

@@ -61,7 +61,7 @@ REJECTED: Final = pa.schema(
     [
         pa.field("received_at", _TIME, nullable=False),
         pa.field("source", pa.string(), nullable=False),
-        pa.field("path", pa.string(), nullable=False),  # the HTTP path it came by
+        pa.field("path", pa.string(), nullable=False),  # the HTTP path it came by; behind "?": see ingest.asked
         pa.field("reason", pa.string(), nullable=False),  # an ingest.outcome.Outcome
         pa.field("detail", pa.string(), nullable=False),  # what was found and what to send instead
         pa.field("event_id", pa.string()),  # where one could be read

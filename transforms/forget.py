@@ -169,7 +169,7 @@ def others_events(rows: pa.Table, ids: Ids) -> tuple[pa.Table, int]:
 
 def rejected_of(rows: pa.Table, ids: Ids) -> list[bool]:
     """Which rejected events are theirs: those that hold a long id anywhere, or a short one where ids stand."""
-    texts = [pc.fill_null(holding(rows[name], ids), False).to_pylist() for name in ("event_id", "detail")]
+    texts = [pc.fill_null(holding(rows[name], ids), False).to_pylist() for name in ("event_id", "detail", "path")]
     raws = rows["raw"].to_pylist()
     return [any(hits) or _names(raw, ids) for *hits, raw in zip(*texts, raws, strict=True)]
 

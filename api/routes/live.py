@@ -16,13 +16,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.parameters import Parameter
-from api.routes.recent import newest
+from api.routes.recent import newest, shown
 from api.serving import Answer, Asked, Serving, documented
 from ingest.outcome import Outcome
 
 LOOKED_AT: Final = 10_000
 REJECTS: Final = 1_000
-_RAW: Final = 4_096  # bytes of a rejected event that are shown
 
 _EVENT: Final = (
     "received_at", "event_id", "time", "kind", "event", "user_id", "anonymous_id", "account_id", "source", "library"
@@ -95,5 +94,4 @@ def _accepted(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rejected(row: dict[str, Any]) -> dict[str, Any]:
-    shown = row["raw"][:_RAW].decode("utf-8", "replace")
-    return {"outcome": "rejected", **dict.fromkeys(_EVENT), **row, "raw": shown}
+    return {"outcome": "rejected", **dict.fromkeys(_EVENT), **row, **shown(row)}

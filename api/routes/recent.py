@@ -6,7 +6,7 @@ Read from the lake's newest files only, so that it costs the same however long t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 from fastapi import APIRouter
@@ -44,12 +44,17 @@ def router(serving: Serving) -> APIRouter:
 
     def recent_rejected(asked: Asked) -> Answer:
         rows = rows_of(asked, "rejected", _REJECTED).to_pylist()
-        return {"items": [{**row, "raw": row["raw"][:_RAW].decode("utf-8", "replace")} for row in rows]}
+        return {"items": [{**row, **shown(row)} for row in rows]}
 
     def rows_of(asked: Asked, table: str, columns: tuple[str, ...]) -> pa.Table:
         return newest(serving.lake, asked.project.name, table, columns, asked.parameters["limit"], serving.limits)
 
     return routes
+
+
+def shown(row: Mapping[str, Any]) -> dict[str, str]:
+    """A rejected event's path and the beginning of its bytes, for whoever reads them."""
+    return {"path": row["path"].partition("?")[0], "raw": row["raw"][:_RAW].decode("utf-8", "replace")}
 
 
 def newest(

@@ -51,8 +51,8 @@ class Call(msgspec.Struct, gc=False):
 
 
 class Made(Call, gc=False):
-    """A call that nobody sent by itself: what an event says besides, such as the traits that PostHog's events may ``$set``. It
-    is stored like any other, under an id made of that event's; what was received is counted without it."""
+    """A call that nobody sent by itself: what an event says besides, such as the traits that PostHog's events may ``$set``.
+    It is stored like any other, under an id made of that event's; what was received is counted without it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,12 +54,23 @@ def base64url(document: object, padded: bool = False) -> str:
     return encoded if padded else encoded.rstrip("=")
 
 
-@pytest.mark.parametrize("path", [TP2, "/com.acme/v1", f"{TP2}/", f"/jw_web{TP2}"])
+@pytest.mark.parametrize("path", [TP2, "/com.acme/v1", f"{TP2}/", f"/jw_web{TP2}", "/acme/track", "/jw_web/my-own/path"])
 def test_events_posted_to_any_vendors_path_are_taken(path: str) -> None:
     door = Door()
     reply = door.send("POST", path, body({**EVENT, "aid": "shop" if "jw_" in path else "jw_web"}))
     assert (reply.status, reply.body, reply.headers["content-type"]) == (200, b"ok", "text/plain; charset=utf-8")
-    assert [record.path.partition("?")[0] for record in door.log.records] == ["/snowplow/tp2"]
+    assert [record.path.partition("?")[0] for record in door.log.records] == [
+        "/snowplow/tp2" if "." in path else "/snowplow/chosen"
+    ]
+
+
+def test_what_is_no_event_of_its_is_not_taken_at_a_path_of_the_users_own_but_kept() -> None:
+    door = Door()
+    assert door.post("/V1/track", {"event": "Paid", "userId": "u"}).status == 404
+    assert [record.path.partition("#")[0] for record in door.log.records] == ["/snowplow/chosen"]
+    assert door.send("POST", "/V1/track", b'{"event":"Paid","userId":"u"}').status == 404
+    assert door.send("GET", "/acme/track").status == 404
+    assert len(door.log.records) == 1
 
 
 @pytest.mark.parametrize(

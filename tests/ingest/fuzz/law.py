@@ -38,7 +38,8 @@ class Sent:
 
     def __repr__(self) -> str:
         """So that what fails can be sent again by hand."""
-        return f"Sent({self.method!r}, {self.path!r}, {self.query!r}, {self.headers!r}, {self.body!r}, {self.events}, {self.keyed})"
+        told = (self.method, self.path, self.query, self.headers, self.body, self.events, self.keyed)
+        return f"Sent{told!r}"
 
 
 @dataclass
