@@ -75,7 +75,7 @@ def test_a_rejected_one_says_why_and_shows_its_bytes(world: World) -> None:
 def test_a_wrong_outcome_is_told_with_those_that_there_are(world: World) -> None:
     with world.client() as client:
         answer = client.get("/api/live", params={"outcome": "lost"})
-    assert answer.status_code == 400
+    assert answer.status_code == 422
     assert answer.json()["errors"][0]["allowed"][:2] == ["accepted", "rejected"]
 
 
