@@ -130,6 +130,12 @@ def _dropped(outcome: Decoded) -> Decoded:
     ]
 
 
+def name_of(path: str) -> str:
+    """The family of a path of the log, by the name of its file; empty for a path of none."""
+    family = FAMILIES.get(path.split("/", 2)[1]) if path.startswith("/") else None
+    return "" if family is None else family.__name__.rpartition(".")[2]
+
+
 def refused_path(path: str, reason: Outcome, detail: str) -> str:
     """The path under which a body that the door refused is logged, with what the sender was told."""
     return f"{path}#{reason.value}#{detail[:_TOLD]}"

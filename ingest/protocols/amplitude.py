@@ -182,7 +182,7 @@ def _describe_group(item: Item, group: tuple[str, str] | None, traits: msgspec.R
 
 def _with_revenue(given: Fields, properties: msgspec.Raw) -> msgspec.Raw:
     """The HTTP API takes an event's revenue beside its properties, too."""
-    beside = {name: given.pop(name) for name in _REVENUE if name in given}
+    beside = {} if given.keys().isdisjoint(_REVENUE) else {name: given.pop(name) for name in _REVENUE if name in given}
     if not beside or not (properties is NOTHING or bytes(properties).startswith(b"{")):
         return properties
     within = {} if properties is NOTHING else tolerant.FIELDS.decode(properties)

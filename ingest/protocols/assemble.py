@@ -66,6 +66,16 @@ Check = Callable[["Call"], str | None]
 CHECK: Final[ContextVar[Check | None]] = ContextVar("CHECK", default=None)
 
 
+class Said(Item, gc=False):
+    """An event of which most of the context is the same in many: ``said`` is that part, from which the columns come.
+
+    Columns are made once for each context that is not remembered (``ingest.steps``), and an entity of an event's own would
+    make each one another.
+    """
+
+    said: bytes = b""
+
+
 class Sender(msgspec.Struct, frozen=True):
     """What the events of one request have in common."""
 
@@ -134,7 +144,7 @@ def call_of(item: Item, sender: Sender, number: int, mint: Mint) -> Call:
     context = json_object(item.context)
     if sender.context:
         context = merged(sender.context, context)
-    seen = promoted(context, sender.user_agent)
+    seen = promoted(item.said if type(item) is Said else context, sender.user_agent)
     event, properties = _named(kind, item, seen.traits)
     if len(properties) + len(event) > limits.ALWAYS:
         _check_limits(sender.around.limits, event, properties)

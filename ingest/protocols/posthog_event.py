@@ -55,6 +55,8 @@ _OPTIONS: Final = {  # of a v1 event, and the property that each is in v0
 _DAY: Final = 86_400_000_000  # microseconds
 _FALSE: Final = (False, "false", "0", 0)
 _TRUE: Final = (True, "true", "1", 1)
+_SAID: Final = (*_TRUE, *_FALSE)
+_NONE: Final = (NOTHING,) * 4
 
 
 class Event(msgspec.Struct, gc=False):
@@ -107,7 +109,8 @@ def item_of(raw: msgspec.Raw, record: Record, sent_at: str | None, library: str,
     _put_identity(item, event, seen, record)
     _put_times(item, event, seen, record.received_at, sent_at)
     _put_content(item, event, seen, properties)
-    if item.type != "identify" and seen.person_wanted not in _FALSE and (traits := _traits(seen)) != b"{}":
+    describes = seen.set is not NOTHING or seen.set_once is not NOTHING or seen.unset is not NOTHING
+    if describes and item.type != "identify" and seen.person_wanted not in _FALSE and (traits := _traits(seen)) != b"{}":
         item.person = traits
     return item
 
@@ -137,6 +140,9 @@ def _seen(properties: bytes) -> Seen:
 
 def _whole(event: Event, library: str) -> bytes:
     """The properties with what stands beside them: as v0 has them, so that an event is the same by either way."""
+    others = (event.set, event.set_once, event.unset, event.options)
+    if not library and event.session_id is None and event.window_id is None and others == _NONE:  # nearly always, of v0
+        return _with(bytes(event.properties), {})
     beside: dict[str, object] = {}
     for name, raw in (("$set", event.set), ("$set_once", event.set_once), ("$unset", event.unset)):
         if raw is not NOTHING and bytes(raw) != b"null":
@@ -159,6 +165,9 @@ def _with(properties: bytes, beside: dict[str, object]) -> bytes:
         properties = b"{}" if properties in (b"", b"null") else b'{"$value":' + properties + b"}"
     if not beside:
         return properties
+    if not any(f'"{name}"'.encode() in properties for name in beside) and b"\\u" not in properties:
+        rest = properties[1:].lstrip()  # none of the names stands there: put before what does
+        return msgspec.json.encode(beside) if rest.startswith(b"}") else msgspec.json.encode(beside)[:-1] + b"," + rest
     given: dict[str, object] = dict(tolerant.FIELDS.decode(properties))
     return msgspec.json.encode(beside | given)
 
@@ -185,7 +194,7 @@ def _put_alias(item: Item, sender: str | None, alias: str | None, seen: Seen) ->
 
 
 def _is_anonymous(sender: str, seen: Seen) -> bool:
-    if seen.is_identified in (*_TRUE, *_FALSE):
+    if seen.is_identified in _SAID:
         return seen.is_identified in _FALSE
     if text(seen.user_id) == sender:
         return False
