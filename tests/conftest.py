@@ -26,6 +26,11 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("same")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes are counted, not shown: gzip writes the second into its own, and all workers must find the same names."""
+    return argname if isinstance(val, bytes) and (len(val) > 40 or not val.isascii()) else None
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
