@@ -99,7 +99,8 @@ def _republish(settings: Settings, stop: threading.Event) -> None:
 
 
 def opened_when_it_answers(settings: Settings, stop: threading.Event) -> Store:
-    """The store, however long it does not answer; raises ``StoreError`` only at ``stop``, or where waiting does not help."""
+    """The store, however long it does not answer; ends the thread at ``stop``. Raises ``StoreError`` where waiting does not
+    help."""
     from api.clock import now
     from api.store import NoAnswer, open_store
 
@@ -107,9 +108,9 @@ def opened_when_it_answers(settings: Settings, stop: threading.Event) -> Store:
         try:
             return open_store(settings.store_address, settings.folder, now())
         except NoAnswer as error:
-            if stop.wait(_STORE_SECONDS):
-                raise
             print(f"{error}; asked again every {_STORE_SECONDS:.0f} s", file=sys.stderr)
+            if stop.wait(_STORE_SECONDS):
+                sys.exit(0)
 
 
 def work(settings: Settings, stop: threading.Event) -> None:

@@ -33,6 +33,7 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 PREFIXES: Final[dict[Kind, str]] = {"write": "jw_", "read": "jr_", "admin": "ja_"}
 DEFAULT_PROJECT: Final = "default"
 SOURCE: Final = re.compile(r"[^\W_][\w .-]{0,62}")
+_CONNECT_SECONDS: Final = 5
 OWN_KEY: Final = re.compile(r"[A-Za-z0-9._:-]{3,200}")
 
 _TABLES: Final = sa.MetaData()
@@ -271,7 +272,7 @@ def open_store(url: str, folder: DataFolder, now: datetime) -> Store:
     except Unusable as fault:
         raise StoreError(str(fault)) from None
     try:
-        engine = sa.create_engine(url)
+        engine = sa.create_engine(url, connect_args=_patience(url))
     except (sa.exc.ArgumentError, ImportError) as error:
         raise StoreError(f"the store's URL cannot be used: {error}; is the database's driver installed?") from error
     store = Store(engine, folder)
@@ -287,6 +288,12 @@ def open_store(url: str, folder: DataFolder, now: datetime) -> Store:
         away = isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)  # not one that is broken
         raise (NoAnswer if away else StoreError)(f"the store at {engine.url!r} cannot be used: {error}") from error
     return store
+
+
+def _patience(url: str) -> dict[str, int]:
+    """PostgreSQL's library waits for minutes where no answer comes at all."""
+    driver = sa.make_url(url).get_dialect().driver
+    return {"connect_timeout": _CONNECT_SECONDS} if driver in ("psycopg", "psycopg2") else {}
 
 
 def source_name(written: str) -> str:

@@ -31,7 +31,7 @@ from ingest.protocols.call import Call, Made
 from ingest.protocols.envelope import NOTHING
 from ingest.protocols.posthog_context import Seen, context_of
 from ingest.record import Record
-from ingest.scalar import Scalar, identifier, text
+from ingest.scalar import Scalar, person, text
 
 _LONGEST_ID: Final = 200  # characters; PostHog cuts there
 _COOKIELESS: Final = "$posthog_cookieless"
@@ -189,7 +189,7 @@ def _put_identity(item: Item, event: Event, seen: Seen, record: Record) -> None:
 def _put_alias(item: Item, sender: str | None, alias: str | None, seen: Seen) -> None:
     """The alias becomes one with the sender, who stays; of a sender who is nobody known it is the name."""
     item.user_id, item.previous_id = sender, alias
-    if sender is not None and identifier(alias) and _is_anonymous(sender, seen):
+    if sender is not None and person(alias) and _is_anonymous(sender, seen):
         item.user_id, item.previous_id, item.anonymous_id = alias, sender, sender
 
 
