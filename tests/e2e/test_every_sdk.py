@@ -55,12 +55,13 @@ SDKS: Final = (
     Sdk("segment python", "segment_send.py", SEGMENT, too_large=True, large_event=None, large_body=None),
     Sdk("segment node", "segment_send.mjs", SEGMENT, too_large=True, large_body=400),
     Sdk("segment browser", "segment.html", SEGMENT, too_large=True, wrong_key=None, large_event=400, large_body=400),
-    Sdk("segment browser batching", "segment.html", SEGMENT, too_large=True, query={"batching": "1"}, wrong_key=None, large_body=400),
+    Sdk("segment browser batching", "segment.html", SEGMENT, too_large=True, query={"batching": "1"},
+        wrong_key=None, large_body=400),
     Sdk("rudder python", "rudder_send.py", RUDDER, too_large=True, off=404, large_body=None),
     Sdk("rudder node", "rudder_send.mjs", RUDDER, too_large=True, off=404, large_body=400),
     Sdk("rudder browser", "rudder.html", RUDDER, too_large=True, wrong_key=None, off=None, large_event=413, large_body=400),
-    Sdk("rudder beacon", "rudder.html", RUDDER, too_large=True, query={"beacon": "1"}, wrong_key=None, off=None, large_body=None,
-        after_503=False, after_cut=False),  # whoever sends a beacon is not told what became of it
+    Sdk("rudder beacon", "rudder.html", RUDDER, too_large=True, query={"beacon": "1"},
+        wrong_key=None, off=None, large_body=None, after_503=False, after_cut=False),  # whoever sends a beacon is not told what became of it
     Sdk("posthog python v0", "posthog_send.py", 1_000_000, ("v0",), large_body=None),
     Sdk("posthog python v1", "posthog_send.py", 1_000_000, ("v1",), large_body=None),
     Sdk("posthog node v0", "posthog_send.mjs", POSTHOG, ("v0",)),
