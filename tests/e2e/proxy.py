@@ -7,7 +7,7 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +29,8 @@ class Exchange:
     path: str
     status: int  # 0: the connection was cut
     body: bytes  # inflated
+    headers: Mapping[str, str] = field(default_factory=dict)
+    packed: bool = False  # with gzip
 
     @cached_property
     def ticks(self) -> tuple[tuple[int, str], ...]:
@@ -103,7 +105,9 @@ class _Handler(BaseHTTPRequestHandler):
         fault: Fault = proxy.faults.pop(0) if proxy.faults and _carries_events(self.command, self.path) else "none"
         status, headers, text = self._full() if fault == "full" else self._forward(body)
         plain = gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
-        proxy.seen.append(Exchange(self.command, self.path, 0 if fault == "lost" else status, plain))
+        proxy.seen.append(
+            Exchange(self.command, self.path, 0 if fault == "lost" else status, plain, dict(self.headers), plain is not body)
+        )
         self.close_connection = True  # a browser would itself send again what a connection that it has used loses
         if fault == "lost":
             self.connection.shutdown(socket.SHUT_RDWR)

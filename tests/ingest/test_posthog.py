@@ -449,3 +449,7 @@ def test_every_event_ends_as_one_call_or_one_reject_whatever_is_in_it(batch: lis
     calls, rejects = found(door)
     assert received(calls) + len(rejects) == len(batch)
     claims(json.dumps(batch).encode())
+
+
+def test_the_configuration_does_not_name_surveys_whose_script_an_sdk_would_ask_for() -> None:
+    assert "surveys" not in Door().send("GET", "/array/jw_web/config").json()

@@ -1,5 +1,5 @@
 // node browse.mjs CHROMIUM PROFILE: the real browser, and in it a page for every line of JSON that comes in, with an answer
-// to each. {"page": n, "url"}: opens it, with cookies and storage of its own. {"page": n, "run"}: tells what this expression
+// to each. {"page": n, "url"}: opens it, with cookies and storage of its own, or again. {"page": n, "run"}: tells what this expression
 // is, or promises, there. {"page": n, "leave": true}: goes elsewhere from it, as who closes its tab does. {"page": n,
 // "close": true}: ends it. These two tell what it complained about in its console.
 import { createInterface } from "node:readline";
@@ -11,18 +11,19 @@ const args = [...quiet, "--disable-component-update", "--disable-sync"];
 const browser = await puppeteer.launch({ executablePath, userDataDir, headless: true, args });
 const open = new Map();
 
-async function opened(url) {
+async function visited(number, url) {
+  if (open.has(number)) return void (await open.get(number).page.goto(url));
   const context = await browser.createBrowserContext();
   const page = await context.newPage();
   const complaints = [];
   page.on("console", (message) => ["error", "warn"].includes(message.type()) && complaints.push(`${message.text()} ${message.location().url ?? ""}`.trim()));
   page.on("pageerror", (error) => complaints.push(String(error)));
+  open.set(number, { context, page, complaints });
   await page.goto(url);
-  return { context, page, complaints };
 }
 
 async function answered({ page: number, url, run, leave, close }) {
-  if (url) return void open.set(number, await opened(url));
+  if (url) return visited(number, url);
   const { context, page, complaints } = open.get(number);
   if (run) return JSON.parse((await page.evaluate(`Promise.resolve(${run}).then(JSON.stringify)`)) ?? "null"); // as JSON, for dates
   if (leave) await page.goto("about:blank");
