@@ -155,7 +155,7 @@ def _imported(arrived: Arrived, opened: Opened) -> Answer:
         return _DONE
     failed: list[dict[str, object]] = []
     for number, raw in enumerate(events[0]):
-        record = Record(0, "", "", IMPORT, "", "", bytes(raw))
+        record = Record(0, "", "", IMPORT, "", "", b"[" + bytes(raw) + b"]")
         for reject in decode(record, str, arrived.max_event_bytes)[1]:
             failed.append(
                 {"index": number, "insert_id": reject.event_id or "", "field": reject.reason.value, "message": reject.detail}

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 import httpx
@@ -33,6 +35,7 @@ from ingest.keys import KeyFile
 from ingest.wal import Log
 from tests.api.test_odd_numbers import batch
 from tests.api.world import World, registrations, track
+from tests.ingest.fuzz import damage
 
 EXAMPLES = int(os.environ.get("JCURVE_TEST_FUZZ", "0"))
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance]
@@ -142,3 +145,37 @@ def asked(service: Service, operation: Any, mode: GenerationMode) -> None:
 
     with contextlib.suppress(Unsatisfiable):  # of what has no parameters nothing is wrong
         run()
+
+
+@settings(max_examples=EXAMPLES or 40, derandomize=not EXAMPLES, deadline=None, database=None, suppress_health_check=SLOW)
+@given(st.integers(0, 2**64).map(Random))
+def test_a_damaged_question_is_answered_or_refused(service: Service, random: Random) -> None:
+    """Schemathesis seldom makes a question that is nearly right: this begins with the description's own examples."""
+    label, example = random.choice(examples(service))
+    question = damage.mutated(random, copy.deepcopy(example), random.choice((0, 1, 1, 2)))
+    method, path = label.split()
+    path = path.replace("{name}", "mine") + random.choice(("", "", "?known_at=2026-02-01T00:00:00Z", "?format=csv"))
+    headers = {"authorization": f"Bearer {service.keys['admin']}"}
+    asked = service.client.request(method, path, content=damage.dumps(question), headers=headers)
+    answer = service.runner.run(asked)
+    assert answer.status_code in (200, 404, 409, 422), answer.text
+    if answer.status_code != 200:
+        assert answer.json()["status"] == answer.status_code
+
+
+def examples(service: Service) -> list[tuple[str, Any]]:
+    """Questions of the description, of events that there are."""
+    found = []
+    for label, operation in service.operations.items():
+        for body in operation.body if "/api/" in label else ():
+            example = copy.deepcopy(body.definition["example"])
+            asked = example.get("question", example)
+            if "steps" in asked:
+                asked |= {"from": "2026-02-01", "to": "2026-03-01"}
+                plain = {name: value for name, value in example.items() if name not in OF_MORE_STEPS}
+                found.append((label, {**plain, "steps": [{"event": "Signed Up"}] * 2}))
+            found.append((label, example))
+    return found
+
+
+OF_MORE_STEPS = ("exclude", "time_to_convert", "drivers")
