@@ -27,19 +27,6 @@ from api.serving import Serving
 
 def routers(serving: Serving) -> list[APIRouter]:
     by_stages = (metrics, stages, people, identity)
-    modules = (
-        funnels,
-        drivers,
-        saved,
-        catalogue,
-        *by_stages,
-        status,
-        live,
-        recent,
-        rejected,
-        plan,
-        project,
-        quality,
-        changes,
-    )
+    asked = (funnels, drivers, saved, catalogue, *by_stages)
+    modules = (*asked, status, live, recent, rejected, plan, project, quality, changes)
     return [module.router(serving) for module in modules]
