@@ -56,10 +56,10 @@ class Settings:
     max_depth: int = _setting(64, values.depth, "Deepest that lists and objects of an event may stand in each other.")
     max_name: int = _setting(500, values.name, "Longest name of an event, in characters.")
     uploads: Size = _setting(
-        Size.of("64 MiB"), values.size, "Bytes of bodies on their way before senders get 503; per worker."
+        Size.of("64 MiB"), values.size, "Bytes of bodies on their way to a worker before it answers 503."
     )
     request_seconds: float = _setting(60.0, values.seconds, "Seconds within which a request must have come whole.")
-    queue: Size = _setting(Size.of("64 MiB"), values.size, "Bytes waiting for the disk before senders get 503; per worker.")
+    queue: Size = _setting(Size.of("64 MiB"), values.size, "Bytes that wait for a worker's disk before it answers 503.")
     segment_seconds: float = _setting(1.0, values.seconds, "Age at which a segment of the log is closed.")
     segment_size: Size = _setting(Size.of("16 MiB"), values.size, "Size at which a segment of the log is closed.")
     disk_reserve: Size = _setting(Size(0), values.size, "Free disk below which senders get 503; 0: 1 %, at most 64 MiB.")
