@@ -137,8 +137,7 @@ class Table:
         key = "\n".join((stretch.file.path, *more))
         rows = _SMALL_FILES.get(key)
         if rows is None:
-            footer = stretch.footer
-            rows = tuple(self._decoded(Stretch(stretch.file, footer, tuple(range(len(footer.rows))), None, True), more))
+            rows = tuple(self._decoded(stretch, more))
             _SMALL_FILES.put(key, rows)
         yield from rows
 
@@ -245,6 +244,9 @@ def _stretches(file: File, footer: Footer, names: frozenset[str] | None, first: 
         for group in range(len(footer.rows))
         if footer.rows[group] and _may_hold(footer.names[group], footer.times[group], names, first, last)
     ]
+    if chosen and sum(footer.rows) <= _SMALL:  # it is kept whole, so it must be read once
+        yield Stretch(file, footer, tuple(range(len(footer.rows))), None, True)
+        return
     for (name, bots), alike in groupby(chosen, lambda group: (_only_name(footer.names[group]), footer.bots[group])):
         groups = tuple(alike)
         for since in range(0, len(groups), _AT_ONCE):
