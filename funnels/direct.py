@@ -297,4 +297,4 @@ def _readers(threads: int) -> ThreadPoolExecutor:
 
 
 _NO_TAGS: Final = np.zeros(0, np.int32)
-_NO_BOTS: Final = np.zeros(0, np.uint8)
+_NO_BOTS: Final = np.frombuffer(b"", np.uint8)  # not writable, as those of rows

@@ -284,7 +284,7 @@ def _bytes(rows: Sequence[Rows]) -> int:
     return fixed + sum(int(column.get_total_buffer_size()) for one in rows for column in one.columns)
 
 
-_NO_NAMES: Final = np.zeros(0, np.int32)
-_NO_BOTS: Final = np.zeros(0, np.uint8)
+_NO_NAMES: Final = np.frombuffer(b"", np.int32)  # not writable, as what comes from Arrow: loops are compiled for either
+_NO_BOTS: Final = np.frombuffer(b"", np.uint8)
 _FOOTERS: Final = Kept[Footer](_KEPT_BYTES, lambda footer: 4 * footer.metadata.serialized_size)
 _SMALL_FILES: Final = Kept[tuple[Rows, ...]](_KEPT_BYTES, _bytes)

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from funnels import direct, scan
-from funnels.bounds import table_within
+from funnels.bounds import in_turn, table_within
 from funnels.codes import MISSING, Value, held_codes, value_codes
 from funnels.kernel import Ints
 from funnels.match import Outcome, Rules, Streams, match_streams
@@ -56,7 +56,8 @@ def read_streams(engine: Engine, query: Query, limits: Limits, rules: Rules | No
     found = direct.shares(query)
     if found is not None and not (rules is None and query.groups_by):
         try:
-            return _direct(direct.Reading(engine, query, found, limits), rules)
+            with in_turn(engine, limits):
+                return _direct(direct.Reading(engine, query, found, limits), rules)
         except TooMany:
             pass
     return _queried(engine, query, limits)
