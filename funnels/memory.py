@@ -1,7 +1,7 @@
 """What a process that answers questions keeps of the memory that they took.
 
-A question's arrays of some megabytes come and go on many threads. glibc gives each thread a heap of its own and keeps what
-is freed there, and it takes ever larger arrays from these heaps: ten questions at once left 2 GB behind, of which nothing was
+A question's arrays of some megabytes come and go on many threads. glibc gives each thread a heap of its own, keeps what is
+freed there, and takes ever larger arrays from these heaps: ten questions at once left 2 GB behind, of which nothing was
 in use. With two heaps, and larger arrays given back at once, it was 0.7 GB, for the same processor time.
 """
 
