@@ -38,7 +38,7 @@ def match_parts(parts: Iterable[Ordered], rules: Rules) -> Matched:
 
 
 def as_streams(part: Ordered) -> Streams:
-    return Streams(part.units, part.times, part.masks, len(part.codes), bars=part.bars, values=part.values)
+    return Streams(part.units, part.times, part.masks, len(part.codes), bars=part.bars, held=part.held, values=part.values)
 
 
 def with_witnesses(matched: Matched, other: Matched) -> Matched:
