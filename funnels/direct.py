@@ -234,7 +234,7 @@ class Reading:
         asked = (*tagged, bots, rows.first_bot, self._first, self._last)
         known = (self._who.slots, self._who.shift, internals)
         store, before, nexts, counts = pool.place
-        take_actors(*asked, *known, *gathered.place, store, before, nexts, counts)
+        take_actors(*asked, *known, *gathered.place, store, before, nexts, counts, pool.block)
 
     def _take_batch(self, batch: pa.RecordBatch, gathered: Gather, pool: Pool) -> None:
         """Rows of the query: its units are people's ids."""

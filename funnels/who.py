@@ -100,10 +100,20 @@ def place_of(slots: Ints, shift: int, key: int) -> int:
 
 
 @compiled
-def value_of(slots: Ints, shift: int, actor: int) -> int:
-    """An actor's value, its code and the INTERNAL bit; NOBODY where nobody is known by this id."""
-    value = slots[place_of(slots, shift, actor), 1]
-    return NOBODY if value < 0 or value & _HIDDEN else value
+def find_values(slots: Ints, shift: int, actors: Ints, count: int, found: Ints) -> None:
+    """The values of the first ``count`` actors, codes with the INTERNAL bit; NOBODY where nobody is known by the id.
+
+    In a loop of its own, since each is a miss of the cache: so short that the processor waits for several at a time.
+    """
+    last = slots.shape[0] - 1
+    for i in range(count):
+        found[i] = np.int64(np.uint64(actors[i] * _GOLDEN) >> np.uint64(shift))
+    for i in range(count):
+        at = found[i]
+        while slots[at, 0] != actors[i] and slots[at, 1] != _FREE:
+            at = (at + 1) & last
+        value = slots[at, 1]
+        found[i] = NOBODY if value < 0 or value & _HIDDEN else value
 
 
 @compiled
