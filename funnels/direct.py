@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 import numpy as np
@@ -24,18 +24,20 @@ from funnels.bounds import in_bytes, too_large
 from funnels.gather import BOTS, INTERNALS, ROW_BYTES, WITHOUT, Gather, Ordered, Pool, take_actors, take_units
 from funnels.kernel import Codes, Ints
 from funnels.match import microseconds
+from funnels.places import Places
 from funnels.scan import Rows, Stretch, table
 from funnels.stream_sql import Query
-from funnels.tags import LEAST, WORD, Form, Tags, bars_of, values_of
+from funnels.tags import LEAST, WORD, Form, Tags, TooMany, bars_of, values_of
 from funnels.ties import in_doubt, of_units
+from funnels.valued import Asides, Values, can_read
 from ingest.event import EVENTS
 from transforms.engine import Engine, Limits
 
 _ROWS: Final = 100_000
-_PART: Final = 4_000_000  # rows, 80 MB, that are matched at a time
+_PART: Final = 190_000  # rows, 5 MB, that a thread orders and matches at a time, while they lie in the cache
 _LISTED: Final = 100  # moments in doubt that stand in the query itself, so that few row groups are read
 _NOT_READ: Final = frozenset({"event", "event_id", "properties", "context", "log", "month"})  # otherwise read, or unique
-COLUMNS: Final = frozenset(one.name for one in EVENTS if pa.types.is_string(one.type)) - _NOT_READ  # to break down by
+COLUMNS: Final = frozenset(one.name for one in EVENTS if pa.types.is_string(one.type)) - _NOT_READ  # that rows may carry
 
 
 @dataclass(frozen=True)
@@ -85,12 +87,17 @@ def _narrow(query: Query) -> bool:
 
 
 def _tagged(funnel: Funnel) -> bool:
-    """Whether its breakdown, if any, asks for columns of text at single events only, for which rows have room."""
+    """Whether its breakdown, if any, asks for values at single events only, for which rows have room."""
     by = funnel.breakdown
     room = WORD - len(funnel.steps) - len(funnel.exclude)
     if by is None:
         return room >= 0
-    return by.attribution != "all" and COLUMNS.issuperset(by.by) and len({*by.by}) == len(by.by) and room >= LEAST
+    return by.attribution != "all" and all(map(can_read, by.by)) and room >= LEAST
+
+
+def _has_room(rows: int, form: Form) -> bool:
+    """Whether so many rows can carry their numbers."""
+    return rows < form.room
 
 
 def _filtered(funnel: Funnel, name: str) -> bool:
@@ -118,7 +125,8 @@ def _takes(part: Step | Exclude, name: str) -> bool:
 class Reading:
     """The streams of one question; the names of ``found.asked`` come by a query. Use ``parts`` or ``whole``, once.
 
-    Where there is a breakdown, both raise ``TooMany``, and ``doubted`` are the rows of the units that ``ties`` doubts.
+    Where there is a breakdown, rows carry their numbers, for ``valued``; or, if these are too large, their values, and all
+    raise ``TooMany`` where those are too many. ``doubted`` are the rows of the units that ``ties`` doubts.
     """
 
     def __init__(self, engine: Engine, query: Query, found: Shares, limits: Limits) -> None:
@@ -131,17 +139,27 @@ class Reading:
         asked = self._found(frozenset(found.asked)) if found.asked else []
         self._most = sum(one.rows for one in (*self._stretches, *asked))
         self._counts = np.zeros(4, np.int64)
-        self._waiting: Iterator[Stretch] = iter(())
+        self._waiting: Iterator[tuple[Stretch, int]] = iter(())
         self._lock = threading.Lock()
         self._by = query.groups_by
         self.form = Form(len(query.funnel.steps), len(query.funnel.exclude), query.funnel.order == "any")
         self.tags = Tags(self.form.room)
         self.doubted: list[Ordered] = []
+        self.places = Places(None if self._events is None else self._events.store, self._stretches)
+        self.asides = Asides()
+        self.numbered = bool(self._by) and _has_room(self._most, self.form)
+        if self._by and not self.numbered and not (COLUMNS.issuperset(self._by) and len({*self._by}) == len(self._by)):
+            raise TooMany
+        self._along = () if self.numbered else self._by  # columns that rows carry
 
     @property
     def counts(self) -> Counts:
         """Of what was read so far; all of it once there is no more."""
         return Counts(*(int(self._counts[place]) for place in (WITHOUT, BOTS, INTERNALS)))
+
+    def values(self) -> Values:
+        """Of the rows by their numbers."""
+        return Values(self.engine, self.places, self.asides, self._by, self.threads)
 
     def people(self, codes: Codes) -> pa.Array:
         """The person_id of each unit, by its code."""
@@ -164,20 +182,26 @@ class Reading:
         """All rows at once. Raises ``TooLarge``."""
         if self._most * ROW_BYTES > in_bytes(self.limits.memory):
             raise too_large(self.limits)
-        threads = _readers(self.limits.threads)
-        gathered = self._gathered(range(len(self._who.people)), threads)
-        return self._unpacked(gathered.ordered(0, gathered.partitions, threads))
+        gathered = self._gathered(range(len(self._who.people)), self.threads)
+        return self._unpacked(gathered.ordered(0, gathered.partitions, self.threads))
 
-    def parts(self) -> Iterator[Ordered]:
-        """People after people, some million rows at a time; in the memory of a question, however many people there are."""
+    def parts(self) -> Iterator[list[Callable[[], Ordered]]]:
+        """People after people, in the memory of a question, however many there are: the parts of some are put in order by
+        whoever calls them, on any thread, until the next ones are asked for.
+        """
         spans = max(-(-self._most * ROW_BYTES // in_bytes(self.limits.memory)), 1)
         count = len(self._who.people)
         each = max(-(-count // spans), 1)
-        threads = _readers(self.limits.threads)
         for start in range(0, max(count, 1), each):
-            gathered = self._gathered(range(start, min(start + each, count)), threads)
-            for since, until in gathered.parts(_PART):
-                yield self._unpacked(gathered.ordered(since, until, threads))
+            gathered = self._gathered(range(start, min(start + each, count)), self.threads)
+            yield [partial(self._ordered, gathered, since, until) for since, until in gathered.parts(_PART)]
+
+    @property
+    def threads(self) -> ThreadPoolExecutor:
+        return _readers(self.limits.threads)
+
+    def _ordered(self, gathered: Gather, since: int, until: int) -> Ordered:
+        return self._unpacked(gathered.ordered(since, until))
 
     def _unpacked(self, part: Ordered) -> Ordered:
         """With the masks of steps alone, beside what else was in them."""
@@ -192,7 +216,7 @@ class Reading:
 
     def _gathered(self, span: range, threads: ThreadPoolExecutor) -> Gather:
         gathered = Gather(self._most, span, self._first, self._last, self.limits.threads)
-        self._waiting = iter(self._stretches)
+        self._waiting = zip(self._stretches, self.places.bases, strict=True)
         list(threads.map(self._take, [gathered] * self.limits.threads, gathered.pools))
         self._take_asked(gathered)
         if span.start == 0:  # all are counted each time
@@ -201,10 +225,12 @@ class Reading:
 
     def _take(self, gathered: Gather, pool: Pool) -> None:
         """Reads whatever nobody else reads yet, until all is read."""
-        while (stretch := self._next()) is not None:
+        while (next_one := self._next()) is not None:
             assert self._events is not None
-            for rows in self._events.read(stretch, self._by):
-                self._take_rows(rows, gathered, pool)
+            stretch, number = next_one
+            for rows in self._events.read(stretch, self._along):
+                self._take_rows(rows, number, gathered, pool)
+                number += rows.times.size
 
     def _take_asked(self, gathered: Gather) -> None:
         """The names with filters, from DuckDB."""
@@ -217,19 +243,22 @@ class Reading:
     def _found(self, names: frozenset[str] | None) -> list[Stretch]:
         return [] if self._events is None else self._events.stretches(names, self._first, self._last)
 
-    def _next(self) -> Stretch | None:
+    def _next(self) -> tuple[Stretch, int] | None:
         if self.engine.interrupted:
             raise TimeoutError("stopped by whoever asked")
         with self._lock:
             return next(self._waiting, None)
 
-    def _take_rows(self, rows: Rows, gathered: Gather, pool: Pool) -> None:
+    def _take_rows(self, rows: Rows, first: int, gathered: Gather, pool: Pool) -> None:
+        """``first``: the number of the first row."""
         served = np.array([self._shares.masks.get(word, self._shares.rest) for word in rows.words], np.int64)
         if not served.any():
             return
         bots = _NO_BOTS if self.query.takes_bots else rows.bots
         internals = self.query.funnel.internal == "exclude"
-        tags = self.tags.of_rows(rows.columns) if self._by else _NO_TAGS
+        tags = self.tags.of_rows(rows.columns) if self._along else _NO_TAGS
+        if self.numbered:
+            tags = np.arange(first + 1, first + 1 + rows.times.size, dtype=np.int32)
         tagged = (rows.times, rows.actors, rows.names, served, tags, self.form.tag)
         asked = (*tagged, bots, rows.first_bot, self._first, self._last)
         known = (self._who.slots, self._who.shift, internals)
@@ -244,6 +273,9 @@ class Reading:
         pool.counts[[BOTS, INTERNALS, WITHOUT]] += [bots.sum(), ours.sum(), (~known & ~bots & ~ours).sum()]
         chosen = batch.filter(pa.array(known & ~bots & ~ours))
         units = self._who.codes(chosen.column("unit").to_numpy())
+        if self.numbered:
+            there = (units >= gathered.span.start) & (units < gathered.span.stop)
+            chosen, units = chosen.filter(pa.array(there)), units[there]
         times, masks = chosen.column("time").to_numpy(), self._packed(chosen)
         store, before, nexts, counts = pool.place
         take_units(times, units, masks, *gathered.place, store, before, nexts, counts)
@@ -252,6 +284,9 @@ class Reading:
         masks: Ints = rows.column("mask").to_numpy() | rows.column("bars").to_numpy() << self.form.steps
         if not self._by:
             return masks
+        if self.numbered:
+            first = self.places.rows + self.asides.put(rows)
+            return masks | np.arange(first + 1, first + 1 + len(rows)) << self.form.tag
         columns = [rows.column(f"value{number}").dictionary_encode() for number in range(len(self._by))]
         texts = [[json.loads(text) for text in column.dictionary.to_pylist()] for column in columns]
         read = [
@@ -268,4 +303,4 @@ def _readers(threads: int) -> ThreadPoolExecutor:
 
 
 _NO_TAGS: Final = np.zeros(0, np.int32)
-_NO_BOTS: Final = np.zeros(0, np.uint8)
+_NO_BOTS: Final = np.frombuffer(b"", np.uint8)  # not writable, as those of rows

@@ -105,8 +105,8 @@ class Gather:
             held += int(sizes[partition])
         yield since, self.partitions
 
-    def ordered(self, since: int, until: int, threads: ThreadPoolExecutor) -> Ordered:
-        """The rows of partitions since..until - 1."""
+    def ordered(self, since: int, until: int, threads: ThreadPoolExecutor | None = None) -> Ordered:
+        """The rows of partitions since..until - 1; without ``threads`` it is the caller's that does it."""
         starts = np.concatenate([[0], np.cumsum(self.sizes[since:until])]).astype(np.int64)
         total, count = int(starts[-1]), until - since
         found = Ordered(
@@ -120,7 +120,8 @@ class Gather:
                     since + number, int(starts[number]), int(starts[number + 1]), found, present[number : number + 1]
                 )
 
-        list(threads.map(order, _shares(count, len(self.pools) * 8)))
+        shares = _shares(count, len(self.pools) * 8)
+        list(map(order, shares) if threads is None else threads.map(order, shares))
         first = np.concatenate([[0], np.cumsum(present)]).astype(np.int64)
         codes = np.empty(int(first[-1]), np.int32)
         _renumber(found.units, found.codes, starts, first, codes)

@@ -2,9 +2,9 @@
 
 Delta's log tells the least and greatest name and time of each file, a file's footer those of each row group. In a tidied
 month events of a name lie together in order of time, so most groups that are read hold one name only: its column is not
-even decoded. Whatever the statistics do not tell is read. Files never change, so footers are kept, and decoded columns by row
-group, both up to a limit: what is kept stays true whatever is flushed, tidied or deleted, and a version of the table names
-the files that are asked for, with size and time of their making.
+even decoded. Whatever the statistics do not tell is read. Files never change, so footers are kept, and decoded columns by
+row group, both up to a limit: what is kept stays true whatever is flushed, tidied or deleted, and a version of the table
+names the files that are asked for, with size and time of their making.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ _Value = TypeVar("_Value")
 
 
 class Kept(Generic[_Value]):
-    """What was made of a file, by where it lies, up to so many bytes. What was not asked for the longest makes room, once much
-    else was: otherwise one question over more than there is room for would leave nothing for the next one.
+    """What was made of a file, by where it lies, up to so many bytes. What was not asked for the longest makes room, once
+    much else was: otherwise one question over more than there is room for would leave nothing for the next one.
     """
 
     def __init__(self, most: int, size: Callable[[_Value], int]) -> None:
@@ -303,7 +303,7 @@ def _bytes(rows: Sequence[Rows]) -> int:
     return fixed + sum(int(column.get_total_buffer_size()) for one in rows for column in one.columns)
 
 
-_NO_NAMES: Final = np.zeros(0, np.int32)
-_NO_BOTS: Final = np.zeros(0, np.uint8)
+_NO_NAMES: Final = np.frombuffer(b"", np.int32)  # not writable, as what comes from Arrow: loops are compiled for either
+_NO_BOTS: Final = np.frombuffer(b"", np.uint8)
 _FOOTERS: Final = Kept[Footer](_KEPT_BYTES, lambda footer: 4 * footer.metadata.serialized_size)
 _DECODED: Final = Kept[tuple[Rows, ...]](_KEPT_BYTES, _bytes)

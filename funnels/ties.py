@@ -7,9 +7,11 @@ rows at such moments are asked of a query that orders them, and these units, who
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from funnels.gather import Ordered
@@ -46,6 +48,46 @@ def on_witnesses(aside: Sequence[Ordered], matched: Matched) -> list[Ordered]:
     ]
     parts = [of_units(part, np.flatnonzero(np.isin(part.codes, found))) for part in aside]
     return [part for part in parts if part.codes.size]
+
+
+def shared(part: Ordered) -> NDArray[np.intp]:
+    """All rows at moments with several."""
+    same = (part.units[1:] == part.units[:-1]) & (part.times[1:] == part.times[:-1])
+    return np.flatnonzero(np.append(same, False) | np.insert(same, 0, False))
+
+
+def differing(part: Ordered, read: Callable[[Codes], Codes]) -> list[Ordered]:
+    """The units that have a moment with several values: what ``read`` (rows, properties) says of the numbers of rows."""
+    rows = shared(part)
+    found = read(part.values[rows])
+    same = (part.units[rows[1:]] == part.units[rows[:-1]]) & (part.times[rows[1:]] == part.times[rows[:-1]])
+    units = np.unique(part.units[rows[1:]][same & (found[1:] != found[:-1]).any(axis=1)])
+    return [of_units(part, units.astype(np.intp))] if units.size else []
+
+
+def by_ids(aside: Sequence[Ordered], read: Callable[[Codes], pa.Array]) -> tuple[Streams, Codes]:
+    """The streams that were put aside with the rows of each moment in order of their event ids, which ``read`` tells of the
+    numbers of rows; and the codes of its units."""
+    ranks = [np.zeros(part.units.size, np.int64) for part in aside]
+    rows = [shared(part) for part in aside]
+    ids = pc.rank(read(np.concatenate([part.values[of] for part, of in zip(aside, rows, strict=True)])), tiebreaker="dense")
+    ends = np.cumsum([0, *(of.size for of in rows)])
+    for rank, of, since, until in zip(ranks, rows, ends, ends[1:], strict=False):
+        rank[of] = ids.to_numpy()[since:until]
+    firsts = np.cumsum([0, *(part.codes.size for part in aside)])
+    units = np.concatenate([part.units + np.int32(first) for part, first in zip(aside, firsts, strict=False)])
+    times = np.concatenate([part.times for part in aside])
+    order = np.lexsort((np.concatenate(ranks), times, units))
+    bars = np.concatenate([part.bars for part in aside])
+    streams = Streams(
+        units[order].astype(np.int32),
+        times[order],
+        np.concatenate([part.masks for part in aside])[order],
+        int(firsts[-1]),
+        bars=bars[order] if bars.size else bars,
+        values=np.concatenate([part.values for part in aside])[order],
+    )
+    return streams, np.concatenate([part.codes for part in aside])
 
 
 def put_right(aside: Sequence[Ordered], told: Streams, people: Codes) -> tuple[Streams, Codes]:

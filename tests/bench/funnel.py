@@ -205,7 +205,7 @@ def curve(folder: Path, sizes: Sequence[tuple[int, int | None]]) -> Iterator[Fig
 
 def serve(data: Path) -> None:
     """Answers questions with ``[seconds, of the processor, reached]``."""
-    from funnels.match import warm
+    from funnels.warm import warm
     from ingest.lake import Lake
 
     warm()
