@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 import numpy as np
@@ -34,7 +34,7 @@ from ingest.event import EVENTS
 from transforms.engine import Engine, Limits
 
 _ROWS: Final = 100_000
-_PART: Final = 4_000_000  # rows, 80 MB, that are matched at a time
+_PART: Final = 190_000  # rows, 5 MB, that a thread orders and matches at a time, while they lie in the cache
 _LISTED: Final = 100  # moments in doubt that stand in the query itself, so that few row groups are read
 _NOT_READ: Final = frozenset({"event", "event_id", "properties", "context", "log", "month"})  # otherwise read, or unique
 COLUMNS: Final = frozenset(one.name for one in EVENTS if pa.types.is_string(one.type)) - _NOT_READ  # that rows may carry
@@ -166,7 +166,7 @@ class Reading:
         return Counts(*(int(self._counts[place]) for place in (WITHOUT, BOTS, INTERNALS)))
 
     def _values(self, kind: str, properties: tuple[str, ...]) -> Values:
-        return Values(self.engine, self.places, self.asides, kind, properties, _readers(self.limits.threads))
+        return Values(self.engine, self.places, self.asides, kind, properties, self.threads)
 
     def people(self, codes: Codes) -> pa.Array:
         """The person_id of each unit, by its code."""
@@ -192,20 +192,32 @@ class Reading:
         return self._at_once()
 
     def _at_once(self) -> Ordered:
-        threads = _readers(self.limits.threads)
-        gathered = self._gathered(range(len(self._who.people)), threads)
-        return self._unpacked(gathered.ordered(0, gathered.partitions, threads))
+        gathered = self._gathered(range(len(self._who.people)), self.threads)
+        return self._unpacked(gathered.ordered(0, gathered.partitions, self.threads))
 
-    def parts(self) -> Iterator[Ordered]:
-        """People after people, some million rows at a time; in the memory of a question, however many people there are."""
+    def parts(self) -> Iterator[list[Callable[[], Ordered]]]:
+        """People after people, in the memory of a question, however many there are: the parts of some are put in order by
+        whoever calls them, on any thread, until the next ones are asked for.
+        """
         spans = max(-(-self._most * ROW_BYTES // in_bytes(self.limits.memory)), 1)
         count = len(self._who.people)
         each = max(-(-count // spans), 1)
-        threads = _readers(self.limits.threads)
         for start in range(0, max(count, 1), each):
-            gathered = self._gathered(range(start, min(start + each, count)), threads)
-            for since, until in gathered.parts(_PART):
-                yield self._unpacked(gathered.ordered(since, until, threads))
+            gathered = self._gathered(range(start, min(start + each, count)), self.threads)
+            yield [partial(self._ordered, gathered, since, until) for since, until in gathered.parts(_PART)]
+
+    @property
+    def asks_all(self) -> bool:
+        """Whether something is read of all rows, so that there are no parts."""
+        by, funnel = self.query.funnel.breakdown, self.query.funnel
+        return bool(funnel.hold) or funnel.reentry == "first" or (by is not None and by.attribution == "all")
+
+    @property
+    def threads(self) -> ThreadPoolExecutor:
+        return _readers(self.limits.threads)
+
+    def _ordered(self, gathered: Gather, since: int, until: int) -> Ordered:
+        return self._unpacked(gathered.ordered(since, until))
 
     def _unpacked(self, part: Ordered) -> Ordered:
         """With the masks of steps alone, beside what else was in them."""
@@ -214,17 +226,22 @@ class Reading:
             part = replace(part, values=values_of(part.units, part.times, part.masks, self.form, doubted))
         if self.form.exclusions:
             part = replace(part, bars=bars_of(part.masks, self.form))
-        if self.query.funnel.hold:
-            part = replace(part, held=self._held.together(part.values))
-        if self.query.funnel.reentry == "first":
-            by = self.query.funnel.breakdown
-            valued = bool(self.query.funnel.hold) or (by is not None and by.attribution == "all")
-            settle_entries(part, -1 if self.form.free else 1, valued, self.values.ids)
-        if not self._by:
-            return replace(part, values=_NO_TAGS)
-        if doubted.any():
+        if self.asks_all:
+            part = self._with_values(part)
+        if self._by and doubted.any():
             self.doubted.append(of_units(part, np.flatnonzero(doubted)))
         return part
+
+    def _with_values(self, part: Ordered) -> Ordered:
+        """With what is read of all rows."""
+        funnel = self.query.funnel
+        if funnel.hold:
+            part = replace(part, held=self._held.together(part.values))
+        if funnel.reentry == "first":
+            by = funnel.breakdown
+            valued = bool(funnel.hold) or (by is not None and by.attribution == "all")
+            settle_entries(part, -1 if self.form.free else 1, valued, self.values.ids)
+        return part if self._by else replace(part, values=_NO_TAGS)
 
     def _gathered(self, span: range, threads: ThreadPoolExecutor) -> Gather:
         gathered = Gather(self._most, span, self._first, self._last, self.limits.threads)
@@ -275,7 +292,7 @@ class Reading:
         asked = (*tagged, bots, rows.first_bot, self._first, self._last)
         known = (self._who.slots, self._who.shift, internals)
         store, before, nexts, counts = pool.place
-        take_actors(*asked, *known, *gathered.place, store, before, nexts, counts)
+        take_actors(*asked, *known, *gathered.place, store, before, nexts, counts, pool.block)
 
     def _take_batch(self, batch: pa.RecordBatch, gathered: Gather, pool: Pool) -> None:
         """Rows of the query: its units are people's ids."""

@@ -121,7 +121,7 @@ class Places:
         return order, [one[since : since + _GROUPS] for one in alike for since in range(0, len(one), _GROUPS)]
 
     def _read(self, groups: Sequence[Group], name: str) -> list[Encoded]:
-        keys = [f"{group.file.path}\n{group.number}\n{name}" for group in groups]
+        keys = [f"{group.file.key}\n{group.number}\n{name}" for group in groups]
         found = [_KEPT.get(key) for key in keys]
         missing = [group for group, one in zip(groups, found, strict=True) if one is None]
         read = iter(self._encode(missing, name) if missing else ())

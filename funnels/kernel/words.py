@@ -42,7 +42,10 @@ def compiled(function: _Function) -> _Function:
 
 
 def maker(function: _Function) -> _Function:
-    """The same for a function that only compiled ones call: without its door to Python, half of the work of compiling."""
+    """The same for a function that only compiled ones call: without its door to Python, half of the work of compiling.
+
+    What ``inner`` says is said anew here, since a function is otherwise compiled as its first caller is.
+    """
     return _inner(function, {"_nrt": True})
 
 
