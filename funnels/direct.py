@@ -28,13 +28,14 @@ from funnels.places import Places
 from funnels.scan import Rows, Stretch, table
 from funnels.stream_sql import Query
 from funnels.tags import LEAST, WORD, Form, Tags, TooMany, bars_of, values_of
-from funnels.ties import in_doubt, of_units
+from funnels.ties import in_doubt, of_units, settle_entries
 from funnels.valued import Asides, Values, can_read
 from ingest.event import EVENTS
 from transforms.engine import Engine, Limits
 
 _ROWS: Final = 100_000
 _PART: Final = 190_000  # rows, 5 MB, that a thread orders and matches at a time, while they lie in the cache
+_LARGE: Final = 4_000_000  # rows, 80 MB, of a part for which files are read again
 _LISTED: Final = 100  # moments in doubt that stand in the query itself, so that few row groups are read
 _NOT_READ: Final = frozenset({"event", "event_id", "properties", "context", "log", "month"})  # otherwise read, or unique
 COLUMNS: Final = frozenset(one.name for one in EVENTS if pa.types.is_string(one.type)) - _NOT_READ  # that rows may carry
@@ -79,20 +80,25 @@ def shares(query: Query) -> Shares | None:
 def _narrow(query: Query) -> bool:
     """Whether a row's time, unit, mask and columns of text are all that is needed of it."""
     funnel = query.funnel
-    more = (funnel.where, funnel.hold, query.with_ids, funnel.preset, query.unit is not None, query.internal_filters)
+    more = (funnel.where, query.with_ids, funnel.preset, query.unit is not None, query.internal_filters)
     firsts = any(step.first_ever for step in funnel.steps)
     plain = funnel.unit == "person" and funnel.order != "strict"
-    one_entry = funnel.reentry == "first"  # of those at one instant, the one with the smallest id
-    return plain and not any(more) and not firsts and not one_entry and _tagged(funnel)
-
-
-def _tagged(funnel: Funnel) -> bool:
-    """Whether its breakdown, if any, asks for values at single events only, for which rows have room."""
-    by = funnel.breakdown
     room = WORD - len(funnel.steps) - len(funnel.exclude)
-    if by is None:
-        return room >= 0
-    return by.attribution != "all" and all(map(can_read, by.by)) and room >= LEAST
+    known = all(map(can_read, (*funnel.hold, *query.groups_by)))
+    return plain and not any(more) and not firsts and known and room >= (LEAST if _asks_rows(query) else 0)
+
+
+def _asks_rows(query: Query) -> bool:
+    """Whether more is asked of some rows: their values, or which of an instant's has the smallest id."""
+    return bool(query.groups_by or query.funnel.hold or query.funnel.reentry == "first")
+
+
+def _along(query: Query) -> tuple[str, ...] | None:
+    """The columns whose values rows can carry in place of their numbers, if these suffice; else None."""
+    by = query.funnel.breakdown
+    if by is None or by.attribution == "all" or query.funnel.hold or query.funnel.reentry == "first":
+        return None
+    return by.by if COLUMNS.issuperset(by.by) and len({*by.by}) == len(by.by) else None
 
 
 def _has_room(rows: int, form: Form) -> bool:
@@ -125,7 +131,7 @@ def _takes(part: Step | Exclude, name: str) -> bool:
 class Reading:
     """The streams of one question; the names of ``found.asked`` come by a query. Use ``parts`` or ``whole``, once.
 
-    Where there is a breakdown, rows carry their numbers, for ``valued``; or, if these are too large, their values, and all
+    Where more is asked of rows, they carry their numbers, for ``valued``; or, if these are too large, their values, and all
     raise ``TooMany`` where those are too many. ``doubted`` are the rows of the units that ``ties`` doubts.
     """
 
@@ -147,19 +153,34 @@ class Reading:
         self.doubted: list[Ordered] = []
         self.places = Places(None if self._events is None else self._events.store, self._stretches)
         self.asides = Asides()
-        self.numbered = bool(self._by) and _has_room(self._most, self.form)
-        if self._by and not self.numbered and not (COLUMNS.issuperset(self._by) and len({*self._by}) == len(self._by)):
+        self.numbered = _asks_rows(query) and _has_room(self._most, self.form)
+        along = _along(query)
+        if _asks_rows(query) and not self.numbered and along is None:
             raise TooMany
-        self._along = () if self.numbered else self._by  # columns that rows carry
+        self._along = () if self.numbered or along is None else along  # columns that rows carry
+        self._held = self._values("held", query.funnel.hold)
+        self.values = self._values("value", self._by)
 
     @property
     def counts(self) -> Counts:
         """Of what was read so far; all of it once there is no more."""
         return Counts(*(int(self._counts[place]) for place in (WITHOUT, BOTS, INTERNALS)))
 
-    def values(self) -> Values:
-        """Of the rows by their numbers."""
-        return Values(self.engine, self.places, self.asides, self._by, self.threads)
+    @property
+    def threads(self) -> ThreadPoolExecutor:
+        return _readers(self.limits.threads)
+
+    @property
+    def apart(self) -> ThreadPoolExecutor | None:
+        """The threads that may call ``parts``; None: only the caller's own, since more is read for them, on those threads."""
+        return None if self._reads_more else self.threads
+
+    @property
+    def _reads_more(self) -> bool:
+        return bool(self.query.funnel.hold) or self.query.funnel.reentry == "first"
+
+    def _values(self, kind: str, properties: tuple[str, ...]) -> Values:
+        return Values(self.engine, self.places, self.asides, kind, properties, self.threads)
 
     def people(self, codes: Codes) -> pa.Array:
         """The person_id of each unit, by its code."""
@@ -187,30 +208,35 @@ class Reading:
 
     def parts(self) -> Iterator[list[Callable[[], Ordered]]]:
         """People after people, in the memory of a question, however many there are: the parts of some are put in order by
-        whoever calls them, on any thread, until the next ones are asked for.
+        whoever calls them, on any thread of ``apart``, until the next ones are asked for.
         """
+        rows = _LARGE if self._reads_more else _PART
         spans = max(-(-self._most * ROW_BYTES // in_bytes(self.limits.memory)), 1)
         count = len(self._who.people)
         each = max(-(-count // spans), 1)
         for start in range(0, max(count, 1), each):
             gathered = self._gathered(range(start, min(start + each, count)), self.threads)
-            yield [partial(self._ordered, gathered, since, until) for since, until in gathered.parts(_PART)]
-
-    @property
-    def threads(self) -> ThreadPoolExecutor:
-        return _readers(self.limits.threads)
+            yield [partial(self._ordered, gathered, since, until) for since, until in gathered.parts(rows)]
 
     def _ordered(self, gathered: Gather, since: int, until: int) -> Ordered:
-        return self._unpacked(gathered.ordered(since, until))
+        return self._unpacked(gathered.ordered(since, until, None if self.apart else self.threads))
 
     def _unpacked(self, part: Ordered) -> Ordered:
         """With the masks of steps alone, beside what else was in them."""
-        if self._by:
-            doubted = np.zeros(len(part.codes), np.int64)
+        doubted = np.zeros(len(part.codes), np.int64)
+        if self.numbered or self._by:
             part = replace(part, values=values_of(part.units, part.times, part.masks, self.form, doubted))
         if self.form.exclusions:
             part = replace(part, bars=bars_of(part.masks, self.form))
-        if self._by and doubted.any():
+        if self.query.funnel.hold:
+            part = replace(part, held=self._held.together(part.values))
+        if self.query.funnel.reentry == "first":
+            by = self.query.funnel.breakdown
+            valued = bool(self.query.funnel.hold) or (by is not None and by.attribution == "all")
+            settle_entries(part, -1 if self.form.free else 1, valued, self.values.ids)
+        if not self._by:
+            return replace(part, values=_NO_TAGS)
+        if doubted.any():
             self.doubted.append(of_units(part, np.flatnonzero(doubted)))
         return part
 
@@ -282,11 +308,11 @@ class Reading:
 
     def _packed(self, rows: pa.RecordBatch) -> Ints:
         masks: Ints = rows.column("mask").to_numpy() | rows.column("bars").to_numpy() << self.form.steps
-        if not self._by:
-            return masks
         if self.numbered:
             first = self.places.rows + self.asides.put(rows)
             return masks | np.arange(first + 1, first + 1 + len(rows)) << self.form.tag
+        if not self._by:
+            return masks
         columns = [rows.column(f"value{number}").dictionary_encode() for number in range(len(self._by))]
         texts = [[json.loads(text) for text in column.dictionary.to_pylist()] for column in columns]
         read = [

@@ -39,7 +39,7 @@ SLABS, WITHOUT, BOTS, INTERNALS = 0, 1, 2, 3  # places in Pool.counts
 class Ordered:
     """Rows in order of (unit, time). ``units`` count from 0 and all occur; ``codes[unit]`` is what it was before.
 
-    ``bars`` and ``values`` are what the reader took out of the masks, if anything.
+    ``bars`` and ``values`` are what the reader took out of the masks, if anything, and ``held`` what it read besides.
     """
 
     units: Codes
@@ -48,6 +48,7 @@ class Ordered:
     codes: Codes
     bars: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     values: Codes = field(default_factory=lambda: np.zeros(0, np.int32))
+    held: Codes = field(default_factory=lambda: np.zeros(0, np.int32))
 
 
 class Pool:

@@ -76,12 +76,16 @@ def _queried(engine: Engine, query: Query, limits: Limits) -> Found:
 def _direct(reading: direct.Reading, rules: Rules | None) -> Found:
     """Without a query, or almost."""
     groups: Sequence[tuple[Value, ...]] = reading.tags.values
-    if rules is None:
+    by = reading.query.funnel.breakdown
+    if rules is None or (by is not None and by.attribution == "all"):
         whole = reading.whole()
         streams, codes, outcome = as_streams(whole), whole.codes, None
+        if by is not None:
+            values, groups = reading.values.groups(reading.values.of(streams.values))
+            streams = replace(streams, values=values)
     else:
-        matched = match_parts(reading.parts(), rules, reading.threads)
-        if reading.numbered:
+        matched = match_parts(reading.parts(), rules, reading.apart)
+        if reading.numbered and by is not None:
             matched, groups = _valued(reading, matched, rules)
         elif reading.doubted:
             matched = _settled(reading, matched, rules)
@@ -113,7 +117,7 @@ def _settled(reading: direct.Reading, matched: Matched, rules: Rules) -> Matched
 
 def _valued(reading: direct.Reading, matched: Matched, rules: Rules) -> tuple[Matched, Sequence[tuple[Value, ...]]]:
     """With the values of witnesses in place of their rows' numbers, and what the values are."""
-    by, values = reading.query.funnel.breakdown, reading.values()
+    by, values = reading.query.funnel.breakdown, reading.values
     assert by is not None
     doubted = on_witnesses(reading.doubted, matched) if reading.doubted else []
     doubted = [one for part in doubted for one in differing(part, values.of)]

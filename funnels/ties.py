@@ -24,8 +24,8 @@ def of_units(part: Ordered, units: NDArray[np.intp]) -> Ordered:
     """The rows of these units."""
     kept = np.isin(part.units, units)
     numbers = np.searchsorted(units, part.units[kept]).astype(np.int32)
-    bars = part.bars[kept] if part.bars.size else part.bars
-    return Ordered(numbers, part.times[kept], part.masks[kept], part.codes[units], bars, part.values[kept])
+    bars, held = (one[kept] if one.size else one for one in (part.bars, part.held))
+    return Ordered(numbers, part.times[kept], part.masks[kept], part.codes[units], bars, part.values[kept], held)
 
 
 def in_doubt(part: Ordered) -> NDArray[np.intp]:
@@ -78,16 +78,43 @@ def by_ids(aside: Sequence[Ordered], read: Callable[[Codes], pa.Array]) -> tuple
     units = np.concatenate([part.units + np.int32(first) for part, first in zip(aside, firsts, strict=False)])
     times = np.concatenate([part.times for part in aside])
     order = np.lexsort((np.concatenate(ranks), times, units))
-    bars = np.concatenate([part.bars for part in aside])
+    bars, held = (np.concatenate([getattr(part, name) for part in aside]) for name in ("bars", "held"))
     streams = Streams(
         units[order].astype(np.int32),
         times[order],
         np.concatenate([part.masks for part in aside])[order],
         int(firsts[-1]),
         bars=bars[order] if bars.size else bars,
+        held=held[order] if held.size else held,
         values=np.concatenate([part.values for part in aside])[order],
     )
     return streams, np.concatenate([part.codes for part in aside])
+
+
+def settle_entries(part: Ordered, entry: int, valued: bool, read: Callable[[Codes], pa.Array]) -> None:
+    """Puts a moment's rows in order of their event ids, in place, where one may be an entry and they are not all alike.
+
+    ``entry``: the bits of steps that an entry serves; ``valued``: rows that serve the same steps may differ in their values;
+    ``read``: the event ids by the numbers of rows, which are ``values``.
+    """
+    same = (part.units[1:] == part.units[:-1]) & (part.times[1:] == part.times[:-1])
+    units = part.units[1:][same & (valued | (part.masks[1:] != part.masks[:-1]))]
+    if not units.size:
+        return
+    wanted = np.zeros(part.codes.size, np.bool_)
+    wanted[units] = True
+    rows = shared(part)
+    rows = rows[wanted[part.units[rows]]]
+    moments = np.cumsum(np.insert((np.diff(part.times[rows]) != 0) | (np.diff(part.units[rows]) != 0), 0, False))
+    entering = np.bincount(moments, part.masks[rows] & entry != 0) > 0
+    rows, moments = rows[entering[moments]], moments[entering[moments]]
+    if not rows.size:
+        return
+    ranks = pc.rank(read(part.values[rows]), tiebreaker="dense").to_numpy()
+    order = rows[np.lexsort((ranks, moments))]
+    for column in (part.masks, part.bars, part.values, part.held):
+        if column.size:
+            column[rows] = column[order]
 
 
 def put_right(aside: Sequence[Ordered], told: Streams, people: Codes) -> tuple[Streams, Codes]:

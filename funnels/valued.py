@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from funnels.codes import MISSING, Codes, Value, canonical, combined, occurring
+from funnels.codes import MISSING, Codes, Value, canonical, combined, occurring, together
 from funnels.filter_sql import Compiler, Parameters
 from funnels.groups import Attribution, in_time
 from funnels.kernel import Ints
@@ -59,12 +59,13 @@ class Asides:
 
 
 class Values:
-    """Of the properties ``by``, by the numbers of rows: those of ``places``, and behind them those of ``asides``."""
+    """Of the properties ``by``, by the numbers of rows: those of ``places``, and behind them those of ``asides``, which have
+    them as ``<kind>0`` and so on."""
 
     def __init__(
-        self, engine: Engine, places: Places, asides: Asides, by: Sequence[str], threads: ThreadPoolExecutor
+        self, engine: Engine, places: Places, asides: Asides, kind: str, by: Sequence[str], threads: ThreadPoolExecutor
     ) -> None:
-        self._places, self._asides, self._threads = places, asides, threads
+        self._places, self._asides, self._kind, self._threads = places, asides, kind, threads
         self._known = [_Known(engine, name) for name in by]
 
     def of(self, numbers: Codes) -> Codes:
@@ -75,7 +76,7 @@ class Values:
             for there, codes in known.codes(self._places.encoded(numbers[placed], known.name, self._threads)):
                 found[placed[there], column] = codes
             if others.size:
-                told = self._asides.column(numbers[others] - self._places.rows, f"value{column}").dictionary_encode()
+                told = self._asides.column(numbers[others] - self._places.rows, f"{self._kind}{column}").dictionary_encode()
                 found[others, column] = known.of_texts(told)
         return found
 
@@ -90,6 +91,13 @@ class Values:
         back = np.empty(numbers.size, np.int64)
         back[np.concatenate([placed, others])] = np.arange(numbers.size)
         return pa.chunked_array(parts).take(pa.array(back)).combine_chunks()
+
+    def together(self, numbers: Codes) -> Codes:
+        """One code per row for all properties; MISSING where any is null."""
+        found = self.of(numbers)
+        codes, _ = together([found[:, column] for column in range(found.shape[1])])
+        codes[(found == MISSING).any(axis=1)] = MISSING
+        return codes
 
     def groups(self, found: Codes) -> tuple[Codes, list[tuple[Value, ...]]]:
         """One code per row for what ``of`` found, and the values of each code; MISSING where all are null."""

@@ -82,6 +82,12 @@ _MORE: Final[dict[str, dict[str, object]]] = {
     "a breakdown by browser": {"breakdown": {"by": ["browser"]}},
     "a breakdown by a property": {"breakdown": {"by": ["properties.plan"]}},
 }
+_MIXED: Final[tuple[dict[str, object], ...]] = (
+    {"breakdown": {"by": ["browser", "country"], "attribution": "last"}},
+    {"order": "any"},
+    {"count": "attempts"},
+    {"exclude": [{"event": "Account Deleted"}], "trend": "month"},
+)
 
 
 class Took(NamedTuple):
@@ -197,6 +203,17 @@ def peaks(data: Path, size: str) -> Iterator[Figure]:
             megabytes = ours.ask({"peak": True})[0]
         found = f"{megabytes:,.0f} MB, of an idle process {idle:,.0f}"
         yield Figure(f"{size}, {question.title}: peak memory", found, f"< {MEGABYTES:,} MB", megabytes < MEGABYTES)
+    with worker("tests.bench.funnel", "--serve", str(data)) as ours:
+        for _ in range(2):
+            for question in QUESTIONS:
+                for more in ({}, *_MORE.values(), *_MIXED):
+                    ours.ask(question.asked(**more))
+        one_by_one = ours.ask({"peak": True})[0]
+        ours.ask({"at_once": TEN, **QUESTIONS[2].asked()})
+        together = ours.ask({"peak": True})[0]
+    found = f"{one_by_one:,.0f} MB; then ten at once: {together:,.0f}"
+    title = f"{size}, {2 * len(QUESTIONS) * (1 + len(_MORE) + len(_MIXED))} mixed questions one after the other: peak memory"
+    yield Figure(title, found, f"< {MEGABYTES:,} MB", one_by_one < MEGABYTES)
 
 
 def curve(folder: Path, sizes: Sequence[tuple[int, int | None]]) -> Iterator[Figure]:
@@ -214,9 +231,11 @@ def curve(folder: Path, sizes: Sequence[tuple[int, int | None]]) -> Iterator[Fig
 
 def serve(data: Path) -> None:
     """Answers questions with ``[seconds, of the processor, reached]``."""
+    from funnels.memory import give_back
     from funnels.warm import warm
     from ingest.lake import Lake
 
+    give_back()
     warm()
     asking = Asking(Lake(str(data / "lake")))
     print("ready", flush=True)

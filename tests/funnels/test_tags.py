@@ -32,7 +32,10 @@ STEPS: list[Any] = [
     {"event": "*"},
 ]
 BARS: list[Any] = [{"event": "X"}, {"any_of": ["C", "X"]}, {"event": "B", "where": [{"property": "os", "op": "is_set"}]}]
-OWN = ["properties.b.a.1", "event_id"]
+BY = [
+    ["browser"], ["browser", "os"], ["properties.a"], ["properties.a.b", "browser"], ["context.ü"],
+    ["properties.b.a.1", "event_id"],
+]  # fmt: skip
 BODY: dict[str, Any] = {
     "steps": [{"event": "A"}, {"event": "B"}],
     "from": DAY.isoformat(),
@@ -70,7 +73,8 @@ def random_object(random: Random) -> str:
     return random.choice(["{%s}", " {%s } "]) % ", ".join(pairs)
 
 
-def random_body(random: Random) -> dict[str, Any]:
+def random_body(random: Random, *, carried: bool = False) -> dict[str, Any]:
+    """``carried``: its values have room in rows."""
     question = random_question(random)
     count = len(question.withins)
     body: dict[str, Any] = {**BODY, "steps": random.choices(STEPS, k=count), "window": random.choice(["1h", "3h", "9h"])}
@@ -80,9 +84,12 @@ def random_body(random: Random) -> dict[str, Any]:
     if count > 1 and random.random() < 0.4:
         ends = {} if body["order"] == "any" else {"after": 1, "before": count}
         body["exclude"] = [{**random.choice(BARS), **ends}]
-    touch = random.choice(["first", "last", random.randint(1, count)])
-    by = random.choice([["browser"], ["browser", "os"], ["properties.a"], ["properties.a.b", "browser"], ["context.ü"], OWN])
-    return body | {"breakdown": {"by": by, "attribution": touch}}
+    if random.random() < 0.3 and not carried:
+        body["hold"] = random.choice(BY)
+    if random.random() < 0.2 and not carried:
+        return body
+    touch = random.choice(["first", "last", random.randint(1, count), *([] if carried else ["all"])])
+    return body | {"breakdown": {"by": random.choice(BY[:2] if carried else BY), "attribution": touch}}
 
 
 def by_query(source: Source, body: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -101,10 +108,12 @@ def test_random_questions_are_answered_as_the_query_answers_them(
         monkeypatch.setattr(direct, "_PART", 10)
     if seed == 2:
         monkeypatch.setattr(direct, "_LISTED", 0)
-    if seed in (0, 2):  # rows carry the values of columns
+    carried = seed in (0, 2)  # rows carry the values of columns
+    if carried:
         monkeypatch.setattr(direct, "_has_room", lambda rows, form: False)
     if seed == 4:
         monkeypatch.setattr(direct, "in_bytes", lambda memory: 1 << 10)
+        monkeypatch.setattr(direct.Reading, "whole", direct.Reading._at_once)
     short, again = 0, []
 
     def noted(settle: Callable[..., tuple[Streams, Codes]]) -> Callable[..., tuple[Streams, Codes]]:
@@ -113,7 +122,7 @@ def test_random_questions_are_answered_as_the_query_answers_them(
     monkeypatch.setattr(streams, "put_right", noted(put_right))
     monkeypatch.setattr(streams, "by_ids", noted(by_ids))
     for _ in range(16):
-        body = random_body(random)
+        body = random_body(random, carried=carried)
         with source.engine() as engine:
             short += direct.shares(source.asking(engine, parse(body)).query()) is not None
         assert answer_of(source, parse(body)) == by_query(source, body, monkeypatch), body
