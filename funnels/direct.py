@@ -172,7 +172,7 @@ class Reading:
 
     @property
     def apart(self) -> ThreadPoolExecutor | None:
-        """The threads that may call ``parts``; None: only the caller's own, since more is read for them, on those threads."""
+        """The threads that may call ``parts``; None: the caller's own alone, since for them these threads read more."""
         return None if self._reads_more else self.threads
 
     @property
@@ -203,6 +203,9 @@ class Reading:
         """All rows at once. Raises ``TooLarge``."""
         if self._most * ROW_BYTES > in_bytes(self.limits.memory):
             raise too_large(self.limits)
+        return self._at_once()
+
+    def _at_once(self) -> Ordered:
         gathered = self._gathered(range(len(self._who.people)), self.threads)
         return self._unpacked(gathered.ordered(0, gathered.partitions, self.threads))
 
