@@ -35,6 +35,7 @@ from transforms.engine import Engine, Limits
 
 _ROWS: Final = 100_000
 _PART: Final = 190_000  # rows, 5 MB, that a thread orders and matches at a time, while they lie in the cache
+_LARGE: Final = 4_000_000  # rows, 80 MB, of a part for which files are read again
 _LISTED: Final = 100  # moments in doubt that stand in the query itself, so that few row groups are read
 _NOT_READ: Final = frozenset({"event", "event_id", "properties", "context", "log", "month"})  # otherwise read, or unique
 COLUMNS: Final = frozenset(one.name for one in EVENTS if pa.types.is_string(one.type)) - _NOT_READ  # that rows may carry
@@ -165,6 +166,19 @@ class Reading:
         """Of what was read so far; all of it once there is no more."""
         return Counts(*(int(self._counts[place]) for place in (WITHOUT, BOTS, INTERNALS)))
 
+    @property
+    def threads(self) -> ThreadPoolExecutor:
+        return _readers(self.limits.threads)
+
+    @property
+    def apart(self) -> ThreadPoolExecutor | None:
+        """The threads that may call ``parts``; None: the caller's own alone, since for them these threads read more."""
+        return None if self._reads_more else self.threads
+
+    @property
+    def _reads_more(self) -> bool:
+        return bool(self.query.funnel.hold) or self.query.funnel.reentry == "first"
+
     def _values(self, kind: str, properties: tuple[str, ...]) -> Values:
         return Values(self.engine, self.places, self.asides, kind, properties, self.threads)
 
@@ -197,27 +211,18 @@ class Reading:
 
     def parts(self) -> Iterator[list[Callable[[], Ordered]]]:
         """People after people, in the memory of a question, however many there are: the parts of some are put in order by
-        whoever calls them, on any thread, until the next ones are asked for.
+        whoever calls them, on any thread of ``apart``, until the next ones are asked for.
         """
+        rows = _LARGE if self._reads_more else _PART
         spans = max(-(-self._most * ROW_BYTES // in_bytes(self.limits.memory)), 1)
         count = len(self._who.people)
         each = max(-(-count // spans), 1)
         for start in range(0, max(count, 1), each):
             gathered = self._gathered(range(start, min(start + each, count)), self.threads)
-            yield [partial(self._ordered, gathered, since, until) for since, until in gathered.parts(_PART)]
-
-    @property
-    def asks_all(self) -> bool:
-        """Whether something is read of all rows, so that there are no parts."""
-        by, funnel = self.query.funnel.breakdown, self.query.funnel
-        return bool(funnel.hold) or funnel.reentry == "first" or (by is not None and by.attribution == "all")
-
-    @property
-    def threads(self) -> ThreadPoolExecutor:
-        return _readers(self.limits.threads)
+            yield [partial(self._ordered, gathered, since, until) for since, until in gathered.parts(rows)]
 
     def _ordered(self, gathered: Gather, since: int, until: int) -> Ordered:
-        return self._unpacked(gathered.ordered(since, until))
+        return self._unpacked(gathered.ordered(since, until, None if self.apart else self.threads))
 
     def _unpacked(self, part: Ordered) -> Ordered:
         """With the masks of steps alone, beside what else was in them."""
@@ -226,22 +231,17 @@ class Reading:
             part = replace(part, values=values_of(part.units, part.times, part.masks, self.form, doubted))
         if self.form.exclusions:
             part = replace(part, bars=bars_of(part.masks, self.form))
-        if self.asks_all:
-            part = self._with_values(part)
-        if self._by and doubted.any():
+        if self.query.funnel.hold:
+            part = replace(part, held=self._held.together(part.values))
+        if self.query.funnel.reentry == "first":
+            by = self.query.funnel.breakdown
+            valued = bool(self.query.funnel.hold) or (by is not None and by.attribution == "all")
+            settle_entries(part, -1 if self.form.free else 1, valued, self.values.ids)
+        if not self._by:
+            return replace(part, values=_NO_TAGS)
+        if doubted.any():
             self.doubted.append(of_units(part, np.flatnonzero(doubted)))
         return part
-
-    def _with_values(self, part: Ordered) -> Ordered:
-        """With what is read of all rows."""
-        funnel = self.query.funnel
-        if funnel.hold:
-            part = replace(part, held=self._held.together(part.values))
-        if funnel.reentry == "first":
-            by = funnel.breakdown
-            valued = bool(funnel.hold) or (by is not None and by.attribution == "all")
-            settle_entries(part, -1 if self.form.free else 1, valued, self.values.ids)
-        return part if self._by else replace(part, values=_NO_TAGS)
 
     def _gathered(self, span: range, threads: ThreadPoolExecutor) -> Gather:
         gathered = Gather(self._most, span, self._first, self._last, self.limits.threads)

@@ -29,15 +29,17 @@ class Matched:
     codes: NDArray[np.int32]
 
 
-def match_parts(rounds: Iterable[Sequence[Callable[[], Ordered]]], rules: Rules, threads: ThreadPoolExecutor) -> Matched:
-    """Put each part in order and match it, those of a round at once, and put the outcomes together."""
+def match_parts(
+    rounds: Iterable[Sequence[Callable[[], Ordered]]], rules: Rules, threads: ThreadPoolExecutor | None
+) -> Matched:
+    """Put each part in order and match it, those of a round on these threads, if any, and put the outcomes together."""
 
     def match(part: Callable[[], Ordered]) -> Matched:
         ordered = part()
         streams = as_streams(ordered)
         return _kept(Matched(streams, match_streams(streams, rules), ordered.codes))
 
-    found = [one for parts in rounds for one in threads.map(match, parts)]
+    found = [one for parts in rounds for one in (threads.map(match, parts) if threads else map(match, parts))]
     return found[0] if len(found) == 1 else _together(found)
 
 

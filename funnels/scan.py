@@ -72,6 +72,11 @@ class Kept(Generic[_Value]):
                 self._values[key] = value, self._asked
                 self._bytes += bytes_
 
+    def clear(self) -> None:
+        with self._lock:
+            self._values.clear()
+            self._bytes = 0
+
     def _is_old(self) -> bool:
         _, when = next(iter(self._values.values()))
         return self._asked - when > _ROUNDS * len(self._values)
@@ -82,9 +87,9 @@ class File:
     """A file of the table and what Delta's log tells of it; None where it does not."""
 
     path: str
-    made: str  # with the path it tells the file from all others
     names: tuple[str, str] | None
     times: tuple[int, int] | None
+    made: str = ""  # size and time: with the path it tells the file from all others
 
     @property
     def key(self) -> str:
@@ -131,6 +136,11 @@ class Rows:
     bots: NDArray[np.uint8]
     first_bot: int  # the bit of the first row
     columns: tuple[pa.DictionaryArray, ...] = ()
+
+
+def forget() -> None:
+    """Keep nothing that was decoded: for measuring."""
+    _DECODED.clear()
 
 
 @dataclass(frozen=True)
@@ -209,8 +219,8 @@ def _table(root: str, storage: tuple[tuple[str, str], ...], project: str, versio
     names = [None if one is None else (str(one[0]), str(one[1])) for one in _bounds(told, "event")]
     times = [None if one is None else (_micro(one[0]), _micro(one[1])) for one in _bounds(told, "time")]
     made = [f"{size} {when}" for size, when in zip(*(told[name].to_pylist() for name in _MADE), strict=True)]
-    files = zip(paths, made, names, times, strict=True)
-    return Table(store, tuple(File(folder + path, when, own, lies) for path, when, own, lies in files))
+    files = zip([folder + path for path in paths], names, times, made, strict=True)
+    return Table(store, tuple(File(*one) for one in files))
 
 
 def _bounds(told: pa.Table, column: str) -> list[tuple[object, object] | None]:

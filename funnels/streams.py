@@ -76,16 +76,16 @@ def _queried(engine: Engine, query: Query, limits: Limits) -> Found:
 def _direct(reading: direct.Reading, rules: Rules | None) -> Found:
     """Without a query, or almost."""
     groups: Sequence[tuple[Value, ...]] = reading.tags.values or [(None,) * len(reading.query.groups_by)]
-    by, outcome = reading.query.funnel.breakdown, None
-    if rules is None:
+    by = reading.query.funnel.breakdown
+    if rules is None or (by is not None and by.attribution == "all"):
         whole = reading.whole()
-        streams, codes = as_streams(whole), whole.codes
+        streams, codes, outcome = as_streams(whole), whole.codes, None
+        if by is not None:
+            values, groups = reading.values.groups(reading.values.of(streams.values))
+            streams = replace(streams, values=values)
     else:
-        matched = _whole(reading, rules) if reading.asks_all else match_parts(reading.parts(), rules, reading.threads)
-        if by is not None and by.attribution == "all":
-            values, groups = reading.values.groups(reading.values.of(matched.streams.values))
-            matched = replace(matched, streams=replace(matched.streams, values=values))
-        elif by is not None and reading.numbered:
+        matched = match_parts(reading.parts(), rules, reading.apart)
+        if reading.numbered and by is not None:
             matched, groups = _valued(reading, matched, rules)
         elif reading.doubted:
             matched = _settled(reading, matched, rules)
@@ -101,12 +101,6 @@ def _direct(reading: direct.Reading, rules: Rules | None) -> Found:
         NO_TEXTS,
         outcome,
     )
-
-
-def _whole(reading: direct.Reading, rules: Rules) -> Matched:
-    whole = reading.whole()
-    streams = as_streams(whole)
-    return Matched(streams, match_streams(streams, rules), whole.codes)
 
 
 def _settled(reading: direct.Reading, matched: Matched, rules: Rules) -> Matched:
