@@ -29,7 +29,7 @@ def table_of(folder: Path, groups: list[dict[str, list[Any]]], own: int = 1) -> 
         with pq.ParquetWriter(path, schema) as writer:
             for group in groups[since : since + own]:
                 writer.write_table(pa.table(group, schema=schema))
-        files.append(File(path, "", None, None))
+        files.append(File(path, None, None))
     return Table(LocalFileSystem(), tuple(files))
 
 
