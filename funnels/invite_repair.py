@@ -1,10 +1,10 @@
 """Which invitations a repair of ``invites`` makes again, and which events, people and generations these need.
 
 What an invitation's rows say follows from its own events (``due_invites``) and from who its people are. Who is credited for
-an invitee follows from all the invitee's invitations, a generation from whoever was credited before. So from the invitations
-that changed it spreads to their invitees, to whoever came by these, one credited invitation after the other (``due_people``),
-and to all invitations of those: the stale ones. To tell the credit of each of their invitees right, the other invitations
-of these are looked at, too (``near_invites``), and no more of them is believed.
+an invitee follows from all the invitee's invitations, a generation from whoever was credited before. So from the
+invitations that changed it spreads to their invitees, to whoever came by these, one credited invitation after the other
+(``due_people``), and to all invitations of those: the stale ones. To tell the credit of each of their invitees right, the
+other invitations of these are looked at, too (``near_invites``), and no more of them is believed.
 
 Of inviters who are none of these people the generation is the stored one: ``elders``.
 """
@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from funnels.definition import Internal
 from transforms.engine import Engine
 
 STALE: Final = "from stale_invites"
@@ -114,12 +115,13 @@ select person from narrow.actors
 union
 select person from narrow.people
 """
-NARROW: Final[Mapping[str, str]] = {
-    "events": """
-        select events.* from base.events
-        where event in ($sent, $accepted) and actor_id in (select actor_id from near_told)
-            and event_id in (select event_id from near_told)
-    """,
+_EVENTS: Final = """
+select {columns} from base.events
+where event in ($sent, $accepted) and actor_id in (select actor_id from near_told)
+    and event_id in (select event_id from near_told)
+"""
+_COLUMNS: Final = "event_id, event, time, actor_id, account_id, bot, properties"
+_NARROW: Final[Mapping[str, str]] = {
     "actors": "select * from base.actors where actor_id in (select actor_id from near_told)",
     "people": "select * from base.people where lower(trim(email)) in (select email from near_told where email is not null)",
     "memberships": f"select * from base.memberships where ordinal = 1 and person in ({_ANYBODY})",
@@ -136,9 +138,14 @@ NARROW: Final[Mapping[str, str]] = {
 }
 
 
+def narrow(internal: Internal) -> dict[str, str]:
+    """What the stale invitations need; filters of internal events may look at any column."""
+    return {"events": _EVENTS.format(columns="*" if internal.where else _COLUMNS), **_NARROW}
+
+
 @dataclass(frozen=True)
 class StaleInvites:
-    """Makes ``stale_invites`` (invite_id), and what ``NARROW`` reads; ``params`` are those of ``invite_links``."""
+    """Makes ``stale_invites`` (invite_id), and what ``narrow`` reads; ``params`` are those of ``invite_links``."""
 
     params: tuple[tuple[str, object], ...]
 

@@ -62,7 +62,7 @@ def models(definitions: Definitions) -> tuple[Model, ...]:
             replace(invites, reads=(*invites.reads, "elders")),
             inputs=_generations,
             stale=invite_repair.STALE,
-            narrow=invite_repair.NARROW,
+            narrow=invite_repair.narrow(definitions.internal),
             prepare=invite_repair.StaleInvites(tuple(params.items())),
         ),
     )

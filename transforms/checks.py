@@ -67,7 +67,7 @@ def run_repaired(engine: Engine) -> int:
     """
     for name, text in _TOUCHED.items():
         engine.make(name, text)
-    own = {**_OWN, "event_ids_are_unique": {"events": _copies(engine)}}
+    own = {**_OWN, "event_ids_are_unique": {"events": _copies(engine)}, **_in_time(engine)}
     queries = [query for query in _known(engine) if query.name not in _AT_NIGHT and not query.parameters]
     violations = []
     for query in queries:
@@ -97,6 +97,27 @@ def _copies(engine: Engine) -> str:
     months = engine.table("select distinct month from base.moved_events where came")["month"].to_pylist()
     named = ", ".join("'" + month.replace("'", "''") + "'" for month in sorted(months)) or "null"
     return f"select * from base.events semi join ({_CAME}) as came using (event_id, month) where month in ({named})"
+
+
+def _in_time(engine: Engine) -> dict[str, Mapping[str, str]]:
+    """For checks of rows that are equal or close to each other: those of the time in which a repair put any."""
+    found: dict[str, Mapping[str, str]] = {}
+    for check, (table, narrow) in _ON_DAYS.items():
+        edges = engine.table(f"select min(day) as least, max(day) as greatest from came_{table}").to_pylist()[0]
+        days = "false" if edges["least"] is None else f"day between date '{edges['least']}' and date '{edges['greatest']}'"
+        found[check] = {table: f"{narrow} where {days}"}
+    edges = engine.table("select min(started) as least, max(ended) as greatest from came_sessions").to_pylist()[0]
+    text = _BY_PERSON["sessions"]
+    if edges["least"] is None:
+        near = f"{text} where false"
+    else:
+        least, greatest = (f"timestamptz '{edges[name].isoformat()}'" for name in ("least", "greatest"))
+        near = f"{text} where started <= {greatest} + {_SILENCE} and ended >= {least} - {_SILENCE}"
+    lost = "select * from base.sessions where person_id in (select person_id from lost_people)"
+    is_lost = engine.make("lost_people", _LOST_PEOPLE)
+    found["sessions_do_not_touch"] = {"sessions": near}
+    found["sessions_are_unique"] = {"sessions": f"{near} union {lost}" if is_lost else near, "people": _BY_PERSON["people"]}
+    return found
 
 
 @contextmanager
@@ -145,6 +166,13 @@ _BY_ACCOUNT: Final[Mapping[str, str]] = {
 _BY_SUBJECT: Final[Mapping[str, str]] = {
     "stages": "select * from base.stages semi join changed_stages using (subject_id)",
 }
+_ON_DAYS: Final[Mapping[str, tuple[str, str]]] = {
+    "activity_is_unique": ("activity", _BY_PERSON["activity"]),
+    "person_days_are_unique": ("person_days", _BY_PERSON["person_days"]),
+    "account_days_are_unique": ("account_days", _BY_ACCOUNT["account_days"]),
+}
+_SILENCE: Final = "interval '30' minute"
+_LOST_PEOPLE: Final = "select person_id from touched_people where person_id not in (select person_id from base.people)"
 _CAME: Final = "select * exclude (came) from base.moved_events where came"
 # Checks that look at two sides, of which either can have moved.
 _OWN: Final[Mapping[str, Mapping[str, str]]] = {
@@ -159,7 +187,9 @@ _OWN: Final[Mapping[str, Mapping[str, str]]] = {
         "memberships": "select * from base.memberships where person_id in (select person_id from touched_people) "
         "or account_id in (select account_id from touched_accounts)",
     },
-    "stages_belong_to_people_and_accounts": {"stages": "select * from base.stages semi join touched_subjects using (subject_id)"},
+    "stages_belong_to_people_and_accounts": {
+        "stages": "select * from base.stages semi join touched_subjects using (subject_id)"
+    },
     "invites_are_between_people": {
         "invites": "select * from base.invites where invite_id in (select invite_id from changed_invites) "
         "or inviter in (select person from changed_people) or invitee in (select person from changed_people)",
@@ -168,8 +198,13 @@ _OWN: Final[Mapping[str, Mapping[str, str]]] = {
     "invites_credit_a_person_once": {"invites": "select * from base.invites semi join changed_invites using (invitee)"},
 }
 _OF_A_MONTH: Final = ("event_ids_are_unique", "events_carry_one_identity", "actors_cover_events")
-# A look at all events each, and a join for every one of them: of 99 M events 50 of a whole build's 780 seconds.
-_AT_NIGHT: Final = ("account_days_add_up", "seen_ids_cover_events", "stages_are_entered_by_events")
+# A look at all events (or days) each, and a join for every one of them: of 99 M events 50 of a whole build's 780 seconds.
+_AT_NIGHT: Final = (
+    "account_days_add_up",
+    "account_people_cover_activity",
+    "seen_ids_cover_events",
+    "stages_are_entered_by_events",
+)
 
 
 def copies(lake: Lake, project: str, limit: timedelta, limits: Limits = DEFAULT_LIMITS) -> int:

@@ -49,6 +49,10 @@ LIMIT = {"dedup_limit": timedelta(days=30)}
 BREAKS = {
     "account_days_add_up": ("account_days", "select * replace (events + 1 as events) from account_days"),
     "account_days_are_unique": ("account_days", "select * replace (events + 1 as people) from account_days"),
+    "account_people_cover_activity": (
+        "account_people",
+        "select * replace (last_seen + interval 1 hour as last_seen) from account_people",
+    ),
     "accounts_are_not_their_own_parents": ("accounts", "select * replace (account_id as parent) from accounts"),
     "accounts_are_seen_in_order": (
         "accounts",
@@ -140,7 +144,7 @@ def test_a_broken_world_is_found(sound: Engine, name: str) -> None:
 
 def test_what_joins_all_events_is_checked_at_night_and_not_by_a_build(sound: Engine) -> None:
     sound.bind("account_days", sound.table(BREAKS["account_days_add_up"][1]))
-    assert checks.run(sound, at_night=False) == len(names("checks")) - 4
+    assert checks.run(sound, at_night=False) == len(names("checks")) - 5
     with pytest.raises(CheckFailed):
         checks.run(sound)
 
