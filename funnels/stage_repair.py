@@ -6,6 +6,9 @@ only where that stage is still open at the time. From a person it spreads to the
 person belongs to, from an account to members whom its people's number brings into a stage, and from members to accounts that
 enter with them; no further, as nothing of a person depends on a stage of an account.
 
+Who has not entered is left alone where what moved cannot bring them in: it came later than the stage may be entered after
+another one, or the account had fewer people around its time than the stage asks for.
+
 A person whose ids changed hands, or whose memberships or internal traffic did, is always stale; the accounts around such a
 person are from the first day on which something changed (``changed_activity``).
 
@@ -15,10 +18,12 @@ Keys are ids of either kind: where an account is called like a person, both are 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Final
 
 from funnels.definition import SUBJECTS, Condition, Members, Rule, Stage
+from transforms.engine import Engine
 
 _READS: Final = "subject, stage, event, handed, again, after_stage, within_length, people, window_length"
 _NO_READS: Final = f"""(
@@ -91,7 +96,7 @@ crowds as ( -- who was at an account at all while what moved can have brought en
     select visitors.account_id, visitors.since, visitors.until, visitors.window_length,
         count(distinct activity.person_id) as found
     from visitors
-    join base.activity on activity.person_id = visitors.person_id and activity.account_id = visitors.account_id
+    join near_activity as activity on activity.person_id = visitors.person_id and activity.account_id = visitors.account_id
         and activity.first_seen <= visitors.greatest and activity.last_seen >= visitors.least
     where (visitors.account_id, visitors.since, visitors.until, visitors.window_length) in (
         select account_id, since, until, window_length from visitors
@@ -163,6 +168,21 @@ _OPEN: Final = """
     ))
 """
 
+# The moments around which crowds are counted; of who is another person now they are all moments from the first change on.
+_REACH: Final = """
+select min(since) as least, max(until) as greatest
+from (
+    select time as since, time as until from moved
+    union all
+    select first_seen, timestamptz '9999-12-30 00:00:00+00' from changed_activity
+    where exists (from rejoined) or exists (from changed_memberships) or exists (from changed_internal_actors)
+    union all
+    select first_seen, timestamptz '9999-12-30 00:00:00+00' from base.account_people
+    where person_id in (select person_id from changed_internal_actors)
+)
+"""
+_A_DAY: Final = timedelta(days=1)
+
 _AROUND: Final = """
 held as (
     select subject_id as account_id from stale
@@ -220,6 +240,35 @@ def stale(stages: Mapping[str, Stage]) -> str:
         by_members=f"(values {', '.join(members)}) by_members(stage)" if members else "(select null as stage) by_members",
         open=_OPEN.strip(),
     )
+
+
+@dataclass(frozen=True)
+class NearActivity:
+    """Makes ``near_activity``: the days of ``activity`` on which what moved can have brought a crowd together.
+
+    ``window``: the longest in which any stage counts people.
+    """
+
+    window: timedelta
+
+    def __call__(self, engine: Engine) -> object:
+        reach = engine.table(_REACH).to_pylist()[0]
+        days = "false"
+        if reach["least"] is not None:
+            least, greatest = reach["least"].date() - self.window - 3 * _A_DAY, reach["greatest"].date()
+            greatest = min(greatest, date.max - self.window - 3 * _A_DAY) + self.window + 3 * _A_DAY
+            days = f"day between date '{least}' and date '{greatest}'"  # months that are told so are not even opened
+        columns = "person_id, account_id, first_seen, last_seen"
+        return engine.view("near_activity", f"select {columns} from base.activity where {days}")
+
+
+def near_activity(stages: Mapping[str, Stage]) -> NearActivity:
+    """What ``stale`` reads and nobody else has made."""
+    rules = [stage.rule(subject) for stage in stages.values() for subject in SUBJECTS]
+    windows = [
+        one.window for rule in rules if isinstance(rule, Rule) for one in rule.conditions if one.people and one.window
+    ]
+    return NearActivity(max(windows, default=timedelta(0)))
 
 
 def narrow(stage_matches: str) -> dict[str, str]:
