@@ -3,8 +3,8 @@
 Owns
 - definitions: ``definitions/*.toml`` (the defaults) -> ``written`` (tables with lines, faults) -> ``load``, ``resolve``,
   ``resolve_stages`` -> ``definition`` (resolved, with a version);
-- models for the build, handed over by ``api``: ``stages`` (repaired as ``stage_repair`` says) and ``invites`` (``invite_repair``), with their
-  generations (``sql/models``), over the events that ``selections`` finds;
+- models for the build, handed over by ``api``: ``stages`` (repaired as ``stage_repair`` says) and ``invites`` (repaired:
+  ``invite_repair``), with their generations (``sql/models``), over the events that ``selections`` finds;
 - a question: ``request`` (``reader``, ``filters``; ``combine``: what does not go together) -> ``ask``; ``restate``: back;
 - funnels: ``ask`` -> ``streams`` (events: ``stream_sql``, ``session_units``, ``codes``) or ``stage_streams`` (the table
   ``stages``) -> ``match`` (its words: ``rules``; its arrays: ``cases``; its compiled loops: ``kernel``) or ``presets`` ->
