@@ -96,6 +96,7 @@ class Engine:
         }
         connection = duckdb.connect(":memory:", config=config)
         connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set parquet_metadata_cache = true")  # hundreds of files, whose footers many queries look at
         connection.execute("create schema base; create schema narrow; set search_path = 'narrow,base'")
         return connection
 

@@ -99,7 +99,7 @@ class Repair:
                 self._drafts[name].repair(f"base.{name}", "made")
             else:
                 self._make_stale(model)
-                self._engine.view("old", self._stored(model.query))
+                self._engine.make("old", self._stored(model.query))  # it is read twice, and many files are opened for it
                 # What is made of narrow relations can tell half the truth of subjects around.
                 self._engine.view("new", "from made" if model.query.moment else f"from made semi join stale using ({key})")
                 self._drafts[name].repair("old", "new")
