@@ -34,6 +34,7 @@ from transforms.commits import same_rows
 from transforms.draft import LEAF_ROWS, Draft
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.errors import CheckFailed
+from transforms.fill import Filling
 from transforms.ledger import LEDGER, gather
 from transforms.manifest import Manifest, current, next_number, publish
 from transforms.model import Model
@@ -179,8 +180,12 @@ def _drafts(
     drafts = {}
     for name, step in steps.items():
         query = models[name].query
-        anew = step == "whole" and query.kind == "by_day"
-        drafts[name] = draft = Draft(engine, query, None if anew else before.get(name), leaf_rows=leaf_rows)
+        draft = (
+            Filling(engine, query, leaf_rows=leaf_rows)
+            if step == "whole" and query.kind == "by_day"
+            else Draft(engine, query, before.get(name), leaf_rows=leaf_rows)
+        )
+        drafts[name] = draft
         stack.callback(draft.discard)
     return drafts
 
@@ -218,11 +223,11 @@ def _run_days(
     if anew := [model for model in models if steps[model.query.name] == "whole"]:
         for part in every:
             repair.bind_part(part.relation)
-            spans.prepare_part(engine, every, part, zone)
+            spans.prepare_part(engine, every, part, zone, alone=len(anew) < len(models))
             for model in anew:
-                repair.fill(model)
+                repair.fill(model, part.month)
         for model in anew:
-            repair.change_all(model, before)
+            repair.finish(model, before)
 
 
 def _zone(models: Sequence[Model]) -> str:

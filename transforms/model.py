@@ -46,6 +46,7 @@ class Model:
     stale: str | None = None
     narrow: Mapping[str, str] = field(default_factory=dict)
     prepare: Prepare | None = None  # makes relations that ``stale`` reads; once, though several models name it
+    filling: Mapping[str, str] = field(default_factory=dict)  # by day: ``stale`` and ``narrow`` where a fill has others
     given: str = ""  # what else its making depends on: where that changes, it is made whole
 
 
