@@ -27,6 +27,7 @@ of the project (100 to 145 bytes an event).
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -43,6 +44,7 @@ from typing import Final, Literal
 
 import lmdb
 
+from ingest.disk import free_bytes
 from ingest.errors import IngestError
 
 PERIOD: Final = 30 * 86_400_000_000  # microseconds
@@ -52,6 +54,7 @@ LIMIT: Final = 30 * DAY
 _MONTH: Final = 33 * DAY  # the longest month, the day by which a sender's clock may be ahead, and one to spare
 _MAP_BYTES: Final = 1 << 38  # address space, not disk
 _DATABASES: Final = 1024
+_LEAST_ROOM: Final = 1 << 20  # bytes; with less the disk counts as full
 _PATIENCE: Final = 0.5  # seconds between two looks whether the index is free
 _COUNT: Final = struct.Struct("<q")
 _SEEN: Final = struct.Struct("<qH")
@@ -127,6 +130,7 @@ class Index:
 
     def __init__(self, path: Path, limit: int = LIMIT) -> None:
         self._limit = limit
+        self._path = path
         path.mkdir(parents=True, exist_ok=True)
         self._lock = os.open(path / "flush.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -169,13 +173,25 @@ class Index:
             found = transaction.get(_IN_HAND, db=self._state)
         return InHand(**json.loads(found)) if found else None
 
+    @contextmanager
+    def _writing(self) -> Iterator[lmdb.Transaction]:
+        """A transaction that all of its block is part of; raises OSError (ENOSPC) where the disk has no room for it."""
+        try:
+            with self._env.begin(write=True) as transaction:
+                yield transaction
+        except lmdb.Error as fault:
+            # LMDB has no other word than EIO for a write of which only a part found room.
+            if os.strerror(errno.EIO) not in str(fault) or free_bytes(self._path) > _LEAST_ROOM:
+                raise
+            raise OSError(errno.ENOSPC, "no space left for the index", str(self._path)) from fault
+
     def take(self, work: InHand) -> None:
-        with self._env.begin(write=True) as transaction:
+        with self._writing() as transaction:
             transaction.put(_IN_HAND, json.dumps(asdict(work)).encode(), db=self._state)
 
     def put_back(self) -> None:
         """Forget what is in hand: its segments are gone."""
-        with self._env.begin(write=True) as transaction:
+        with self._writing() as transaction:
             transaction.delete(_IN_HAND, db=self._state)
 
     def forgotten(self) -> int:
@@ -191,7 +207,7 @@ class Index:
         old = [period for period in self._periods() if (period + 1) * PERIOD <= oldest - keep(self._limit)]
         for period in old:
             database = self._env.open_db(_seen(period))
-            with self._env.begin(write=True) as transaction:
+            with self._writing() as transaction:
                 end = max((period + 1) * PERIOD, _count(transaction.get(_FORGOTTEN, db=self._state)))
                 transaction.put(_FORGOTTEN, _COUNT.pack(end), db=self._state)
                 transaction.drop(database)
@@ -210,7 +226,7 @@ class Index:
         self._env.reader_check()  # a reader that was killed would keep old pages for ever
         periods = {*self._periods(), *(moment // PERIOD for moment in received)}
         databases = {period: self._env.open_db(_seen(period)) for period in sorted(periods)}
-        with self._env.begin(write=True) as transaction:
+        with self._writing() as transaction:
             claim = Claim(transaction, databases, self._limit, _count(transaction.get(_FORGOTTEN, db=self._state)))
             yield claim
             for tally, number in claim.tallies.items():

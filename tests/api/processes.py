@@ -15,13 +15,14 @@ from pathlib import Path
 import httpx
 
 COMMAND = (sys.executable, "-m", "api.cli")
+PATIENCE = 300.0  # seconds: only a fault takes this long, on however slow a machine
 ENVIRONMENT = {name: text for name, text in os.environ.items() if not name.startswith("JCURVE_")}
 
 
 def jcurve(*arguments: str | Path, data: Path, expect: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
     command = [*COMMAND, *map(str, arguments), "--data", str(data)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=ENVIRONMENT | environment)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=ENVIRONMENT | environment)
     assert done.returncode == expect, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
 
@@ -49,16 +50,16 @@ class Running:
 
     def get(self, path: str, key: str | None = None) -> httpx.Response:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        with httpx.Client(timeout=30, trust_env=False) as client:
+        with httpx.Client(timeout=PATIENCE, trust_env=False) as client:
             return client.get(self.url + path, headers=headers)
 
     def post(self, path: str, body: object, key: str) -> httpx.Response:
-        with httpx.Client(timeout=30, trust_env=False) as client:
+        with httpx.Client(timeout=PATIENCE, trust_env=False) as client:
             return client.post(self.url + path, json=body, auth=(key, ""))
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(60)
+        return self.process.wait(PATIENCE)
 
 
 @contextmanager
@@ -78,7 +79,7 @@ def up(data: Path, *arguments: str, command: str = "up", **environment: str) -> 
             if process.poll() is None:
                 process.terminate()
                 try:
-                    process.wait(60)
+                    process.wait(PATIENCE)
                 except subprocess.TimeoutExpired:
                     process.kill()
             eventually(lambda: not any(alive(pid) for pid in children), "its children end with it")
@@ -92,9 +93,9 @@ def alive(pid: int) -> bool:
         return False
 
 
-def eventually(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
+def eventually(condition: Callable[[], bool], what: str) -> None:
     """Wait for something that other processes bring about."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < deadline, f"it did not happen within {seconds} s: {what}"
+        assert time.monotonic() < deadline, f"it did not happen within {PATIENCE} s: {what}"
         time.sleep(0.05)

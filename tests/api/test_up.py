@@ -37,7 +37,7 @@ def test_events_go_from_the_door_to_the_funnel_and_projects_never_meet(tmp_path:
         assert running.post("/v1/batch", {"batch": batch[:1]}, theirs).status_code == 200
         assert running.post("/v1/track", {"event": "X", "userId": "1"}, "jw_wrong").status_code == 401
         assert running.post("/v1/track", {"event": "X", "userId": "1"}, read).status_code == 401
-        eventually(in_lake(running, read, 3), "the lake has the events", 10)
+        eventually(in_lake(running, read, 3), "the lake has the events")
         built = jcurve("build", data=data)
         assert built.stdout.startswith("Built project default: ")
         jcurve("build", "--project", "acme", data=data)

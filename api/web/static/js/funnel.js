@@ -146,8 +146,9 @@ export function stateBar(answer) {
   );
 }
 
-function mature({ mature: aged }) {
-  if (!aged || aged.conversion === null || aged.conversion === undefined) return null;
+/** The figures of those whose window has passed; null where none has. */
+export function mature({ mature: aged }) {
+  if (aged?.conversion === null || aged?.conversion === undefined) return null;
   return el(
     "p",
     { class: "small quiet figures" },

@@ -1,6 +1,7 @@
 // The funnel of an answer: a column a step, whose bar lists who reached it and whose gap lists who stopped before it.
 import { el } from "../dom.js";
 import { count, duration, percent, percentInterval } from "../format.js";
+import { mature } from "../funnel.js";
 import { scrolled } from "./parts.js";
 
 const ONE_LINE = 16; // characters of a label that fit beside the others
@@ -176,17 +177,6 @@ export function states(answer, { list, names }) {
       }),
     ),
     mature(answer),
-  );
-}
-
-function mature({ mature: aged }) {
-  if (aged?.conversion === null || aged?.conversion === undefined) return null;
-  return el(
-    "p",
-    { class: "small quiet figures" },
-    "Of those whose time is up, ",
-    el("b", {}, percent(aged.conversion)),
-    ` converted (${count(aged.converted)} of ${count(aged.entrants)}).`,
   );
 }
 
