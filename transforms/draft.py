@@ -1,8 +1,8 @@
 """A stored table under repair: leaves of the version in force, some replaced. Nobody sees it before it is committed.
 
-On disk: ``<table>/leaf-<id>.parquet``, of a table by day ``<table>/month=2026-03/leaf-<id>.parquet`` (UTC month of its time
-or date column); of leaves that were written at once the id ends with their number. A leaf holds some 65,536 rows in the order
-of the table's key, then its grain; the log of the table tells the least and the greatest key of each.
+On disk: ``<table>/leaf-<id>.parquet``, of a table by day ``<table>/month=2026-03/leaf-<id>.parquet`` (UTC month of its
+time or date column); of leaves that were written at once the id ends with their number. A leaf holds some 65,536 rows in
+the order of the table's key, then its grain; the log of the table tells the least and the greatest key of each.
 
     replace   Finds the leaves whose rows go or come, and writes them anew without what goes and with what comes, cut so that
               leaves grow and shrink within bounds. Every other leaf stays as it is, on disk and in the log.
@@ -10,8 +10,9 @@ of the table's key, then its grain; the log of the table tells the least and the
     discard   Removes what was written; who is killed instead leaves files that no version names: the sweep removes them.
 
 Constraints
-- Memory is the engine's: rows never pass through Python. Stored leaves are sorted eight at a time, what comes where
-  no leaf stands at once, on its way into the files, with spill (tried: 25 M rows cut by key before the sort read the spilled rows 14 times, no faster).
+- Memory is the engine's: rows never pass through Python. Stored leaves are sorted eight at a time, what comes where no
+  leaf stands at once, on its way into the files, with spill (tried: 25 M rows cut by key before the sort read the spilled
+  rows 14 times, no faster).
 - One builder owns a table. Another commit meanwhile (a vacuum; a build that lost its lease) makes the commit look again:
   what it leaves is these leaves and no others, as a replacement of the whole would.
 - A key may lie in two neighbouring leaves. What goes is looked for in both, what comes goes to the second.
