@@ -17,7 +17,6 @@ from typing import Final
 from sql.loader import Query
 from transforms.draft import Draft
 from transforms.engine import Engine, columns
-from transforms.leaves import Leaf
 
 _EVER: Final = date.max
 
@@ -53,7 +52,7 @@ class Filling(Draft):
     def finish(self) -> None:
         """Writes whatever waits."""
         if self._waiting:
-            self._leaves = self._in_order(self._written(self._waiting, self._waiting, _EVER))
+            self._write_before(_EVER, self._waiting, self._waiting)
         self._let_wait("")
         for number in (0, 1):
             for what in ("fresh", "late"):
@@ -83,24 +82,23 @@ class Filling(Draft):
             equal = self._equal("rows", "gone", self._grain)
             left = f"({self._waiting}) as rows where not exists (select 1 from {went} as gone where {equal})"
             rows, most = f"select {names} from {left} union all {come}", f"{self._waiting} union all {come}"
-        leaves = self._in_order(self._written(rows, most, since))
+        self._write_before(since, rows, most)
         later = f"not ({self._earlier(since)})"
         waiting = f"select {names} from {fresh} where {later}"
         if self._waiting and self._engine.table(f"select 1 from ({self._waiting}) where {later} limit 1").num_rows:
             late = f"base.{self._stage('late')}"
             self._engine.make(late, f"select {names} from ({rows}) where {later}")
             waiting = f"select {names} from {late}"
-        self._leaves, self._since = leaves, since
+        self._since = since
         self._let_wait(waiting)
 
-    def _written(self, rows: str, most: str, until: date) -> list[Leaf]:
-        """New leaves of the rows of a query before a day; ``most``: a query for all of them and few more."""
+    def _write_before(self, until: date, rows: str, most: str) -> None:
+        """Adds leaves of the rows of a query before a day; ``most``: a query for all of them and few more."""
         order = columns(dict.fromkeys((self._key, *self._grain)))
-        written: list[Leaf] = []
         for month, count in self._counted(most, until):
             within, params = self._where(month, None, None)
-            written += self._write_sorted(month, f"from ({rows}) where {within} order by {order}", params, count)
-        return written
+            written = self._write_sorted(month, f"from ({rows}) where {within} order by {order}", params, count)
+            self._leaves = sorted([*self._leaves, *written], key=lambda leaf: leaf.place)
 
     def _counted(self, rows: str, until: date) -> list[tuple[str, int]]:
         """Months and how many rows they have. To cut times with a zone is dear, and mostly all are of one month."""
@@ -119,9 +117,6 @@ class Filling(Draft):
             from ({rows}) where {self._earlier(until)} group by all order by month
         """)
         return list(zip(counts["month"].to_pylist(), counts["n"].to_pylist(), strict=True))
-
-    def _in_order(self, written: list[Leaf]) -> list[Leaf]:
-        return sorted([*self._leaves, *written], key=lambda leaf: leaf.place)
 
     def _earlier(self, day: date | None) -> str:
         """A condition on rows."""
