@@ -24,6 +24,7 @@ from funnels.kernel import Ints
 from funnels.match import Outcome, Rules
 from funnels.places import JSON_ROOTS, Encoded, Places
 from ingest.event import EVENTS
+from ingest.numbers import loads
 from transforms.engine import Engine
 
 _NOT_READ: Final = frozenset({"properties", "context", "log", "month"})
@@ -132,7 +133,7 @@ class _Known:
 
     def of_texts(self, told: pa.DictionaryArray) -> Codes:
         """Of JSON texts as a query has them."""
-        codes = [self._code(json.loads(text)) for text in told.dictionary.to_pylist()]
+        codes = [self._code(loads(text)) for text in told.dictionary.to_pylist()]
         places = told.indices.fill_null(len(codes)).to_numpy(zero_copy_only=False)
         found: Codes = np.array([*codes, MISSING], np.int32)[places]
         return found
@@ -143,7 +144,7 @@ class _Known:
             if not self._in_json:
                 self._texts[key] = self._code(key[1])
             elif not key[0] and _PLAIN.fullmatch(key[1]):
-                self._texts[key] = self._code(json.loads(key[1]))
+                self._texts[key] = self._code(loads(key[1]))
             else:
                 self._texts[key] = MISSING
                 asked.append(key)
@@ -160,7 +161,7 @@ class _Known:
         parameters = Parameters()
         value = Compiler(parameters, ZoneInfo("UTC"), "documents").value(self.name)
         for one in self._engine.table(_READ.format(value=value), parameters.values).to_pylist():
-            self._texts[asked[one["number"]]] = self._code(json.loads(one["value"]))
+            self._texts[asked[one["number"]]] = self._code(loads(one["value"]))
 
     def _code(self, found: object) -> int:
         key, value = canonical(found)
