@@ -251,7 +251,7 @@ class NearActivity:
 
     window: timedelta
 
-    def __call__(self, engine: Engine) -> object:
+    def __call__(self, engine: Engine) -> None:
         reach = engine.table(_REACH).to_pylist()[0]
         days = "false"
         if reach["least"] is not None:
@@ -259,7 +259,7 @@ class NearActivity:
             greatest = min(greatest, date.max - self.window - 3 * _A_DAY) + self.window + 3 * _A_DAY
             days = f"day between date '{least}' and date '{greatest}'"  # months that are told so are not even opened
         columns = "person_id, account_id, first_seen, last_seen"
-        return engine.view("near_activity", f"select {columns} from base.activity where {days}")
+        engine.view("near_activity", f"select {columns} from base.activity where {days}")
 
 
 def near_activity(stages: Mapping[str, Stage]) -> NearActivity:
