@@ -148,6 +148,14 @@ def test_a_check_that_fails_leaves_the_last_good_tables_in_force(tmp_path: Path)
     assert lake.version("default", "people") == 1
 
 
+def test_a_first_build_of_an_event_that_is_stored_twice_is_refused(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path, [*EVENTS, call("e4", at(41), user="2")])
+    with pytest.raises(CheckFailed) as caught:
+        built(lake)
+    assert [(one.rule, one.count) for one in caught.value.violations] == [("event_ids_are_unique", 1)]
+    assert current(lake, "default") is None
+
+
 def test_a_build_that_dies_between_its_tables_and_the_manifest_is_made_good_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
