@@ -49,7 +49,7 @@ def combined(coded: Sequence[tuple[Codes, Sequence[Value]]]) -> tuple[Codes, lis
         codes[codes == number] = MISSING
         if number != last:
             codes[swapped] = number
-    return codes, values
+    return codes, values or [(None,) * len(coded)]  # one that no code names tells how many properties there are
 
 
 def _at(known: Sequence[Value], place: int) -> Value:

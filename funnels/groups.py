@@ -130,8 +130,9 @@ def _most(sizes: Ints, values: Sequence[Values], limit: int) -> list[int]:
     return sorted(taken, key=lambda code: (-int(sizes[code]), _name(values[code])))
 
 
-def _name(values: Values) -> tuple[str, ...]:
-    return tuple("" if value is None else str(value) for value in values)
+def _name(values: Values) -> tuple[tuple[str, str], ...]:
+    """A number comes before the text that is written as it is."""
+    return tuple(("", "") if value is None else (str(value), type(value).__name__) for value in values)
 
 
 def _group(grouping: Grouping, cases: Rows, values: Values, total: int, *, other: bool) -> Group:

@@ -75,7 +75,7 @@ def _queried(engine: Engine, query: Query, limits: Limits) -> Found:
 
 def _direct(reading: direct.Reading, rules: Rules | None) -> Found:
     """Without a query, or almost."""
-    groups: Sequence[tuple[Value, ...]] = reading.tags.values
+    groups: Sequence[tuple[Value, ...]] = reading.tags.values or [(None,) * len(reading.query.groups_by)]
     by = reading.query.funnel.breakdown
     if rules is None or (by is not None and by.attribution == "all"):
         whole = reading.whole()

@@ -24,7 +24,8 @@ def of_units(part: Ordered, units: NDArray[np.intp]) -> Ordered:
     """The rows of these units."""
     kept = np.isin(part.units, units)
     numbers = np.searchsorted(units, part.units[kept]).astype(np.int32)
-    bars, held = (one[kept] if one.size else one for one in (part.bars, part.held))
+    bars = part.bars[kept] if part.bars.size else part.bars
+    held = part.held[kept] if part.held.size else part.held
     return Ordered(numbers, part.times[kept], part.masks[kept], part.codes[units], bars, part.values[kept], held)
 
 

@@ -102,7 +102,7 @@ class Values:
     def groups(self, found: Codes) -> tuple[Codes, list[tuple[Value, ...]]]:
         """One code per row for what ``of`` found, and the values of each code; MISSING where all are null."""
         if len(self._known) == 1:  # as they are; some may occur at no witness
-            return found[:, 0].copy(), [(value,) for value in self._known[0].values]
+            return found[:, 0].copy(), [(value,) for value in self._known[0].values or [None]]
         return combined([(found[:, column], known.values) for column, known in enumerate(self._known)])
 
 
