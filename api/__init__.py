@@ -12,6 +12,7 @@ Owns, in the data folder (``folder`` names everything in it)
     jcurve.toml      settings, where there are any
 
 Invariants
+    - Nothing that was sent, and no key, gets into a log (``logs``).
     - Only ``settings`` reads the environment (``roles`` writes one variable, by which the metrics library finds its folder);
       only ``clock`` reads the time; only ``app`` and ``door`` wire.
     - The door's process imports neither Arrow, DuckDB, numba nor FastAPI, and waits for none of the other processes.
@@ -33,6 +34,16 @@ Decisions
     Context  A store that several hosts share may be away when a host starts, and events go on coming.
     Choice   Where keys were published before, everything starts: the door on them, what needs the store when it is there.
     Price    The query API answers 503 until then, where it would have said at once what is wrong.
+
+    Context  Several workers that accept from one socket share unevenly: whichever wakes first takes what waits, and SDKs
+             keep their connections (seen: 2 and 98 % of the work).
+    Choice   A socket for each worker at the same port (``ports``); the kernel deals connections out by their addresses.
+    Price    A few long connections may still fall unevenly; those dealt to a crashed worker wait until it is back, two
+             seconds at most. Budgets of memory (``uploads``, ``queue``) and a source's share of them are each worker's own.
+
+    Context  Who reads logs may be somebody who may not read the data, and errors quote what they stumbled over.
+    Choice   ``logs``: one line of fields for everything; of an error that may quote, its type and where it went through.
+    Price    Without the text of a ``ValueError`` a fault is found by its place.
 
     Context  Typer's signatures would repeat the settings table per command, and it imports half of its weight at each start.
     Choice   click, with flags made from the table, and each command's file imported when it is called.

@@ -50,4 +50,4 @@ def republish(publish: Callable[[], None], folder: DataFolder, stop: threading.E
             with locked(folder):
                 publish()
         except Exception as error:  # whatever the database's driver raises
-            logger.warning("the store does not answer; the keys published last stay in force: %s", error)
+            logger.warning("the store does not answer; the keys published last stay in force", extra={"error": error})

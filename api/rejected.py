@@ -23,6 +23,7 @@ from ingest import replay
 from ingest.batch import Decoder
 from ingest.lake import Lake
 from ingest.outcome import Outcome
+from ingest.told import plain
 from transforms.engine import Engine, Limits
 
 SHOWN: Final = 4096  # bytes of a raw event in a list
@@ -129,6 +130,7 @@ Place = tuple[datetime, str, int]
 def shown(row: Row, most: int | None) -> Row:
     """The row with its raw bytes as text, or as ``raw_base64`` where they are none; at most so many bytes of them."""
     raw = row.pop("raw")
+    row["path"] = plain(row["path"])
     row.pop("month", None)
     told = raw if most is None else raw[:most]
     cut = {"raw_bytes": len(raw)} if len(told) < len(raw) else {}

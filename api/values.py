@@ -149,6 +149,12 @@ def level(written: str) -> str:
     return written.lower()
 
 
+def log_format(written: str) -> str:
+    if written.lower() not in ("text", "json"):
+        raise ValueError("text or json")
+    return written.lower()
+
+
 def cron(written: str) -> str:
     """A cron expression or ``off``; checked by the library that will run it, which is imported only here."""
     if written == "off":

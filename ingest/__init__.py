@@ -5,7 +5,7 @@ only then the door answers 200. Later ``flush`` reads the sealed segments, ``pro
 apart, ``columns`` makes tables of them, ``lake`` keeps them, and the segment goes. Where a copy came before the one that is
 stored, ``contest`` decides, and ``exchange`` stores the one in the place of the other.
 History from files comes in through ``load``, which hands sorted chunks to the same flush. Rejected events that somebody
-wants decoded again come in through ``replay``, the same way.
+wants decoded again come in through ``replay``, the same way, with what their request said besides (``asked``).
 
 On disk, below the data folder
     log/<name>/     one write-ahead log per collector process: see ``log_folder``; its bytes: ``record``

@@ -19,7 +19,7 @@ from ingest.errors import Unavailable
 from ingest.keys import Key
 from ingest.meter import Met, Meter, unmetered
 from ingest.policy import address
-from ingest.protocols import FAMILIES, MAX_EVENT_BYTES, at, envelope, event_limit, refused_path
+from ingest.protocols import FAMILIES, MAX_EVENT_BYTES, at, envelope, event_limit, name_of, refused_path
 from ingest.protocols.envelope import Refused
 from ingest.protocols.family import Arrived, Asked, Family, Opened
 from ingest.request import Request, Scope
@@ -138,7 +138,7 @@ class Collector:
             offered, key = True, self._key(request, opened.keys)[1]
             answer = family.taken(arrived, opened)
             kept, body = f"?{opened.kept}" if opened.kept else "", opened.content
-        met.protocol, met.size = _name(family), len(body)
+        met.protocol, met.size = name_of(endpoint), len(body)
         if key is None:
             met.outcome = "unknown_key"
             return family.unknown(arrived) if offered else answer, None
@@ -215,10 +215,6 @@ class Collector:
     def _ready(self) -> Answer:
         reason = self._log.healthy() or self._keys.healthy()
         return json_answer({"status": "ready"}) if reason is None else refusal(503, reason, _RETRY)
-
-
-def _name(family: Family) -> str:
-    return family.__name__.rpartition(".")[2]
 
 
 def _alive() -> Answer:

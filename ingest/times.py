@@ -28,6 +28,8 @@ def micros(value: str | float | None) -> int | None:
     """
     if not isinstance(value, str):
         return None if value is None else _number(value)
+    if len(value) == 13 and value.isdecimal() and value.isascii():  # milliseconds, as some SDKs send with each event
+        return int(value) * 1_000
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:

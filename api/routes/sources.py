@@ -20,6 +20,7 @@ from api.store import StoreError, Taken, UnknownName
 _COLUMNS: Final = ("name", "on", "settings", "created", "keys")
 _KEEP_DAYS: Final = 7.0
 _LONGEST_KEEP: Final = 3650.0
+_MOST_DIGITS: Final = 10
 _SETTINGS: Final = {"ip": "truncate", "do_not_track": "anonymous"}
 
 
@@ -72,11 +73,11 @@ def router(serving: Serving) -> APIRouter:
         "/api/sources/{name}/keys/{number}",
         **documented("Give a key an end, or with null take it away (admin key)", requestBody=_END),
     )
-    async def end_key(request: Request, name: str, number: int) -> Response:
+    async def end_key(request: Request, name: str, number: str) -> Response:
         return await changed(request, lambda asked, body: key_ended(asked, name, number, body))
 
     @routes.delete("/api/sources/{name}/keys/{number}", **documented("Revoke a key at once (admin key)"))
-    async def revoke(request: Request, name: str, number: int) -> Response:
+    async def revoke(request: Request, name: str, number: str) -> Response:
         must_be_admin(serving.caller(request))
         return await serving.answer(request, (), lambda asked: _told(lambda: revoked(asked, name, number)), quick=True)
 
@@ -121,15 +122,15 @@ def router(serving: Serving) -> APIRouter:
         key = sources.rotate(asked.project.name, name, asked.now + timedelta(days=float(days)), asked.now)  # type: ignore[arg-type]
         return {**found(asked, name).as_json(asked.now), "key": key}
 
-    def key_ended(asked: Asked, name: str, number: int, body: object) -> Answer:
+    def key_ended(asked: Asked, name: str, number: str, body: object) -> Answer:
         given = _fields(body, "until")
         if "until" not in given:
             raise _wrong("until", None, ["2026-04-01T00:00:00Z", None], "say when it ends, or null")
-        sources.end_key(asked.project.name, name, number, _moment(given["until"]), asked.now)
+        sources.end_key(asked.project.name, name, _number(number), _moment(given["until"]), asked.now)
         return found(asked, name).as_json(asked.now)
 
-    def revoked(asked: Asked, name: str, number: int) -> Answer:
-        sources.revoke_key(asked.project.name, name, number, asked.now)
+    def revoked(asked: Asked, name: str, number: str) -> Answer:
+        sources.revoke_key(asked.project.name, name, _number(number), asked.now)
         return found(asked, name).as_json(asked.now)
 
     return routes
@@ -172,6 +173,13 @@ def _text(given: Mapping[str, object], name: str) -> str:
     if not isinstance(value, str):
         raise _wrong(name, value, ["a text"], f"{name} must be a text")
     return value
+
+
+def _number(given: str) -> int:
+    """Of a key. The framework would say that a text is no number before anybody looked who asks."""
+    if len(given) > _MOST_DIGITS or not (given.isascii() and given.isdecimal()):
+        raise NotFound(f"There is no key {given!r}; GET /api/sources tells their numbers.")
+    return int(given)
 
 
 def _moment(value: object) -> datetime | None:

@@ -45,6 +45,11 @@ class Item(msgspec.Struct, rename="camel", gc=False):
     traits: msgspec.Raw = NOTHING
     context: msgspec.Raw = NOTHING
 
+    def stand_alone(self, name: str) -> None:
+        """Be an event of nobody known, under a name of its own."""
+        self.user_id = self.previous_id = self.group_id = None
+        self.anonymous_id = name
+
 
 class Around(msgspec.Struct, frozen=True):
     """What holds for all events of a request, whoever decodes it: the operator's limits, what the door wrote beside it
@@ -59,6 +64,16 @@ AROUND: Final[ContextVar[Around]] = ContextVar("AROUND", default=Around())  # no
 Check = Callable[["Call"], str | None]
 # What else an event must obey, where somebody set it: told of a call, it says what is wrong (``ingest.plan``).
 CHECK: Final[ContextVar[Check | None]] = ContextVar("CHECK", default=None)
+
+
+class Said(Item, gc=False):
+    """An event of which most of the context is the same in many: ``said`` is that part, from which the columns come.
+
+    Columns are made once for each context that is not remembered (``ingest.steps``), and an entity of an event's own would
+    make each one another.
+    """
+
+    said: bytes = b""
 
 
 class Sender(msgspec.Struct, frozen=True):
@@ -129,7 +144,7 @@ def call_of(item: Item, sender: Sender, number: int, mint: Mint) -> Call:
     context = json_object(item.context)
     if sender.context:
         context = merged(sender.context, context)
-    seen = promoted(context, sender.user_agent)
+    seen = promoted(item.said if type(item) is Said else context, sender.user_agent)
     event, properties = _named(kind, item, seen.traits)
     if len(properties) + len(event) > limits.ALWAYS:
         _check_limits(sender.around.limits, event, properties)
@@ -151,7 +166,7 @@ def call_of(item: Item, sender: Sender, number: int, mint: Mint) -> Call:
         sender.received_at,
         anonymous,
         user,
-        _previous(item.previous_id) if kind == "alias" else person(item.previous_id),
+        _previous(kind, item, user),
         actor_id("anonymous", anonymous or "") if user is None else actor_id("user", user),
         identifier(item.group_id) or seen.account_id or groups_in(properties),
         seen.session_id,
@@ -201,6 +216,14 @@ def _named(kind: str, item: Item, context_traits: bytes) -> tuple[str, bytes]:
     return "$alias", json_object(item.properties)
 
 
+def _previous(kind: str, item: Item, user: str | None) -> str | None:
+    """Of an alias the id that is replaced; of another call with two ids the anonymous one, where its family says that both
+    are one person's. An identify says so by itself."""
+    if kind == "alias":
+        return _replaced(item.previous_id)
+    return None if user is None or kind == "identify" or item.previous_id is None else person(item.previous_id)
+
+
 def _kind(given: Scalar) -> str:
     if type(given) is str and given in KINDS:
         return given
@@ -219,7 +242,7 @@ def _required(given: Scalar, reason: Outcome) -> str:
     return name
 
 
-def _previous(given: Scalar) -> str:
+def _replaced(given: Scalar) -> str:
     name = person(given)
     if name is None:
         raise RuleError(Outcome.ILLEGAL_ID, repr(given)) if is_stranger(given) else RuleError(Outcome.MISSING_PREVIOUS)
@@ -245,8 +268,7 @@ def _keep_private(item: Item, sender: Sender, told: Told, number: int, mint: Min
     kind = sender.kind or (item.type.lower() if isinstance(item.type, str) else "")
     if asked == "drop" or kind in privacy.ABOUT_PEOPLE:
         raise RuleError(Outcome.NO_CONSENT)
-    item.user_id = item.previous_id = item.group_id = None
-    item.anonymous_id = f"nobody-{text(item.message_id) or mint(number)}"
+    item.stand_alone(f"nobody-{text(item.message_id) or mint(number)}")
     item.properties = msgspec.Raw(privacy.without_ids(json_object(item.properties)))
     item.context = msgspec.Raw(privacy.without_ids(context))
     return msgspec.structs.replace(sender, context=b"")

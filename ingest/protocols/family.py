@@ -105,7 +105,7 @@ class Family(Protocol):
         """The answer to a request without events (never OPTIONS); None: not ours."""
 
     def decode(self, record: Record, mint: Mint, max_event_bytes: int) -> Decoded:
-        """Calls and rejects of a record; their number together is the number of events in it.
+        """Calls and rejects of a record; their number together, but for what is ``Made``, is the number of events in it.
 
         ``mint(n)`` names the record's n-th event (from 0), the same whenever it is asked.
         """

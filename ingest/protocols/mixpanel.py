@@ -6,7 +6,8 @@ Every other event is a track call of its name, ``$mp_web_page_view`` a page call
 
 Answers are what its SDKs look for: ``1``, or with ``verbose`` (in the query or the form) ``{"status": 1, "error": null}``;
 to ``/import?strict=1`` how many were stored, and 400 with ``failed_records`` where some were not: the good ones are stored
-all the same. The token is the write key; at ``/import`` it may be the user of Basic.
+all the same. The token is the write key; at ``/import`` it may be the user of Basic. A page that asks for its remote
+settings hears that no sessions are recorded.
 
 Facts: https://developer.mixpanel.com/reference/ingestion-api and what its SDKs were seen to send.
 """
@@ -21,7 +22,7 @@ from urllib.parse import parse_qs, urlencode
 
 import msgspec
 
-from ingest.answers import PIXEL, POST_ONLY, SOURCE_OFF, Answer, json_answer, refusal, text_answer
+from ingest.answers import GET_ONLY, PIXEL, POST_ONLY, SOURCE_OFF, Answer, json_answer, refusal, text_answer
 from ingest.outcome import Outcome
 from ingest.protocols import envelope, repair
 from ingest.protocols.assemble import Mint, Sender, outcome_of
@@ -131,6 +132,8 @@ def disabled(arrived: Arrived) -> Answer:
 
 
 def other(method: str, path: str, asked: Asked) -> Answer | None:
+    if path == "/settings" and b"sdk_config=" in asked.request.query:
+        return _SETTINGS if method in ("GET", "HEAD") else GET_ONLY
     return POST_ONLY if endpoint(path) else None
 
 
@@ -160,7 +163,7 @@ def _imported(arrived: Arrived, opened: Opened) -> Answer:
         return _DONE
     failed: list[dict[str, object]] = []
     for number, raw in enumerate(events[0]):
-        record = Record(0, "", "", IMPORT, "", "", bytes(raw))
+        record = Record(0, "", "", IMPORT, "", "", b"[" + bytes(raw) + b"]")
         for reject in decode(record, str, arrived.max_event_bytes)[1]:
             failed.append(
                 {"index": number, "insert_id": reject.event_id or "", "field": reject.reason.value, "message": reject.detail}
@@ -222,3 +225,4 @@ def _asks(arrived: Arrived, word: str) -> bool:
 
 _ONE: Final = text_answer("1")
 _DONE: Final = json_answer({"status": 1, "error": None})
+_SETTINGS: Final = json_answer({"sdk_config": {"config": {"record_sessions_percent": 0}}})

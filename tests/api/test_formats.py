@@ -91,3 +91,17 @@ def test_the_preferred_format_is_answered_and_json_where_none_is_named(tmp_path:
     with World.at(tmp_path).client() as client:
         answer = client.get("/api/funnels", headers={"Accept": accept})
     assert answer.headers["content-type"].startswith(format_)
+
+
+@pytest.mark.parametrize("form", ["csv", "arrow"])
+def test_every_list_comes_in_every_format(tmp_path: Path, form: str) -> None:
+    """Such as the catalogue of metrics, whose settings are objects of their own."""
+    world = World.at(tmp_path)
+    world.send(*registrations(2), {"type": "odd"})
+    world.build()
+    with world.client() as client:
+        paths = client.get("/openapi.json").json()["paths"]
+        plain = [path for path, found in paths.items() if path.startswith("/api/") and "{" not in path and "get" in found]
+        assert len(plain) > 12
+        statuses = {path: client.get(path, params={"format": form}).status_code for path in plain if path != "/api/ready"}
+    assert set(statuses.values()) == {200}, statuses

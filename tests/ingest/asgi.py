@@ -76,6 +76,19 @@ class Door:
             given["authorization"] = basic(key + ":")
         return self.send("POST", path, body if isinstance(body, bytes) else msgspec.json.encode(body), given)
 
+    async def asked(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """The status, within a loop that runs already."""
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        await self.app(scope_of(method, path, headers, ""), receive, send)
+        return int(sent[0]["status"])
+
     def send(
         self,
         method: str,
@@ -89,18 +102,21 @@ class Door:
         chunks = [body[start : start + size] for start in range(0, len(body), size)] or [b""]
         messages: list[Message] = [{"type": "http.request", "body": part, "more_body": True} for part in chunks]
         messages[-1]["more_body"] = False
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": path,
-            "query_string": query.encode(),
-            "scheme": "http",
-            "client": ("192.0.2.7", 4711),
-            "headers": [(k.lower().encode(), v.encode()) for k, v in {"host": "here:8123", **(headers or {})}.items()],
-        }
-        start, *rest = exchange(self.app, scope, messages)
+        start, *rest = exchange(self.app, scope_of(method, path, headers or {}, query), messages)
         named = {name.decode(): value.decode() for name, value in start["headers"]}
         return Reply(start["status"], named, b"".join(message["body"] for message in rest))
+
+
+def scope_of(method: str, path: str, headers: Mapping[str, str], query: str) -> Message:
+    return {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": query.encode(),
+        "scheme": "http",
+        "client": ("192.0.2.7", 4711),
+        "headers": [(k.lower().encode(), v.encode()) for k, v in {"host": "here:8123", **headers}.items()],
+    }
 
 
 def exchange(app: ASGIApp, scope: Message, messages: list[Message]) -> list[Message]:

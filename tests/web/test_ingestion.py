@@ -43,6 +43,32 @@ def test_a_pause_keeps_the_list_still(signed_in: Page, server: Server) -> None:
     signed_in.wait_for("While paused")
 
 
+ROWS = "[...document.querySelectorAll('.events tbody tr')].map((row) => row.innerText)"
+
+
+def test_the_live_list_is_filtered_by_event_who_source_and_outcome(signed_in: Page, server: Server) -> None:
+    faulty = {"type": "track", "event": "Filtered", "properties": {"mail": "live-4"}}
+    sent = [{"type": "track", "userId": f"live-{n}", "event": name} for n, name in ((3, "Filtered"), (4, "Not this"))]
+    signed_in.open("#/ingestion")
+    server.send("default", json.dumps({"batch": [*sent, faulty]}).encode())
+    signed_in.wait(f"{ROWS}.some((row) => row.includes('Not this'))")
+    signed_in.type(".live-filters [name=event]", "filtered")
+    signed_in.wait(f"{ROWS}.length === 2 && !{ROWS}.some((row) => row.includes('Not this'))")
+    signed_in.type(".live-filters [name=outcome]", "rejected")
+    signed_in.wait(f"{ROWS}.length === 1 && {ROWS}[0].includes('missing identity')")
+    signed_in.type(".live-filters [name=outcome]", "accepted")
+    signed_in.wait(f"{ROWS}.length === 1 && {ROWS}[0].includes('live-3')")
+    signed_in.type(".live-filters [name=event]", "")
+    signed_in.type(".live-filters [name=user]", "LIVE-4")
+    signed_in.wait(f"{ROWS}.length === 1 && {ROWS}[0].includes('Not this')")
+    signed_in.type(".live-filters [name=source]", "default")
+    signed_in.type(".live-filters [name=user]", "nobody at all")
+    signed_in.wait_for("None of the last 10,000 events matches.")
+    signed_in.type(".live-filters [name=user]", "")
+    signed_in.wait(f"{ROWS}.length > 10")
+    assert signed_in.faults == []
+
+
 def test_a_rejected_event_shows_its_reason_and_its_raw_text(signed_in: Page, server: Server) -> None:
     signed_in.open("#/ingestion")
     server.send("default", b'{"batch": [{"type": "track", "event": "Nobody did this"}]}')

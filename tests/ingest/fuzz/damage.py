@@ -33,22 +33,28 @@ class Token(str):
 TOKENS = tuple(
     Token(one)
     for one in (
-        "NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1e-999", "-0", "-0.0", "9" * 30, "9" * 400, "9" * 5_000, "0.1e+1",
+        "NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1e-999", "-0", "-0.0", "9" * 30, "9" * 400, "9" * 5_000,
+        "0.1e+1",
         "18446744073709551616", "-9223372036854775809", "1e20", "1.5e300", "-62135596800", "253402300800", "1e17",
-        '"\\ud800"', '"a\\udc00"', '"\\ud83d\\"', '"\\u0000"', '"\\ud83e\\udd94"', '"\xed\xa0\xbe\xed\xb6\x94"', '"\xed\xa0\xbe"',
-        '"\xff\xfe"', '"\xc3"', '"\xef\xbb\xbf"', '"\x00"', '"\x01\n"', "'single'", "undefined", "tru", "[1,]", '{"a":1,}', "{,}",
+        '"\\ud800"', '"a\\udc00"', '"\\ud83d\\"', '"\\u0000"', '"\\ud83e\\udd94"', '"\xed\xa0\xbe\xed\xb6\x94"',
+        '"\xed\xa0\xbe"',
+        '"\xff\xfe"', '"\xc3"', '"\xef\xbb\xbf"', '"\x00"', '"\x01\n"', "'single'", "undefined", "tru", "[1,]",
+        '{"a":1,}', "{,}",
         "[" * 60 + "]" * 60, "[" * 3_000 + "]" * 3_000, '{"a":' * 3_000 + "1" + "}" * 3_000, '{"a":1,"a":2}', '{"":1}', "",
         '{"\\ud800":1}', '{"a\\u0000":1}', "//x",
     )
 )  # fmt: skip
 TEXTS = (
     "", " ", "\t\n", "undefined", "null", "None", "NaN", "[object Object]", "0", "true", "🦔", "é", "a" * 300, "x" * 40_000,
-    "2026-13-45T99:99:99Z", "0000-00-00", "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00+14:00", "2026-01-01T00:00:00+99:99",
-    "20260102", "1e400", "-1e400", "1_000", "١٢٣", "Mon, 01 Jan 2026 00:00:00 GMT", "+03", "2026-W01-1", "99999999999999999999",
-    "http://[", "https://exa mple/?utm_source=%ff&utm_source", "//", "http://[::1", "$device:", "$device:d", "a\u2028b", "\ufeff",
+    "2026-13-45T99:99:99Z", "0000-00-00", "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00+14:00",
+    "2026-01-01T00:00:00+99:99",
+    "20260102", "1e400", "-1e400", "1_000", "١٢٣", "Mon, 01 Jan 2026 00:00:00 GMT", "+03", "2026-W01-1",
+    "99999999999999999999",
+    "http://[", "https://exa mple/?utm_source=%ff&utm_source", "//", "http://[::1", "$device:", "$device:d", "a\u2028b",
+    "\ufeff",
     "%00", "a&b=c", "a#b?c", "../../x", "jw_web", "e30=", "{}", "[]", "iglu:a/b/c/d", "iglu:", "9" * 5_000,
 )  # fmt: skip
-PLAIN = (
+PLAIN: tuple[Tree, ...] = (
     None,
     True,
     False,
@@ -167,9 +173,11 @@ def _unpadded(data: bytes) -> bytes:
 
 
 WRAPS: tuple[Callable[[bytes], bytes], ...] = (
-    gzip.compress, zlib.compress, _raw_deflate, zstandard.compress, brotli.compress, base64.b64encode, _unpadded, _form, _lz64,
+    gzip.compress, zlib.compress, _raw_deflate, zstandard.compress, brotli.compress, base64.b64encode, _unpadded, _form,
+    _lz64,
     lambda data: b"\xef\xbb\xbf" + data, lambda data: b" \r\n" + data + b"\n",
-    lambda data: data.decode("utf-8", "replace").encode("utf-16"), lambda data: data.decode("utf-8", "replace").encode("utf-16-le"),
+    lambda data: data.decode("utf-8", "replace").encode("utf-16"), lambda data: data.decode("utf-8",
+    "replace").encode("utf-16-le"),
     lambda data: data.decode("utf-8", "replace").encode("latin-1", "replace"),
 )  # fmt: skip
 
@@ -192,10 +200,24 @@ def broken(random: Random, body: bytes) -> bytes:
     )()
 
 
+MAGIC = (
+    b"",
+    b"\x1f\x8b\x08",
+    b"x\x9c",
+    b"\x28\xb5\x2f\xfd",
+    b"data=",
+    b"N4",
+    b"{",
+    b"[",
+    b"\xef\xbb\xbf",
+    b'{"batch":[',
+    b"\x0b",
+)
 HEADERS: dict[str, tuple[bytes, ...]] = {
     "content-type": (b"text/plain", b"application/json; charset=utf-16", b"application/x-www-form-urlencoded", b"\xff", b""),
     "content-encoding": (b"gzip", b"br", b"identity", b"deflate, gzip", b"nonsense"),
-    "authorization": (b"Basic", b"Basic \xff", b"Basic e30", b"Bearer", b"Bearer jr_read", b"Bearer \xff\xfe", b"Digest x", b"basic andfd2ViOg=="),
+    "authorization": (b"Basic", b"Basic \xff", b"Basic e30", b"Bearer", b"Bearer jr_read", b"Bearer \xff\xfe",
+        b"Digest x", b"basic andfd2ViOg=="),
     "origin": (b"null", b"https://example.com", b"\xff"),
     "user-agent": (b"\xff\xfe", b"Googlebot", b"x" * 70_000, b""),
     "x-forwarded-for": (b"[2001:db8::1]:443, 10.0.0.1", b"\xff", b",,", b"[", b"x" * 70_000),
@@ -210,10 +232,14 @@ HEADERS: dict[str, tuple[bytes, ...]] = {
     "host": (b"", b"\xff", b"a:b:c"),
 }  # fmt: skip
 QUERIES = (
-    b"", b"_=1790000000000", b"_=x&_=y", b"verbose=1", b"strict=1", b"img=1", b"compression=gzip-js", b"compression=lz64&beacon=1",
-    b"writeKey=jw_web", b"token=%ff", b"api_key=jr_read", b"data=", b"data=e30%3D", b"data=%5B%5D", b"%ff=%00", b"&&==&", b"\xff\xfe",
+    b"", b"_=1790000000000", b"_=x&_=y", b"verbose=1", b"strict=1", b"img=1", b"compression=gzip-js",
+    b"compression=lz64&beacon=1",
+    b"writeKey=jw_web", b"token=%ff", b"api_key=jr_read", b"data=", b"data=e30%3D", b"data=%5B%5D", b"%ff=%00",
+    b"&&==&", b"\xff\xfe",
     b"writeKey=jw_web&event=a&event.b=c&event.b.c=d&[a]=b&a..b=c&type=page&userId=&properties=1", b"sent_at=x#y?z",
     b"a[b][c][d][e][f][g][h][i][j][k][l][m][n][o][p][q]=1", b"userId=%ed%a0%80", b"_=" + b"9" * 500, b"ip=1&e=pv&aid=jw_web",
 )  # fmt: skip
-PATHS = ("/v1/batch", "/v1/t", "/batch", "/track", "/engage", "/e", "/i", "/import", "/2/httpapi", "/a.b/c", "/pixel/v1/page",
-         "/i/v1/analytics/events", "/s", "/v1/m", "/groups", "/capture/", "//e//", "/jw_web/i", "/v1/batch/v1/batch")  # fmt: skip
+PATHS = ("/v1/batch", "/v1/t", "/batch", "/track", "/engage", "/e", "/i", "/import", "/2/httpapi", "/a.b/c",
+"/pixel/v1/page",
+         "/i/v1/analytics/events", "/s", "/v1/m", "/groups", "/capture/", "//e//", "/jw_web/i",
+         "/v1/batch/v1/batch")  # fmt: skip

@@ -60,7 +60,8 @@ SEGMENT = {
     "type": "track", "messageId": "id", "event": "Order Completed", "name": "Docs", "category": "help",
     "userId": "u1", "anonymousId": "a1", "previousId": "u0", "groupId": "acme", "context": CONTEXT,
     "timestamp": "2026-09-21T14:00:00.000Z", "originalTimestamp": "2026-09-21T14:00:00Z", "sentAt": "2026-09-21T14:00:01Z",
-    "properties": {"url": "https://example.com/b", "revenue": 59.97, "$groups": {"company": "acme"}, "deep": {"a": [1, [2]]}},
+    "properties": {"url": "https://example.com/b", "revenue": 59.97, "$groups": {"company": "acme"}, "deep": {"a": [1,
+    [2]]}},
     "traits": {"name": "Zoë 🦔", "plan": None},
 }  # fmt: skip
 RUDDER = {**SEGMENT, "channel": "server", "mergeProperties": [{"type": "email", "value": "a@b"}, {"type": "anonymousId"}]}
@@ -86,7 +87,8 @@ MIXPANEL = {
     "event": "Order Completed",
     "properties": {
         "token": KEY, "distinct_id": "u1", "$device_id": "d1", "$user_id": "u1", "$insert_id": "id", "time": 1790000000,
-        "$current_url": "https://example.com/a?b=1", "utm_source": "x", "mp_lib": "web", "$os": "Linux", "$browser": "Chrome",
+        "$current_url": "https://example.com/a?b=1", "utm_source": "x", "mp_lib": "web", "$os": "Linux",
+        "$browser": "Chrome",
         "alias": "u0", "$anon_id": "d1", "$identified_id": "u1", "$distinct_ids": ["u1", "$device:d1"], "$ip": "192.0.2.1",
     },
 }  # fmt: skip
@@ -106,7 +108,8 @@ SNOWPLOW = {
     "ue_px": base64.urlsafe_b64encode(json.dumps(_UNSTRUCT).encode()).decode().rstrip("="),
     "cx": base64.urlsafe_b64encode(json.dumps(_ENTITIES).encode()).decode(), "url": "https://example.com/?utm_source=x",
     "page": "Docs", "refr": "https://example.org", "lang": "de", "tz": "Europe/Berlin", "ua": "x", "nuid": "n1",
-    "se_ca": "shop", "se_ac": "add", "se_va": "2.5", "tr_id": "o1", "tr_tt": "9.9", "ti_qu": "2", "pp_mix": "0", "pp_may": "x",
+    "se_ca": "shop", "se_ac": "add", "se_va": "2.5", "tr_id": "o1", "tr_tt": "9.9", "ti_qu": "2", "pp_mix": "0",
+    "pp_may": "x",
 }  # fmt: skip
 PIXEL = "writeKey=jw_web&userId=u1&anonymousId=a1&event=Opened&properties.plan=pro&context[page][url]=https://example.com/"
 _SENT = "2026-09-21T14:00:01.000Z"

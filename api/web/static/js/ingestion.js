@@ -20,7 +20,6 @@ export function ingestion({ signal, status }) {
     plan: el("div"),
     runs: el("div"),
   };
-  const live = liveEvents();
   const byReason = reasons();
   const settle = (work) => work.catch((error) => window.dispatchEvent(new CustomEvent("apifailure", { detail: error })));
   const show = (now) => {
@@ -28,6 +27,7 @@ export function ingestion({ signal, status }) {
     places.outcomes.replaceChildren(outcomes(now.outcomes));
     places.runs.replaceChildren(runs(now));
   };
+  const live = liveEvents(() => settle(live.refresh({ signal, anyway: true })));
   show(status);
   const refresh = () =>
     Promise.all([
@@ -35,7 +35,7 @@ export function ingestion({ signal, status }) {
         show(now);
         return byReason.refresh(now.outcomes, { signal });
       }),
-      live.paused() ? null : get("events/recent", { limit: 50 }, { signal }).then((answer) => live.show(answer.items)),
+      live.refresh({ signal }),
       fillWith(places.rejected, "8rem", signal, async () =>
         rejections((await get("rejected/recent", { limit: 20 }, { signal })).items, places.rejected),
       ),
