@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, urlencode
 
 import msgspec
 
-from ingest.answers import GET_ONLY, PIXEL, POST_ONLY, Answer, json_answer, refusal, text_answer
+from ingest.answers import GET_ONLY, PIXEL, POST_ONLY, SOURCE_OFF, Answer, json_answer, refusal, text_answer
 from ingest.outcome import Outcome
 from ingest.protocols import envelope, repair
 from ingest.protocols.assemble import Mint, Sender, outcome_of
@@ -38,9 +38,10 @@ IMPORT: Final = "/mixpanel/import"
 _PATHS: Final = {"/track": TRACK, "/engage": "/mixpanel/engage", "/groups": "/mixpanel/groups", "/import": IMPORT}
 GETS: Final = frozenset(_PATHS.values())
 MAX_BODY_BYTES: Final = 10_485_760  # Mixpanel's at /import
+MAX_EVENT_BYTES: Final = 1_048_576  # Mixpanel's at /import
 
 _HEAD: Final = 8_192  # bytes of a body that cannot be read: enough to see whose it is
-_TRUE: Final = (b"1", b"true")
+_TRUE: Final = ("1", "true")
 _VERBOSE: Final = re.compile(rb"(?:^|&)verbose=(?:1|true)(?:&|$)")
 
 
@@ -126,6 +127,10 @@ def unknown(arrived: Arrived) -> Answer:
     return refusal(401, "Invalid write key: the token must be a write key.")
 
 
+def disabled(arrived: Arrived) -> Answer:
+    return SOURCE_OFF
+
+
 def other(method: str, path: str, asked: Asked) -> Answer | None:
     if path == "/settings" and b"sdk_config=" in asked.request.query:
         return _SETTINGS if method in ("GET", "HEAD") else GET_ONLY
@@ -158,7 +163,7 @@ def _imported(arrived: Arrived, opened: Opened) -> Answer:
         return _DONE
     failed: list[dict[str, object]] = []
     for number, raw in enumerate(events[0]):
-        record = Record(0, "", "", IMPORT, "", "", bytes(raw))
+        record = Record(0, "", "", IMPORT, "", "", b"[" + bytes(raw) + b"]")
         for reject in decode(record, str, arrived.max_event_bytes)[1]:
             failed.append(
                 {"index": number, "insert_id": reject.event_id or "", "field": reject.reason.value, "message": reject.detail}
@@ -215,7 +220,7 @@ def _keys(events: list[msgspec.Raw]) -> Iterator[str]:
 
 
 def _asks(arrived: Arrived, word: str) -> bool:
-    return parse_qs(arrived.request.query).get(word.encode(), [b""])[-1].lower() in _TRUE
+    return parse_qs(arrived.request.query.decode("utf-8", "replace")).get(word, [""])[-1].lower() in _TRUE
 
 
 _ONE: Final = text_answer("1")

@@ -57,14 +57,14 @@ def test_an_import_beside_a_server_is_killed_and_run_again_while_events_come_in(
     command = [*COMMAND, "import", str(path), "--data", str(data)]
     with up(data) as running:
         with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as importing:
-            eventually(lambda: any((data / "import").glob("*/staged/*.json")), "the file is staged", 60)
+            eventually(lambda: any((data / "import").glob("*/staged/*.json")), "the file is staged")
             assert running.post("/v1/track", track("A", "1", "2026-02-01T00:00:00Z"), write).status_code == 200
             time.sleep(0.2)
             os.kill(importing.pid, signal.SIGKILL)
         told = numbers(jcurve("import", path, data=data).stdout)
         assert told["read"] == f"{SIZE:,}"
         assert running.post("/v1/track", track("B", "1", "2026-02-01T00:00:00Z"), write).status_code == 200
-        eventually(lambda: accepted(running, read) == SIZE + 2, "all is in the lake", 20)
+        eventually(lambda: accepted(running, read) == SIZE + 2, "all is in the lake")
         assert list((data / "import").iterdir()) == []
         again = numbers(jcurve("import", path, data=data).stdout)
         assert (again["taken"], again["duplicates"]) == ("0", f"{SIZE:,}")

@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 from time import monotonic, sleep
 from typing import Any, Final
 
+import httpx
 import pytest
 
+from tests.api.processes import jcurve
 from tests.e2e import driver
 from tests.e2e.collector import Collecting, collecting
 from tests.e2e.driver import Chromium, Page, Script, needs_browser, needs_node
@@ -40,36 +42,39 @@ class Sdk:
     query: Mapping[str, str] = field(default_factory=dict)
     path: str = ""
     wrong_key: int | None = 401  # None: it asks first, and sends nothing
+    off: int | None = 401  # of a source that is off
     large_event: int | None = 200  # to one of 40 KB; None: it never sends such a one
     large_body: int | None = 413
-    too_large: bool = True  # False: it cuts every text after 255 characters
+    too_large: bool = False  # an event of 40 KB is more than its family may send
     bad: str = "illegal_id"  # why the bad event is rejected
     after_503: bool = True  # it tries again
     after_cut: bool = True
 
 
 SDKS: Final = (
-    Sdk("segment python", "segment_send.py", SEGMENT, large_event=None, large_body=None),
-    Sdk("segment node", "segment_send.mjs", SEGMENT, large_body=400),
-    Sdk("segment browser", "segment.html", SEGMENT, wrong_key=None, large_event=400, large_body=400),
-    Sdk("segment browser batching", "segment.html", SEGMENT, query={"batching": "1"}, wrong_key=None, large_body=400),
-    Sdk("rudder python", "rudder_send.py", RUDDER, large_body=None),
-    Sdk("rudder node", "rudder_send.mjs", RUDDER, large_body=400),
-    Sdk("rudder browser", "rudder.html", RUDDER, wrong_key=None, large_event=413, large_body=400),
-    Sdk("rudder beacon", "rudder.html", RUDDER, query={"beacon": "1"}, wrong_key=None, large_body=None,
+    Sdk("segment python", "segment_send.py", SEGMENT, too_large=True, large_event=None, large_body=None),
+    Sdk("segment node", "segment_send.mjs", SEGMENT, too_large=True, large_body=400),
+    Sdk("segment browser", "segment.html", SEGMENT, too_large=True, wrong_key=None, large_event=400, large_body=400),
+    Sdk("segment browser batching", "segment.html", SEGMENT, too_large=True, query={"batching": "1"},
+        wrong_key=None, large_body=400),
+    Sdk("rudder python", "rudder_send.py", RUDDER, too_large=True, off=404, large_body=None),
+    Sdk("rudder node", "rudder_send.mjs", RUDDER, too_large=True, off=404, large_body=400),
+    Sdk("rudder browser", "rudder.html", RUDDER, too_large=True, wrong_key=None, off=None, large_event=413, large_body=400),
+    Sdk("rudder beacon", "rudder.html", RUDDER, too_large=True, query={"beacon": "1"},
+        wrong_key=None, off=None, large_body=None,
         after_503=False, after_cut=False),  # whoever sends a beacon is not told what became of it
     Sdk("posthog python v0", "posthog_send.py", 1_000_000, ("v0",), large_body=None),
     Sdk("posthog python v1", "posthog_send.py", 1_000_000, ("v1",), large_body=None),
     Sdk("posthog node v0", "posthog_send.mjs", POSTHOG, ("v0",)),
     Sdk("posthog node v1", "posthog_send.mjs", POSTHOG, ("v1",)),
     Sdk("posthog browser", "posthog.html", 1_000_000, large_body=200),  # it cuts texts after 65,535 characters
-    Sdk("amplitude python", "amplitude_send.py", AMPLITUDE, ("patience",), path="/2/httpapi", wrong_key=400,
+    Sdk("amplitude python", "amplitude_send.py", AMPLITUDE, ("patience",), path="/2/httpapi", wrong_key=400, off=400,
         after_cut=False),
-    Sdk("amplitude node", "amplitude_send.mjs", AMPLITUDE, path="/2/httpapi", wrong_key=400, after_cut=False),
-    Sdk("amplitude browser", "amplitude.html", AMPLITUDE, path="/2/httpapi", wrong_key=400),
+    Sdk("amplitude node", "amplitude_send.mjs", AMPLITUDE, path="/2/httpapi", wrong_key=400, off=400, after_cut=False),
+    Sdk("amplitude browser", "amplitude.html", AMPLITUDE, path="/2/httpapi", wrong_key=400, off=400),
     Sdk("mixpanel python", "mixpanel_send.py", MIXPANEL, ("user-1",)),
     Sdk("mixpanel node", "mixpanel_send.mjs", MIXPANEL, ("user-1",), large_body=None, after_503=False, after_cut=False),
-    Sdk("mixpanel browser", "mixpanel.html", 1_000_000, too_large=False, large_body=200, after_cut=False),
+    Sdk("mixpanel browser", "mixpanel.html", 1_000_000, large_body=200, after_cut=False),
     Sdk("snowplow python", "snowplow_send.py", SNOWPLOW, ("patience",), large_body=200),
     Sdk("snowplow node", "snowplow_send.mjs", SNOWPLOW, ("patience",), large_body=200),
     Sdk("snowplow browser", "snowplow.html", SNOWPLOW, bad="missing_event", large_body=200),
@@ -79,6 +84,7 @@ MARKS: Final = {"py": (), "mjs": (needs_node,), "html": (needs_browser,)}
 TROUBLES: Final[Mapping[str, tuple[str, tuple[Fault, ...]]]] = {  # what is sent, and what happens to the first requests
     "bad event": ("few", ()),
     "wrong key": ("few", ()),
+    "source off": ("few", ()),
     "overload": ("few", ("full", "full")),
     "lost answer": ("few", ("lost",)),
     "oversize": ("large", ()),
@@ -115,36 +121,49 @@ def browser(request: pytest.FixtureRequest) -> Chromium | None:
 
 
 @pytest.fixture(scope="module")
-def runs(collector: Collecting, browser: Chromium | None, request: pytest.FixtureRequest) -> Iterator[Runs]:
+def keys(collector: Collecting) -> Mapping[str, str]:
+    """The key that is used where it is itself the trouble."""
+    off = jcurve("sources", "create", "off", data=collector.data).stdout.strip()
+    jcurve("sources", "set", "off", "--off", data=collector.data)
+    event = {"api_key": off, "events": [{"event_type": "Before", "user_id": "user-1"}]}
+    assert until(lambda: "disabled" in httpx.post(f"{collector.url}/2/httpapi", json=event).text)
+    return {"wrong key": NOBODYS, "source off": off}
+
+
+@pytest.fixture(scope="module")
+def runs(
+    collector: Collecting, browser: Chromium | None, keys: Mapping[str, str], request: pytest.FixtureRequest
+) -> Iterator[Runs]:
     """Of what this session has chosen, the slowest first."""
     chosen = {item.name for item in request.session.items}
     wanted = [
         (sdk, trouble)
-        for trouble in ("overload", "lost answer", "oversize", "wrong key", "bad event")
+        for trouble in ("overload", "lost answer", "oversize", "wrong key", "source off", "bad event")
         for sdk in SDKS
         if can_run(sdk) and any(f"[{sdk.name}]" in name for name in chosen)
     ]
     with ThreadPoolExecutor(6) as pool:
-        yield {(sdk.name, trouble): pool.submit(run, sdk, trouble, collector, browser) for sdk, trouble in wanted}
+        yield {(sdk.name, trouble): pool.submit(run, sdk, trouble, keys, collector, browser) for sdk, trouble in wanted}
 
 
 def can_run(sdk: Sdk) -> bool:
     return {"py": True, "mjs": driver.HAS_NODE, "html": driver.HAS_BROWSER}[sdk.script.rpartition(".")[2]]
 
 
-def run(sdk: Sdk, trouble: str, collector: Collecting, browser: Chromium | None) -> Run:
+def run(sdk: Sdk, trouble: str, keys: Mapping[str, str], collector: Collecting, browser: Chromium | None) -> Run:
     pace, faults = TROUBLES[trouble]
-    key = NOBODYS if trouble == "wrong key" else collector.key
+    key = keys.get(trouble, collector.key)
     pace = f"large={sdk.body}" if pace == "large" else pace
-    with Proxy(collector.url, list(faults)) as proxy, closing(start(sdk, proxy, key, pace, browser)) as sender:
+    patience = "2" if trouble in keys else "60"
+    with Proxy(collector.url, list(faults)) as proxy, closing(start(sdk, proxy, key, pace, browser, patience)) as sender:
         return finish(sdk, sender, proxy)
 
 
-def start(sdk: Sdk, proxy: Proxy, key: str, pace: str, browser: Chromium | None) -> Script | Page:
+def start(sdk: Sdk, proxy: Proxy, key: str, pace: str, browser: Chromium | None, patience: str = "60") -> Script | Page:
+    """``patience``: seconds, of those who wait until they are told."""
     if sdk.script.endswith(".html"):
         assert browser is not None
         return browser.open(sdk.script, url=proxy.url + sdk.path, key=key, pace=pace, **sdk.query)
-    patience = "2" if key == NOBODYS else "60"  # seconds, of those who wait until they are told
     options = [patience if option == "patience" else option for option in sdk.options]
     return driver.started(sdk.script, proxy.url + sdk.path, key, pace, *options)
 
@@ -204,6 +223,12 @@ def test_a_wrong_key_is_refused_once(runs: Runs, sdk: Sdk) -> None:
 
 
 @each_sdk
+def test_events_of_a_source_that_is_off_are_refused_once(runs: Runs, sdk: Sdk) -> None:
+    ended = runs[sdk.name, "source off"].result()
+    assert ended.answers == ({} if sdk.off is None else {number: [sdk.off] for number in range(6)})
+
+
+@each_sdk
 def test_what_the_collector_had_no_room_for_comes_again_and_is_there_once(
     collector: Collecting, runs: Runs, sdk: Sdk
 ) -> None:
@@ -242,8 +267,8 @@ def test_what_is_too_large_is_refused_once_and_takes_nothing_else_with_it(
     ids = ended.proxy.ids()
     if sdk.large_event == 200 and sdk.too_large:
         assert collector.rejected([ids[1]]) == {ids[1]: "too_large"}
-    fitting = {number: ids[number] for number in (0, 2, 4)}
-    assert numbers(collector, fitting) == [0, 2, 4]
+    fitting = [0, 1, 2, 4] if sdk.large_event == 200 and not sdk.too_large else [0, 2, 4]
+    assert numbers(collector, {number: ids[number] for number in fitting}) == fitting
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ const args = [
 ];
 const browser = await puppeteer.launch({ executablePath, headless: true, args });
 const pages = new Map();
-const TIMEOUT = 30000;
+const TIMEOUT = 120000;
 
 const commands = {
   async open({ width, height, scheme, scale }) {
