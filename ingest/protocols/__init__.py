@@ -33,6 +33,12 @@ Decisions
 - *Whose a body is that nobody can read.* Context: the keys of most families stand in the body, and a broken one is to
   be kept all the same. Choice: what looks like a key near either end of it. Price: of one large event whose key lies in its
   middle, nothing is kept.
+- *Two ids on one event are one person's where their maker says so.* Context: Amplitude, Snowplow and Mixpanel (where both
+  ``$user_id`` and ``$device_id`` are named) link them, Segment's SDKs by an identify alone. Choice: such an event's previous
+  id is its anonymous one, which ``sql/models/links_found.sql`` takes for a link. Price: of these senders every event is one.
+- *What an event sets on its person is a call of its own.* Context: traits are read of identify calls, which lie together in
+  the lake; any PostHog event may ``$set`` some. Choice: an identify beside it, ``Made``, under the event's id with ``:set``
+  behind it. Price: such an event is two rows, of which one is counted.
 - *Who is nobody stands alone.* Context: Snowplow's anonymous trackers name neither user nor device. Choice: the session,
   else the event's own id, is the anonymous id. Price: an actor per such event; in return strangers never make one person.
 """

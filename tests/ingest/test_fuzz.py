@@ -60,7 +60,7 @@ def test_a_damaged_request_is_answered_and_each_of_its_events_ends_as_one_call_o
     run()
 
 
-@bounded(8)
+@bounded(4)
 @given(st.integers(0, 2**64).map(Random))
 def test_what_was_acknowledged_is_in_the_lake_as_accepted_duplicate_or_rejected_and_the_flush_goes_on(
     random: Random,

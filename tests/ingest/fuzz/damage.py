@@ -200,6 +200,19 @@ def broken(random: Random, body: bytes) -> bytes:
     )()
 
 
+MAGIC = (
+    b"",
+    b"\x1f\x8b\x08",
+    b"x\x9c",
+    b"\x28\xb5\x2f\xfd",
+    b"data=",
+    b"N4",
+    b"{",
+    b"[",
+    b"\xef\xbb\xbf",
+    b'{"batch":[',
+    b"\x0b",
+)
 HEADERS: dict[str, tuple[bytes, ...]] = {
     "content-type": (b"text/plain", b"application/json; charset=utf-16", b"application/x-www-form-urlencoded", b"\xff", b""),
     "content-encoding": (b"gzip", b"br", b"identity", b"deflate, gzip", b"nonsense"),

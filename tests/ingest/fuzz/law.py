@@ -72,6 +72,8 @@ def sent(random: Random, seed: Seed) -> Sent:
         count = None  # what is wrapped twice, or in another alphabet, need not be found
     if random.random() < 0.15:
         body, count = damage.broken(random, body), None
+    if random.random() < 0.05:
+        body, count = random.choice(damage.MAGIC) + random.randbytes(random.randint(0, 200)), None
     return _addressed(random, seed, body, count)
 
 
