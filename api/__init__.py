@@ -4,8 +4,9 @@
     browser -> door -> proxy -> serve: app -> handlers, auth, parameters -> routes/* -> formats -> answer
 
 Owns, in the data folder (``folder`` names everything in it)
-    store.sqlite     projects, and the hashes of their keys (``store``, ``migrations``); saved funnels (``saved``)
-    keys.json        the hashes in force, replaced in one act after each change; collectors and the query API read only this
+    store.sqlite     projects, and the hashes of their keys (``store``, ``migrations``); sources and saved funnels, too
+    keys.json        the hashes in force with the settings of their sources, replaced in one act after each change;
+                     collectors and the query API read only this
     forget/          requests to forget a person, until they are done (``forgetting``)
     run/             locks of the roles, the socket between the door and ``serve``, and what the processes count (``meters``)
     jcurve.toml      settings, where there are any
@@ -29,6 +30,10 @@ Decisions
     Context  A crashed door would refuse connections until it is back, and some SDKs drop what they could not send.
     Choice   The supervisor keeps the listening socket open; connections wait in its queue until the next door takes them.
     Price    While no door comes up, senders see a time-out instead of a refusal.
+
+    Context  A store that several hosts share may be away when a host starts, and events go on coming.
+    Choice   Where keys were published before, everything starts: the door on them, what needs the store when it is there.
+    Price    The query API answers 503 until then, where it would have said at once what is wrong.
 
     Context  Several workers that accept from one socket share unevenly: whichever wakes first takes what waits, and SDKs
              keep their connections (seen: 2 and 98 % of the work).

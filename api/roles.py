@@ -71,7 +71,7 @@ def serve(given: Given) -> None:
     from funnels.match import warm
 
     threading.Thread(target=warm, daemon=True).start()  # a minute after an upgrade, else half a second
-    watched = Watched(app.serve_app(given.settings), given.settings.folder)
+    watched = Watched(app.serve_app(given.settings, given.stop), given.settings.folder)
     run(watched, listener=given.listener, path=given.settings.folder.socket, stop=given.stop)
 
 

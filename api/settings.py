@@ -44,9 +44,17 @@ class Settings:
     public_url: str = _setting("", values.url, "URL under which SDKs reach this server; empty: as the request says.")
     prefix: str = _setting("", values.prefix, "Path under which SDKs may post as well, such as /x7k, against ad blockers.")
     trust_proxy: bool = _setting(False, values.boolean, "Believe X-Forwarded-For, -Proto and -Host of the proxy in front.")
+    country_header: str = _setting("", values.header, "Header with the sender's country, of the proxy: CF-IPCountry.")
     workers: int = _setting(1, values.positive, "Collector processes that share the port, each with its own log.")
     max_body: Size = _setting(Size.of("500 KiB"), values.size, "Largest request body, after decompression.")
-    max_event: Size = _setting(Size.of("32 KiB"), values.size, "Largest single event; a larger one is rejected and kept.")
+    max_event: Size = _setting(
+        Size.of("32 KiB"),
+        values.size,
+        "Largest event; of SDKs that send larger ones 1 MiB. Beyond: rejected.",
+    )
+    max_properties: int = _setting(1000, values.properties, "Most properties of an event; beyond: rejected.")
+    max_depth: int = _setting(64, values.depth, "Deepest that lists and objects of an event may stand in each other.")
+    max_name: int = _setting(500, values.name, "Longest name of an event, in characters.")
     uploads: Size = _setting(
         Size.of("64 MiB"), values.size, "Bytes of bodies on their way to a worker before it answers 503."
     )

@@ -20,7 +20,7 @@ from ingest.ids import HOUR, Claim, Sighting, Tally
 from ingest.lake import Lake
 from ingest.outcome import Outcome
 from ingest.protocols import name_of
-from ingest.protocols.call import Call, Made, Reject
+from ingest.protocols.call import Call, Made, Reject, received
 from ingest.protocols.family import Decoded
 from ingest.record import Record
 from ingest.tombstones import Tombstones
@@ -63,8 +63,9 @@ class Batch:
             self.measured[record.source, protocol, Outcome.ACCEPTED.label] += sent
         paths = cache(partial(path_of, record))
         for at, reject in enumerate(rejects, offset + len(calls)):
-            path = paths(reject.raw == record.body)
-            self.rejected.append(RejectedEvent(reject, record.received_at, record.source, path, at))
+            if reject.reason.is_rejection:
+                path = paths(reject.raw == record.body)
+                self.rejected.append(RejectedEvent(reject, record.received_at, record.source, path, at))
             self.tallies[Tally(self.project, hour, record.source, reject.reason.label)] += 1
             self.measured[record.source, protocol, reject.reason.label] += 1
         return len(calls) + len(rejects)
@@ -128,11 +129,6 @@ class Batch:
         if self.rejected:
             tables.append(("rejected", columns.rejected_table(self.rejected, log)))
         return tables
-
-
-def received(calls: list[Call]) -> int:
-    """How many of them somebody sent."""
-    return sum(type(call) is not Made for call in calls)
 
 
 def batches(segments: Iterable[tuple[int, Iterable[tuple[int, Record]]]], log: str, decode: Decoder) -> list[Batch]:

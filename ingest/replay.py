@@ -28,7 +28,7 @@ from typing import Final
 import pyarrow as pa
 
 from ingest.asked import asked, path_of
-from ingest.batch import Batch, Decoder, decoded, received
+from ingest.batch import Batch, Decoder, decoded
 from ingest.columns import RejectedEvent
 from ingest.copies import month_number
 from ingest.event import REJECTED
@@ -37,6 +37,7 @@ from ingest.lake import Lake
 from ingest.load import place, spool
 from ingest.outcome import Outcome
 from ingest.protocols import FAMILIES
+from ingest.protocols.call import received
 from ingest.protocols.family import Decoded
 from ingest.record import Record
 
@@ -174,8 +175,9 @@ def _add(batch: Batch, row: Kept, events: Decoded, received_at: int) -> None:
     batch.tallies[Tally(batch.project, hour, row.source, Outcome.ACCEPTED.label)] += received(calls)
     whole = next(_records(batch.project, row))
     for at, reject in enumerate(rejects, first + len(calls)):
-        path = row.path if reject.raw == row.raw else path_of(whole, whole=False)
-        batch.rejected.append(RejectedEvent(reject, received_at, row.source, path, at))
+        if reject.reason.is_rejection:
+            path = row.path if reject.raw == row.raw else path_of(whole, whole=False)
+            batch.rejected.append(RejectedEvent(reject, received_at, row.source, path, at))
         batch.tallies[Tally(batch.project, hour, row.source, reject.reason.label)] += 1
 
 

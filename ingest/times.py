@@ -13,6 +13,7 @@ from typing import Final
 
 SECOND: Final = 1_000_000
 SKEW_STEP: Final = 300 * SECOND
+EARLIEST: Final = 631_152_000 * SECOND  # 1990: what an SDK calls earlier is a clock that was never set, or a 0
 AHEAD: Final = 24 * 3600 * SECOND  # a sender further in the future than this does not know the time
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -41,12 +42,15 @@ def micros(value: str | float | None) -> int | None:
 
 
 def corrected(original: int | None, sent_at: int | None, received_at: int) -> int:
-    """When it happened by our clock, from the sender's clock at the event and at the sending."""
+    """When it happened by our clock, from the sender's clock at the event and at the sending.
+
+    A time outside sense, before EARLIEST or further than AHEAD in the future, is that of the arrival.
+    """
     if original is None:
         return received_at
     skew = 0 if sent_at is None else (received_at - sent_at + SKEW_STEP // 2) // SKEW_STEP * SKEW_STEP
     time = original + skew
-    return time if _FIRST <= time <= received_at + AHEAD else received_at
+    return time if EARLIEST <= time <= received_at + AHEAD else received_at
 
 
 def _since_epoch(moment: datetime) -> int | None:

@@ -19,6 +19,7 @@ from api.routes import (
     recent,
     rejected,
     saved,
+    sources,
     stages,
     status,
 )
@@ -28,5 +29,5 @@ from api.serving import Serving
 def routers(serving: Serving) -> list[APIRouter]:
     by_stages = (metrics, stages, people, identity)
     asked = (funnels, drivers, saved, catalogue, *by_stages)
-    modules = (*asked, status, live, recent, rejected, plan, project, quality, changes)
+    modules = (*asked, status, live, recent, rejected, plan, sources, project, quality, changes)
     return [module.router(serving) for module in modules]

@@ -21,7 +21,7 @@ Decisions
   Choice: a request is logged under its family's own path (``/v1/batch``, ``/posthog/e``), with what else ``decode`` needs
   behind a ``?``. Price: that path is not always the one that was asked for.
 - *Segment's SDKs and RudderStack's share ``/v1/*`` and differ in one field.* Context: phones read RudderStack's words, and
-  its batches may be eight times as large. Choice: the ``channel`` of the first event tells; each family's own limit holds.
+  its batches may be sixteen times as large. Choice: the ``channel`` of the first event tells; each family's own limit holds.
   Price: a body of more than all limits, whose channel lies behind what was read, is refused in Segment's words.
 - *A group that nobody described has a sender all the same.* Context: Amplitude's ``$groupidentify`` may name no user and no
   device, and every event has an actor. Choice: ``$company_acme``, PostHog's name for it. Price: one actor per such group.
@@ -49,10 +49,15 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
+from ingest.limits import USUAL, Limits
 from ingest.outcome import Outcome
 from ingest.protocols import amplitude, mixpanel, posthog, rudder, segment, snowplow
-from ingest.protocols.call import Reject
+from ingest.protocols.assemble import AROUND, Around
+from ingest.protocols.call import Reject, received
 from ingest.protocols.family import Decoded, Family
+from ingest.told import MARK, Told, parted
 
 if TYPE_CHECKING:
     from ingest.record import Record
@@ -77,17 +82,58 @@ def at(path: str) -> tuple[tuple[Family, str], ...]:
     return tuple((family, endpoint) for family, endpoint in found if endpoint is not None)
 
 
-def decode(record: Record, mint: Callable[[int], str], max_event_bytes: int = MAX_EVENT_BYTES) -> Decoded:
+def decode(
+    record: Record,
+    mint: Callable[[int], str],
+    max_event_bytes: int = MAX_EVENT_BYTES,
+    limits: Limits = USUAL,
+) -> Decoded:
     """The calls and rejects of a record; their number together, but for what is ``Made``, is the number of events in it.
 
-    ``mint(n)`` must name the record's n-th event (from 0), the same whenever it is asked.
+    ``mint(n)`` must name the record's n-th event (from 0), the same whenever it is asked. ``max_event_bytes`` holds for
+    families whose own SDKs do not send more.
     """
     path, _, refused = record.path.partition("#")
+    told: Told | None = None
+    if MARK in path:
+        path, told = parted(path)
+        record = msgspec.structs.replace(record, path=path)
     if refused:
-        name, _, detail = refused.partition("#")
-        reason = Outcome(name)
-        return [], [Reject(reason, detail or f"{path}: {reason.help}", None, record.body)]
-    return FAMILIES[path.split("/", 2)[1]].decode(record, mint, max_event_bytes)
+        outcome: Decoded = [], [_refused(path, refused, record.body)]
+    elif told is None and limits is USUAL:
+        family = FAMILIES[path.split("/", 2)[1]]
+        return family.decode(record, mint, event_limit(family, max_event_bytes))
+    else:
+        outcome = _decoded(record, Around(limits, told, record.ip), mint, max_event_bytes)
+    return outcome if told is None or told.private != "drop" else _dropped(outcome)
+
+
+def event_limit(family: Family, max_event_bytes: int) -> int:
+    """How many bytes an event of this family may have: as its own servers take, or as the operator says, if that is more."""
+    return max(family.MAX_EVENT_BYTES or 0, max_event_bytes)
+
+
+def _refused(path: str, refused: str, body: bytes) -> Reject:
+    name, _, detail = refused.partition("#")
+    reason = Outcome(name)
+    return Reject(reason, detail or f"{path}: {reason.help}", None, body)
+
+
+def _decoded(record: Record, around: Around, mint: Callable[[int], str], max_event_bytes: int) -> Decoded:
+    family = FAMILIES[record.path.split("/", 2)[1]]
+    token = AROUND.set(around)
+    try:
+        return family.decode(record, mint, event_limit(family, max_event_bytes))
+    finally:
+        AROUND.reset(token)
+
+
+def _dropped(outcome: Decoded) -> Decoded:
+    """Nothing of a sender who asked not to be tracked is kept, be it sound or not."""
+    calls, rejects = outcome
+    return [], [
+        Reject(Outcome.NO_CONSENT, Outcome.NO_CONSENT.help, None, b"") for _ in range(received(calls) + len(rejects))
+    ]
 
 
 def name_of(path: str) -> str:

@@ -9,6 +9,7 @@ somebody into a group is a group call, too. Every other event is a track call of
 Facts: https://amplitude.com/docs/apis/analytics/http-v2 and what its SDKs were seen to do with answers: a 400 that names
 neither ``missing_field`` nor events is sent again up to twelve times, a 413 makes two halves of a batch, and a 200 without
 its body loses the events of a callback. Bad events are answered 200 and kept apart, so no answer needs to list any.
+A page that was told to ask here for its remote configuration (``/config/<key>``) hears that there is none.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from ingest.scalar import Scalar, text
 
 GETS: Final[frozenset[str]] = frozenset()
 MAX_BODY_BYTES: Final = 20_971_520  # Amplitude's at /batch
+MAX_EVENT_BYTES: Final = 1_048_576  # what its HTTP API takes at once
 _MAX_HTTPAPI_BYTES: Final = 1_048_576
 _HTTPAPI: Final = "/amplitude/httpapi"
 _PATHS: Final = {"/2/httpapi": _HTTPAPI, "/batch": "/amplitude/batch"}
@@ -107,7 +109,14 @@ def unknown(arrived: Arrived) -> Answer:
     return _failure(400, f"Invalid API key: {offered[:_LONGEST_KEY]}")
 
 
+def disabled(arrived: Arrived) -> Answer:
+    """In the words at which its SDKs stop sending."""
+    return _failure(400, "Invalid API key: the source is disabled")
+
+
 def other(method: str, path: str, asked: Asked) -> Answer | None:
+    if path.startswith("/config/") and b"config_group=" in asked.request.query:
+        return _CONFIGURATION if method in ("GET", "HEAD") else answers.GET_ONLY
     return None if endpoint(path) is None else answers.POST_ONLY
 
 
@@ -210,6 +219,9 @@ def _id(given: Fields, name: str, event_id: str | None) -> Scalar:
     if name in given:
         raise RuleError(Outcome.ILLEGAL_ID, f"{name} is {bytes(given[name])[:100]!r}", event_id)
     return value
+
+
+_CONFIGURATION: Final = json_answer({"configs": {}})
 
 
 def _failure(status: int, message: str, missing_field: str = "") -> Answer:

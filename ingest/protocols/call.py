@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -63,3 +64,8 @@ class Reject:
     detail: str  # what was found and what to send instead
     event_id: str | None  # where one could be read
     raw: bytes  # the event's own bytes
+
+
+def received(calls: Sequence[Call]) -> int:
+    """How many of them somebody sent."""
+    return sum(type(call) is not Made for call in calls)

@@ -31,7 +31,7 @@ from ingest.protocols.call import Call, Made
 from ingest.protocols.envelope import NOTHING
 from ingest.protocols.posthog_context import Seen, context_of
 from ingest.record import Record
-from ingest.scalar import Scalar, identifier, text
+from ingest.scalar import Scalar, person, text
 
 _LONGEST_ID: Final = 200  # characters; PostHog cuts there
 _COOKIELESS: Final = "$posthog_cookieless"
@@ -78,17 +78,21 @@ class Event(msgspec.Struct, gc=False):
     options: msgspec.Raw = NOTHING
 
 
-class Told(Item, gc=False):
+class Sent(Item, gc=False):
     """``person``: traits of its sender that an event carries which is no identify; empty: none."""
 
     person: bytes = b""
+
+    def stand_alone(self, name: str) -> None:
+        super().stand_alone(name)
+        self.person = b""
 
 
 _EVENT: Final = msgspec.json.Decoder(Event)
 _SEEN: Final = msgspec.json.Decoder(Seen)
 
 
-def item_of(raw: msgspec.Raw, record: Record, sent_at: str | None, library: str, unnamed: str | None) -> Told:
+def item_of(raw: msgspec.Raw, record: Record, sent_at: str | None, library: str, unnamed: str | None) -> Sent:
     """Raises ``RuleError`` and what ``assemble.FAULTS`` lists.
 
     ``sent_at`` and ``library`` are what the request says, where the event does not; ``unnamed`` is the name of an event
@@ -101,7 +105,7 @@ def item_of(raw: msgspec.Raw, record: Record, sent_at: str | None, library: str,
         raise RuleError(Outcome.MISSING_EVENT, event_id=event_id)
     properties = _whole(event, library)
     seen = _seen(properties)
-    item = Told(message_id=event_id or text(seen.insert_id), event=name, type=_KIND.get(name, "track"))
+    item = Sent(message_id=event_id or text(seen.insert_id), event=name, type=_KIND.get(name, "track"))
     _put_identity(item, event, seen, record)
     _put_times(item, event, seen, record.received_at, sent_at)
     _put_content(item, event, seen, properties)
@@ -185,7 +189,7 @@ def _put_identity(item: Item, event: Event, seen: Seen, record: Record) -> None:
 def _put_alias(item: Item, sender: str | None, alias: str | None, seen: Seen) -> None:
     """The alias becomes one with the sender, who stays; of a sender who is nobody known it is the name."""
     item.user_id, item.previous_id = sender, alias
-    if sender is not None and identifier(alias) and _is_anonymous(sender, seen):
+    if sender is not None and person(alias) and _is_anonymous(sender, seen):
         item.user_id, item.previous_id, item.anonymous_id = alias, sender, sender
 
 

@@ -43,6 +43,7 @@ PIXEL: Final = "/snowplow/i"
 CHOSEN: Final = "/snowplow/chosen"  # a path of the user's own, by POST
 GETS: Final = frozenset((POSTED, PIXEL))
 MAX_BODY_BYTES: Final = 2_000_000  # Snowplow's collector stops there, too
+MAX_EVENT_BYTES: Final = 1_000_000  # Snowplow's collector stops there
 
 _PATH: Final = re.compile(r"(?:/jw_[^/]+)?(?:(?P<pixel>/i|/ice\.png)|/[^/.][^/]*\.[^/]+/[^/]+)")
 _CHOSEN: Final = re.compile(r"(?:/jw_[^/]+)?/(?P<vendor>[A-Za-z][\w-]*)/[^/.]+")
@@ -118,6 +119,10 @@ def refused(arrived: Arrived, reason: Outcome, message: str) -> Answer:
 
 def unknown(arrived: Arrived) -> Answer:
     return _NO_APP
+
+
+def disabled(arrived: Arrived) -> Answer:
+    return answers.SOURCE_OFF
 
 
 def other(method: str, path: str, asked: Asked) -> Answer | None:

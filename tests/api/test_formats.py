@@ -21,8 +21,8 @@ def test_csv_is_the_same_rows_flat_with_a_header(tmp_path: Path) -> None:
     assert people.headers["content-type"] == "text/csv; charset=utf-8"
     assert people.text.splitlines() == [
         "person,email,name,account,channel,entered,left,by",
-        "user:1,,,,direct,2026-02-01T00:00:01Z,,1 Signed Up 2026-02-01T00:00:01Z",
-        "user:0,,,,direct,2026-02-01T00:00:00Z,,0 Signed Up 2026-02-01T00:00:00Z",
+        "user:2,,,,direct,2026-02-01T00:00:01Z,,2 Signed Up 2026-02-01T00:00:01Z",
+        "user:1,,,,direct,2026-02-01T00:00:00Z,,1 Signed Up 2026-02-01T00:00:00Z",
     ]
     rows = list(csv.DictReader(io.StringIO(funnel.text)))
     assert [(row["group"], row["step"], row["stage"], row["reached"]) for row in rows] == [
@@ -43,7 +43,7 @@ def test_arrow_is_the_same_rows_as_a_stream(tmp_path: Path) -> None:
     with world.client() as client:
         answer = client.get("/api/stages/registered/people", headers={"Accept": "application/vnd.apache.arrow.stream"})
     table = pa.ipc.open_stream(answer.content).read_all()
-    assert table["person"].to_pylist() == ["user:1", "user:0"]
+    assert table["person"].to_pylist() == ["user:2", "user:1"]
     assert table.schema.field("entered").type == pa.timestamp("us", tz="UTC")
 
 

@@ -114,5 +114,5 @@ def track(event: str, user: str, time: str, **properties: object) -> dict[str, A
 
 
 def registrations(count: int) -> list[dict[str, Any]]:
-    """People ``0``, ``1``, ... who sign up a second after the other."""
-    return [track("Signed Up", str(n), f"2026-02-01T00:00:{n:02d}Z") for n in range(count)]
+    """People ``1``, ``2``, ... who sign up a second after the other."""
+    return [track("Signed Up", str(n + 1), f"2026-02-01T00:00:{n:02d}Z") for n in range(count)]

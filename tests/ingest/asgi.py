@@ -12,7 +12,11 @@ from ingest.http import ASGIApp, Collector, CollectorSettings
 from ingest.keys import Key
 from ingest.record import Record
 
-KEYS = {"jw_web": Key("default", "web", "write"), "jr_read": Key("default", "reader", "read")}
+KEYS = {
+    "jw_web": Key("default", "web", "write"),
+    "jw_off": Key("default", "old", "write", on=False),
+    "jr_read": Key("default", "reader", "read"),
+}
 RECEIVED = 1_790_000_000_000_000  # 2026-09-21T14:13:20Z
 
 Message = MutableMapping[str, Any]
@@ -35,9 +39,14 @@ class MemoryLog:
 @dataclass
 class KnownKeys:
     fault: str | None = None
+    doubted: str | None = None
+    more: dict[str, Key] = field(default_factory=dict)
 
     def __call__(self, key: str) -> Key | None:
-        return KEYS.get(key)
+        return KEYS.get(key) or self.more.get(key)
+
+    def doubt(self, key: str) -> str | None:
+        return self.doubted
 
     def healthy(self) -> str | None:
         return self.fault

@@ -18,14 +18,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest import replay
-from ingest.batch import received
 from ingest.flush import Flush
 from ingest.http import Collector, CollectorSettings
 from ingest.ids import Index
 from ingest.lake import Lake
 from ingest.meter import Met
 from ingest.protocols import decode
-from ingest.protocols.call import Made
+from ingest.protocols.call import Made, received
 from ingest.record import Record, read_segment
 from ingest.wal import Log, LogSettings, wall_clock
 from tests.ingest.asgi import KnownKeys, MemoryLog

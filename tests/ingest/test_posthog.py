@@ -14,9 +14,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.batch import received
 from ingest.protocols import decode
-from ingest.protocols.call import Call, Made, Reject
+from ingest.protocols.call import Call, Made, Reject, received
 from ingest.protocols.posthog import MAX_BODY_BYTES, claims
 from tests.ingest.asgi import KEYS, RECEIVED, Door, Reply
 
@@ -116,7 +115,7 @@ def test_two_tokens_in_one_list_and_an_unknown_one_are_401(monkeypatch: pytest.M
 
 @pytest.mark.parametrize(
     ("sent", "expected"),
-    [("user-1", "user-1"), (42, "42"), (4.5, "4.5"), (True, "true"), ({"a": 1}, '{"a":1}'), ("x" * 300, "x" * 200)],
+    [("user-1", "user-1"), (42, "42"), (4.5, "4.5"), ([True], "[true]"), ({"a": 1}, '{"a":1}'), ("x" * 300, "x" * 200)],
 )
 def test_a_distinct_id_of_any_type_is_a_text(sent: object, expected: str) -> None:
     assert one(event("x", sent)).user_id == expected
@@ -450,3 +449,7 @@ def test_every_event_ends_as_one_call_or_one_reject_whatever_is_in_it(batch: lis
     calls, rejects = found(door)
     assert received(calls) + len(rejects) == len(batch)
     claims(json.dumps(batch).encode())
+
+
+def test_the_configuration_does_not_name_surveys_whose_script_an_sdk_would_ask_for() -> None:
+    assert "surveys" not in Door().send("GET", "/array/jw_web/config").json()

@@ -14,18 +14,23 @@ import pyarrow as pa
 import pytest
 
 from ingest import replay
-from ingest.batch import received
+from ingest.batch import Decoder
 from ingest.columns import events_table
 from ingest.flush import Flush
 from ingest.ids import HOUR, Index, received_since
 from ingest.lake import Lake
+from ingest.limits import Limits
 from ingest.protocols import decode
+from ingest.protocols.assemble import CHECK, Mint
+from ingest.protocols.call import received
+from ingest.protocols.family import Decoded
 from ingest.record import Record
 from tests.ingest.asgi import RECEIVED, Door, basic
 from tests.ingest.fuzz.seeds import SEEDS, Seed
 from tests.ingest.world import NOON, SECOND, batch, event_ids, rows, track, write_log
 
 LATER = NOON + HOUR
+STRICT = partial(decode, max_event_bytes=150, limits=Limits(name=100))
 TEXT = {"text": "x" * 200}
 
 
@@ -33,12 +38,21 @@ def long(event_id: str | None, **more: object) -> dict[str, object]:
     return track(event_id, properties=TEXT) | more
 
 
-def rejected(data: Path, *records: Record, most: int = 150) -> Lake:
-    """A lake that got these records while an event could have 150 bytes, or so many."""
+def refuse(record: Record, mint: Mint) -> Decoded:
+    """As where a tracking plan lets nothing in."""
+    token = CHECK.set(lambda call: f"{call.event}: not in the plan")
+    try:
+        return decode(record, mint)
+    finally:
+        CHECK.reset(token)
+
+
+def rejected(data: Path, *records: Record, decoder: Decoder = STRICT) -> Lake:
+    """A lake that got these records while an event could have 150 bytes, or under such another decoder."""
     write_log(data / "log", records).release()
     lake = Lake(str(data / "lake"))
     with Index(data / "index") as index:
-        Flush(data / "log", lake, index, decoder=partial(decode, max_event_bytes=most)).once()
+        Flush(data / "log", lake, index, decoder=decoder).once()
     return lake
 
 
@@ -112,13 +126,23 @@ def test_a_body_that_was_refused_gives_its_sound_events_and_keeps_the_others_apa
 
 
 def test_an_event_of_amplitudes_batch_is_read_as_one(tmp_path: Path) -> None:
-    event = {"user_id": "u1", "event_type": "Paid", "insert_id": "i", "event_properties": TEXT}
+    event = {"user_id": "u1", "event_type": "x" * 101, "insert_id": "i"}
     body = json.dumps({"api_key": "k", "events": [event]}).encode()
     lake = rejected(tmp_path, Record(NOON, "shop", "web", "/amplitude/batch", "", "", body))
-    assert [row["reason"] for row in rows(lake, "shop", "rejected")] == ["too_large"]
+    assert [row["reason"] for row in rows(lake, "shop", "rejected")] == ["too_complex"]
     ask(tmp_path, lake)
     assert flushed(tmp_path, lake) == {"accepted": 1}
     assert event_ids(lake) == ["i"]
+
+
+def test_what_was_told_of_its_request_holds_for_a_replay_too(tmp_path: Path) -> None:
+    body = json.dumps({"batch": [long("a", context={"ip": "203.0.113.77", "sessionId": 7})]}).encode()
+    lake = rejected(tmp_path, Record(NOON, "shop", "web", "/v1/batch;ip=drop&private=anonymous", "", "", body))
+    assert [row["reason"] for row in rows(lake, "shop", "rejected")] == ["too_large"]
+    ask(tmp_path, lake)
+    assert flushed(tmp_path, lake) == {"accepted": 1}
+    [row] = rows(lake, "shop", "events")
+    assert (row["user_id"], row["anonymous_id"], row["session_id"], row["context"]) == (None, "nobody-a", None, "{}")
 
 
 ELSEWHERE = ("received_at", "log", "log_offset", "event_id")  # of a replayed event other than of one that was taken at once
@@ -128,8 +152,8 @@ ELSEWHERE = ("received_at", "log", "log_offset", "event_id")  # of a replayed ev
 def test_a_replayed_event_is_what_it_would_have_been(tmp_path: Path, seed: Seed) -> None:
     [record] = records_of(seed)
     (expected, _) = decode(record, lambda number: f"minted-{number}")
-    lake = rejected(tmp_path, record, most=40)
-    assert [row["reason"] for row in rows(lake, "shop", "rejected")] == ["too_large"] * len(seed.events(2))
+    lake = rejected(tmp_path, record, decoder=refuse)
+    assert [row["reason"] for row in rows(lake, "shop", "rejected")] == ["plan"] * len(seed.events(2))
     ask(tmp_path, lake, RECEIVED + 2 * HOUR)
     assert flushed(tmp_path, lake)["accepted"] == received(expected)
     assert rows(lake, "shop", "rejected") == []

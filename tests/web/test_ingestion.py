@@ -117,3 +117,35 @@ def test_rejected_events_stand_by_reason_and_an_admin_replays_them(chromium: Bro
 def test_without_a_tracking_plan_the_page_says_how_to_make_one(signed_in: Page) -> None:
     signed_in.open("#/ingestion")
     signed_in.wait_for("There is no plan: put JSON Schemas of events into plan/ of the definitions.")
+
+
+def items(server: Server) -> list[dict[str, Any]]:
+    found: Any = server.get("sources")["items"]
+    return list(found)
+
+
+def test_an_admin_makes_a_source_switches_it_and_sees_its_new_key_once(chromium: Browser, server: Server) -> None:
+    page = chromium.page(server.base)
+    page.open(f"#key={server.admin_key}")
+    page.wait_for("Overview")
+    page.open("#/ingestion")
+    page.wait("!!document.querySelector('.sources form')")
+    page.type(".sources form input", "kiosk")
+    page.click(".sources form button")
+    page.wait("/jw_[0-9a-f]{32}/.test(document.querySelector('.sources [role=status]').textContent)")
+    row = "[...document.querySelectorAll('.sources tbody tr')].find((row) => row.textContent.includes('kiosk'))"
+    page.wait(f"{row}?.textContent.includes('as by default')")
+    page.evaluate(f"{row}.querySelector('button').click()")
+    page.wait(f"{row}.textContent.includes('Switch on')")
+    page.evaluate(f"{row}.querySelectorAll('button')[1].click()")
+    page.wait(f"{row}.textContent.includes('until')")
+    assert [source["on"] for source in items(server) if source["name"] == "kiosk"] == [False]
+    page.close()
+
+
+def test_a_reader_sees_the_sources_and_is_told_what_changing_them_takes(signed_in: Page, server: Server) -> None:
+    signed_in.open("#/ingestion")
+    signed_in.wait("!!document.querySelector('.sources tbody button')")
+    signed_in.click(".sources tbody button")
+    signed_in.wait_for("This takes an admin key")
+    assert all(source["on"] for source in items(server) if source["name"] != "kiosk")

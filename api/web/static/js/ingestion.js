@@ -6,6 +6,7 @@ import { plan } from "./plan.js";
 import { reasons } from "./reasons.js";
 import { rejections } from "./rejections.js";
 import { snippets } from "./snippets.js";
+import { sources } from "./sources.js";
 import { fillWith } from "./states.js";
 import { outcomes, runs, vitals } from "./vitals.js";
 
@@ -60,6 +61,7 @@ export function ingestion({ signal, status }) {
     card("Rejected by reason", "After a fix, or with another limit, an admin decodes them again", byReason.node),
     card("Tracking plan", "Events that break their JSON Schema, by rule", places.plan),
     card("Runs", "Builds, newest first", places.runs),
+    card("Sources", "What sends, how it is set up, and its write keys", sources({ signal }).node),
     card("Send events here", "Any Segment SDK works", el("div", { class: "body" }, snippets())),
   );
 }
