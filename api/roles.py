@@ -68,9 +68,11 @@ def serve(given: Given) -> None:
     from api import app
     from api.server import run
     from api.watching import Watched
-    from funnels.match import warm
+    from funnels.memory import give_back
+    from funnels.warm import warm
 
-    threading.Thread(target=warm, daemon=True).start()  # a minute after an upgrade, else half a second
+    give_back()
+    threading.Thread(target=warm, daemon=True).start()  # two minutes after an upgrade, else seconds
     watched = Watched(app.serve_app(given.settings, given.stop), given.settings.folder)
     run(watched, listener=given.listener, path=given.settings.folder.socket, stop=given.stop)
 

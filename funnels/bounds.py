@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Final
 
 import duckdb
@@ -51,6 +52,27 @@ def within_limits(engine: Engine, limits: Limits) -> Iterator[None]:
             watch.join()
     if late.is_set():  # it ended by itself, too late
         raise _slow(limits)
+
+
+@contextmanager
+def in_turn(engine: Engine, limits: Limits) -> Iterator[None]:
+    """As many as there are threads at a time: more of them take longer, all together, and each has its rows in memory.
+
+    Raises ``TimeoutError`` if whoever waits is stopped.
+    """
+    turns = _turns(limits.threads)
+    while not turns.acquire(timeout=_AGAIN):
+        if engine.interrupted:
+            raise TimeoutError("stopped by whoever asked")
+    try:
+        yield
+    finally:
+        turns.release()
+
+
+@cache
+def _turns(threads: int) -> threading.Semaphore:
+    return threading.Semaphore(threads)
 
 
 @contextmanager

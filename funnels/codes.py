@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Sequence
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -19,12 +20,13 @@ from ingest.numbers import loads
 Value = Scalar | None
 Codes = NDArray[np.int32]
 MISSING = -1
+_WIDE: Final = 1 << 16  # numbers, up to which each may have a place of its own
 
 
 def held_codes(columns: Sequence[pa.ChunkedArray]) -> Codes:
     """One code per event for all properties together; -1 where any is missing."""
     coded = [_encode(column) for column in columns]
-    codes, _ = _together([codes for codes, _ in coded])
+    codes, _ = together([codes for codes, _ in coded])
     for one, _ in coded:
         codes[one == MISSING] = MISSING
     return codes
@@ -32,8 +34,12 @@ def held_codes(columns: Sequence[pa.ChunkedArray]) -> Codes:
 
 def value_codes(columns: Sequence[pa.ChunkedArray]) -> tuple[Codes, list[tuple[Value, ...]]]:
     """One code per event for all properties together, and the values of each code; -1 where all are missing."""
-    coded = [_encode(column) for column in columns]
-    codes, places = _together([codes for codes, _ in coded])
+    return combined([_encode(column) for column in columns])
+
+
+def combined(coded: Sequence[tuple[Codes, Sequence[Value]]]) -> tuple[Codes, list[tuple[Value, ...]]]:
+    """The same of codes by property, each with its values."""
+    codes, places = together([codes for codes, _ in coded])
     values = [tuple(_at(known, place) for (_, known), place in zip(coded, row, strict=True)) for row in places]
     missing = [number for number, value in enumerate(values) if all(one is None for one in value)]
     for number in missing:  # at most one: it moves to the end, so that the others count from 0
@@ -44,7 +50,7 @@ def value_codes(columns: Sequence[pa.ChunkedArray]) -> tuple[Codes, list[tuple[V
         codes[codes == number] = MISSING
         if number != last:
             codes[swapped] = number
-    return codes, values
+    return codes, values or [(None,) * len(coded)]  # one that no code names tells how many properties there are
 
 
 def _at(known: Sequence[Value], place: int) -> Value:
@@ -59,7 +65,7 @@ def _encode(column: pa.ChunkedArray) -> tuple[Codes, list[Value]]:
     renumbered = np.empty(len(encoded.dictionary) + 1, np.int32)
     renumbered[-1] = MISSING
     for place, text in enumerate(encoded.dictionary.to_pylist()):
-        key, value = _canonical(loads(text))
+        key, value = canonical(loads(text))
         if key not in numbers:
             numbers[key] = len(values)
             values.append(value)
@@ -68,7 +74,7 @@ def _encode(column: pa.ChunkedArray) -> tuple[Codes, list[Value]]:
     return renumbered[indices], values
 
 
-def _canonical(value: object) -> tuple[Hashable, Value]:
+def canonical(value: object) -> tuple[Hashable, Value]:
     """What tells it from other values, and how it is shown: lists and objects as JSON text."""
     if isinstance(value, bool):
         return ("flag", value), value
@@ -80,10 +86,22 @@ def _canonical(value: object) -> tuple[Hashable, Value]:
     return ("json", text), text
 
 
-def _together(columns: Sequence[Codes]) -> tuple[Codes, list[list[int]]]:
-    """One code per row of several columns, and the row that each code stands for."""
-    if len(columns) == 1:
-        places, codes = np.unique(columns[0], return_inverse=True)
-        return codes.astype(np.int32), [[int(place)] for place in places]
-    rows, codes = np.unique(np.column_stack(columns), axis=0, return_inverse=True)
-    return codes.reshape(-1).astype(np.int32), [[int(one) for one in row] for row in rows]
+def together(columns: Sequence[NDArray[np.integer]]) -> tuple[Codes, list[list[int]]]:
+    """One code per row of several columns of codes (or MISSING), and the row that each code stands for."""
+    there, codes = occurring(columns[0] + 1, int(columns[0].max(initial=MISSING)) + 2)
+    rows = [[place - 1] for place in there.tolist()]
+    for column in columns[1:]:
+        wide = int(column.max(initial=MISSING)) + 2
+        there, codes = occurring(codes.astype(np.int64) * wide + column + 1, len(rows) * wide)
+        rows = [[*rows[place // wide], place % wide - 1] for place in there.tolist()]
+    return codes.astype(np.int32), rows
+
+
+def occurring(numbers: NDArray[np.integer], below: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The different ones in their order, and for each its place among them."""
+    if below > max(_WIDE, numbers.size):
+        there, places = np.unique(numbers.astype(np.int64), return_inverse=True)
+        return there, places.reshape(-1)
+    marked = np.zeros(below, np.bool_)
+    marked[numbers] = True
+    return np.flatnonzero(marked), (np.cumsum(marked) - 1)[numbers]

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from funnels.kernel.words import Codes, Ints, compiled
-from funnels.who import INTERNAL, value_of
+from funnels.who import INTERNAL, find_values
 
 ROW_BYTES: Final = 16  # of a row until it is ordered
 _SLAB_BITS: Final = 8
@@ -31,6 +31,7 @@ _PARTITION: Final = 1 << 15  # rows, some 0.7 MB while they are ordered
 _PARTITIONS: Final = 2048  # at most: each has an open slab per thread
 _DIGIT_BITS: Final = 11
 _DIGITS: Final = 1 << _DIGIT_BITS  # a time is sorted by two of them: over a year in ticks of 8 s
+_BLOCK: Final = 1024  # rows whose units are looked up at once
 SLABS, WITHOUT, BOTS, INTERNALS = 0, 1, 2, 3  # places in Pool.counts
 
 
@@ -38,7 +39,7 @@ SLABS, WITHOUT, BOTS, INTERNALS = 0, 1, 2, 3  # places in Pool.counts
 class Ordered:
     """Rows in order of (unit, time). ``units`` count from 0 and all occur; ``codes[unit]`` is what it was before.
 
-    ``bars`` and ``values`` are what the reader took out of the masks, if anything.
+    ``bars`` and ``values`` are what the reader took out of the masks, if anything, and ``held`` what it read besides.
     """
 
     units: Codes
@@ -47,6 +48,7 @@ class Ordered:
     codes: Codes
     bars: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     values: Codes = field(default_factory=lambda: np.zeros(0, np.int32))
+    held: Codes = field(default_factory=lambda: np.zeros(0, np.int32))
 
 
 class Pool:
@@ -58,6 +60,7 @@ class Pool:
         self.before = np.empty(slabs, np.int32)  # by slab: the one before it of the same partition; -1: none
         self.nexts = np.zeros(partitions, np.int64)  # by partition: the row behind its last one
         self.counts = np.zeros(4, np.int64)
+        self.block = np.empty((3, _BLOCK), np.int64)  # working room of ``take_actors``
 
     @property
     def place(self) -> tuple[Ints, Codes, Ints, Ints]:
@@ -103,8 +106,8 @@ class Gather:
             held += int(sizes[partition])
         yield since, self.partitions
 
-    def ordered(self, since: int, until: int, threads: ThreadPoolExecutor) -> Ordered:
-        """The rows of partitions since..until - 1."""
+    def ordered(self, since: int, until: int, threads: ThreadPoolExecutor | None = None) -> Ordered:
+        """The rows of partitions since..until - 1; without ``threads`` it is the caller's that does it."""
         starts = np.concatenate([[0], np.cumsum(self.sizes[since:until])]).astype(np.int64)
         total, count = int(starts[-1]), until - since
         found = Ordered(
@@ -118,7 +121,8 @@ class Gather:
                     since + number, int(starts[number]), int(starts[number + 1]), found, present[number : number + 1]
                 )
 
-        list(threads.map(order, _shares(count, len(self.pools) * 8)))
+        shares = _shares(count, len(self.pools) * 8)
+        list(map(order, shares) if threads is None else threads.map(order, shares))
         first = np.concatenate([[0], np.cumsum(present)]).astype(np.int64)
         codes = np.empty(int(first[-1]), np.int32)
         _renumber(found.units, found.codes, starts, first, codes)
@@ -170,42 +174,49 @@ def take_actors(
     before: Codes,
     nexts: Ints,
     counts: Ints,
+    block: Ints,
 ) -> None:
     """Appends the events in [first, last] that have a mask. ``served``: masks by ``names``, one only where that is empty;
     ``tags``: what is put above ``tag_shift`` bits of the mask; ``bots``: empty where none is to be left out; ``internals``:
     are left out.
-    Units are those from ``since`` on, ``span`` many.
+    Units are those from ``since`` on, ``span`` many. ``block``: working room.
 
-    A function that takes arrays costs more than the whole rest of a row (references are counted), so none is called here.
+    A function that takes arrays costs more than the whole rest of a row (references are counted), so none is called for
+    a row.
     """
-    mask, slab = served[0], counts[SLABS]
-    for i in range(times.size):
-        if names.size:
-            mask = served[names[i]]
-        if mask == 0 or times[i] < first or times[i] > last:
-            continue
-        if bots.size and bots[(first_bot + i) >> 3] >> ((first_bot + i) & 7) & 1:
-            counts[BOTS] += 1
-            continue
-        value = value_of(slots, slots_shift, actors[i])
-        if value >= INTERNAL and internals:
-            counts[INTERNALS] += 1
-        elif value < 0:
-            counts[WITHOUT] += 1
-        else:
-            unit = (value & (INTERNAL - 1)) - since
-            if unit < 0 or unit >= span:
+    slab, chosen, keys, values = counts[SLABS], block[0], block[1], block[2]
+    for begin in range(0, times.size, _BLOCK):
+        count = 0
+        for i in range(begin, min(begin + _BLOCK, times.size)):
+            mask = served[names[i]] if names.size else served[0]
+            if mask == 0 or times[i] < first or times[i] > last:
                 continue
-            at = nexts[unit >> shift]
-            if at & (_SLAB - 1) == 0:
-                slab += 1
-                before[slab] = (at >> _SLAB_BITS) - 1
-                at = slab << _SLAB_BITS
-            tagged = mask
-            if tags.size:
-                tagged |= np.int64(tags[i]) << tag_shift
-            rows[at, 0], rows[at, 1] = times[i], unit << 32 | tagged
-            nexts[unit >> shift] = at + 1
+            if bots.size and bots[(first_bot + i) >> 3] >> ((first_bot + i) & 7) & 1:
+                counts[BOTS] += 1
+                continue
+            chosen[count], keys[count] = i, actors[i]
+            count += 1
+        find_values(slots, slots_shift, keys, count, values)
+        for place in range(count):
+            i, value = chosen[place], values[place]
+            if value >= INTERNAL and internals:
+                counts[INTERNALS] += 1
+            elif value < 0:
+                counts[WITHOUT] += 1
+            else:
+                unit = (value & (INTERNAL - 1)) - since
+                if unit < 0 or unit >= span:
+                    continue
+                at = nexts[unit >> shift]
+                if at & (_SLAB - 1) == 0:
+                    slab += 1
+                    before[slab] = (at >> _SLAB_BITS) - 1
+                    at = slab << _SLAB_BITS
+                mask = served[names[i]] if names.size else served[0]
+                if tags.size:
+                    mask |= np.int64(tags[i]) << tag_shift
+                rows[at, 0], rows[at, 1] = times[i], unit << 32 | mask
+                nexts[unit >> shift] = at + 1
     counts[SLABS] = slab
 
 

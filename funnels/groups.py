@@ -23,6 +23,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from funnels.codes import together
 from funnels.filters import Scalar
 from funnels.kernel import Ints
 from funnels.lanes import split
@@ -129,8 +130,9 @@ def _most(sizes: Ints, values: Sequence[Values], limit: int) -> list[int]:
     return sorted(taken, key=lambda code: (-int(sizes[code]), _name(values[code])))
 
 
-def _name(values: Values) -> tuple[str, ...]:
-    return tuple("" if value is None else str(value) for value in values)
+def _name(values: Values) -> tuple[tuple[str, str], ...]:
+    """A number comes before the text that is written as it is."""
+    return tuple(("", "") if value is None else (str(value), type(value).__name__) for value in values)
 
 
 def _group(grouping: Grouping, cases: Rows, values: Values, total: int, *, other: bool) -> Group:
@@ -167,9 +169,9 @@ def _attributed(
         return Grouping(outcome, np.where(codes < 0, len(values), codes), [*values, (None,)])
     parts = [_part([one[place] for one in values]) for place in range(width)]
     found = [_along(outcome.witness, streams.values, codes, columns) for codes, _ in parts]
-    seen, codes = np.unique(np.stack(found, axis=1), axis=0, return_inverse=True)
-    names = [tuple(known[code] for (_, known), code in zip(parts, row, strict=True)) for row in seen.tolist()]
-    return Grouping(outcome, codes.reshape(-1), names)
+    combinations, rows = together(found)
+    names = [tuple(known[code] for (_, known), code in zip(parts, row, strict=True)) for row in rows]
+    return Grouping(outcome, combinations.astype(np.int64), names)
 
 
 def _along(witness: Ints, values: Codes, part: Ints, columns: Sequence[int]) -> Ints:

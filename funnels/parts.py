@@ -1,11 +1,13 @@
 """Streams that are matched part after part, people after people, so that never all events are in memory.
 
-An answer is made of cases and of the events that served them. So of each part these events are kept, all others forgotten.
+An answer is made of cases and of the events that served them. So of each part these events are kept, all others forgotten; a
+part is so small that all of it is done while it lies in the cache, each on a thread of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -20,25 +22,29 @@ _PER_CASE: Final = ("levels", "states", "entered", "barred")
 
 @dataclass(frozen=True)
 class Matched:
-    """``streams`` has only the events of witnesses, unless there was one part only; ``codes`` are those of its units."""
+    """``streams`` has only the events of witnesses; ``codes`` are those of its units."""
 
     streams: Streams
     outcome: Outcome
     codes: NDArray[np.int32]
 
 
-def match_parts(parts: Iterable[Ordered], rules: Rules) -> Matched:
-    """Match each part, and put the outcomes together."""
-    found: list[Matched] = []
-    for part in parts:
-        streams = as_streams(part)
-        one = Matched(streams, match_streams(streams, rules), part.codes)
-        found = [*map(_kept, found), _kept(one)] if found else [one]
+def match_parts(
+    rounds: Iterable[Sequence[Callable[[], Ordered]]], rules: Rules, threads: ThreadPoolExecutor | None
+) -> Matched:
+    """Put each part in order and match it, those of a round on these threads, if any, and put the outcomes together."""
+
+    def match(part: Callable[[], Ordered]) -> Matched:
+        ordered = part()
+        streams = as_streams(ordered)
+        return _kept(Matched(streams, match_streams(streams, rules), ordered.codes))
+
+    found = [one for parts in rounds for one in (threads.map(match, parts) if threads else map(match, parts))]
     return found[0] if len(found) == 1 else _together(found)
 
 
 def as_streams(part: Ordered) -> Streams:
-    return Streams(part.units, part.times, part.masks, len(part.codes), bars=part.bars, values=part.values)
+    return Streams(part.units, part.times, part.masks, len(part.codes), bars=part.bars, held=part.held, values=part.values)
 
 
 def with_witnesses(matched: Matched, other: Matched) -> Matched:

@@ -2,8 +2,9 @@
 
 Delta's log tells the least and greatest name and time of each file, a file's footer those of each row group. In a tidied
 month events of a name lie together in order of time, so most groups that are read hold one name only: its column is not
-even decoded. Whatever the statistics do not tell is read. Files never change, so footers are kept, and of small (hot) files
-the decoded columns, too; both up to a limit.
+even decoded. Whatever the statistics do not tell is read. Files never change, so footers are kept, and decoded columns by
+row group, both up to a limit: what is kept stays true whatever is flushed, tidied or deleted, and a version of the table
+names the files that are asked for, with size and time of their making.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ from transforms.engine import folder_of
 Ints = NDArray[np.int64]
 
 _AT_ONCE: Final = 4  # row groups
-_SMALL: Final = 1 << 15  # rows of a file that is kept decoded
-_KEPT_BYTES: Final = 64 << 20  # of decoded small files, and of footers
+_KEPT_BYTES: Final = 64 << 20  # of decoded columns, and of footers
+_ROUNDS: Final = 8  # how many times more may be asked for in turn than is kept, until what is kept makes room
+_MADE: Final = ("size_bytes", "modification_time")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -40,26 +42,44 @@ _Value = TypeVar("_Value")
 
 
 class Kept(Generic[_Value]):
-    """What was made of a file, by its path, up to so many bytes; what was not asked for the longest goes first."""
+    """What was made of a file, by where it lies, up to so many bytes. What was not asked for the longest makes room, once
+    much else was: otherwise one question over more than there is room for would leave nothing for the next one.
+    """
 
     def __init__(self, most: int, size: Callable[[_Value], int]) -> None:
         self._most, self._size, self._bytes = most, size, 0
-        self._values: OrderedDict[str, _Value] = OrderedDict()
+        self._values: OrderedDict[str, tuple[_Value, int]] = OrderedDict()  # and when it was asked for
+        self._asked = 0
         self._lock = threading.Lock()
 
-    def get(self, path: str) -> _Value | None:
+    def get(self, key: str) -> _Value | None:
         with self._lock:
-            if path in self._values:
-                self._values.move_to_end(path)
-            return self._values.get(path)
+            self._asked += 1
+            if key not in self._values:
+                return None
+            value, _ = self._values[key]
+            self._values[key] = value, self._asked
+            self._values.move_to_end(key)
+            return value
 
-    def put(self, path: str, value: _Value) -> None:
+    def put(self, key: str, value: _Value) -> None:
+        bytes_ = self._size(value)
         with self._lock:
-            if path not in self._values:
-                self._values[path] = value
-                self._bytes += self._size(value)
-            while self._bytes > self._most and len(self._values) > 1:
-                self._bytes -= self._size(self._values.popitem(last=False)[1])
+            while self._bytes + bytes_ > self._most and self._values and self._is_old():
+                _, (gone, _) = self._values.popitem(last=False)
+                self._bytes -= self._size(gone)
+            if key not in self._values and self._bytes + bytes_ <= self._most:
+                self._values[key] = value, self._asked
+                self._bytes += bytes_
+
+    def clear(self) -> None:
+        with self._lock:
+            self._values.clear()
+            self._bytes = 0
+
+    def _is_old(self) -> bool:
+        _, when = next(iter(self._values.values()))
+        return self._asked - when > _ROUNDS * len(self._values)
 
 
 @dataclass(frozen=True)
@@ -69,6 +89,11 @@ class File:
     path: str
     names: tuple[str, str] | None
     times: tuple[int, int] | None
+    made: str = ""  # size and time: with the path it tells the file from all others
+
+    @property
+    def key(self) -> str:
+        return f"{self.path}\n{self.made}"
 
 
 @dataclass(frozen=True)
@@ -113,6 +138,11 @@ class Rows:
     columns: tuple[pa.DictionaryArray, ...] = ()
 
 
+def forget() -> None:
+    """Keep nothing that was decoded: for measuring."""
+    _DECODED.clear()
+
+
 @dataclass(frozen=True)
 class Table:
     """The files of ``events`` at one version."""
@@ -131,16 +161,15 @@ class Table:
 
     def read(self, stretch: Stretch, more: tuple[str, ...] = ()) -> Iterator[Rows]:
         """``more``: columns of text to be read, too."""
-        if sum(stretch.footer.rows) > _SMALL:
-            yield from self._decoded(stretch, more)
-            return
-        key = "\n".join((stretch.file.path, *more))
-        rows = _SMALL_FILES.get(key)
-        if rows is None:
-            footer = stretch.footer
-            rows = tuple(self._decoded(Stretch(stretch.file, footer, tuple(range(len(footer.rows))), None, True), more))
-            _SMALL_FILES.put(key, rows)
-        yield from rows
+        keys = ["\n".join((stretch.file.key, str(group), *more)) for group in stretch.groups]
+        known = [_DECODED.get(key) for key in keys]
+        missing = [group for group, rows in zip(stretch.groups, known, strict=True) if rows is None]
+        decoded = self._decoded(stretch, missing, more) if missing else iter(())
+        for key, kept in zip(keys, known, strict=True):
+            rows = next(decoded) if kept is None else kept
+            if kept is None:
+                _DECODED.put(key, rows)
+            yield from rows
 
     def has(self, name: str) -> bool | None:
         """Whether an event of this name ever occurred; None where the statistics do not tell."""
@@ -153,20 +182,21 @@ class Table:
                     found = found or bounds is None or bounds[0] < name < bounds[1]
         return None if found else False
 
-    def _decoded(self, stretch: Stretch, more: tuple[str, ...]) -> Iterator[Rows]:
+    def _decoded(self, stretch: Stretch, groups: Sequence[int], more: tuple[str, ...]) -> Iterator[tuple[Rows, ...]]:
+        """Of each of these row groups."""
         columns = ["time", "actor_id", *(["event"] if stretch.name is None else []), *(["bot"] if stretch.bots else [])]
         with pq.ParquetFile(
             stretch.file.path, metadata=stretch.footer.metadata, read_dictionary=["event", *more], filesystem=self.store
         ) as file:
-            table = file.read_row_groups(list(stretch.groups), [*columns, *more], use_threads=False)
-        for batch in table.to_batches():
-            yield _rows(batch, stretch.name, more)
+            for group in groups:
+                table = file.read_row_group(group, [*columns, *more], use_threads=False)
+                yield tuple(_rows(batch, stretch.name, more) for batch in table.to_batches())
 
     def _footer(self, file: File) -> Footer:
-        found = _FOOTERS.get(file.path)
+        found = _FOOTERS.get(file.key)
         if found is None:
             found = _footer(pq.read_metadata(file.path, filesystem=self.store))
-            _FOOTERS.put(file.path, found)
+            _FOOTERS.put(file.key, found)
         return found
 
 
@@ -188,8 +218,9 @@ def _table(root: str, storage: tuple[tuple[str, str], ...], project: str, versio
         store = PyFileSystem(DeltaStorageHandler(handle.table_uri, dict(lake.storage)))
     names = [None if one is None else (str(one[0]), str(one[1])) for one in _bounds(told, "event")]
     times = [None if one is None else (_micro(one[0]), _micro(one[1])) for one in _bounds(told, "time")]
-    files = zip(paths, names, times, strict=True)
-    return Table(store, tuple(File(folder + path, own, lies) for path, own, lies in files))
+    made = [f"{size} {when}" for size, when in zip(*(told[name].to_pylist() for name in _MADE), strict=True)]
+    files = zip([folder + path for path in paths], names, times, made, strict=True)
+    return Table(store, tuple(File(*one) for one in files))
 
 
 def _bounds(told: pa.Table, column: str) -> list[tuple[object, object] | None]:
@@ -282,7 +313,7 @@ def _bytes(rows: Sequence[Rows]) -> int:
     return fixed + sum(int(column.get_total_buffer_size()) for one in rows for column in one.columns)
 
 
-_NO_NAMES: Final = np.zeros(0, np.int32)
-_NO_BOTS: Final = np.zeros(0, np.uint8)
+_NO_NAMES: Final = np.frombuffer(b"", np.int32)  # not writable, as what comes from Arrow: loops are compiled for either
+_NO_BOTS: Final = np.frombuffer(b"", np.uint8)
 _FOOTERS: Final = Kept[Footer](_KEPT_BYTES, lambda footer: 4 * footer.metadata.serialized_size)
-_SMALL_FILES: Final = Kept[tuple[Rows, ...]](_KEPT_BYTES, _bytes)
+_DECODED: Final = Kept[tuple[Rows, ...]](_KEPT_BYTES, _bytes)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from funnels.kernel import Ints
+from funnels.kernel.words import compiled
 from funnels.match import CONVERTED, Outcome, Rules
 from funnels.stats import ratio, spread, wilson
 
@@ -57,10 +58,20 @@ def last_steps(outcome: Outcome, rules: Rules) -> Ints:
 
 def seconds_between(outcome: Outcome, start: int, end: int) -> NDArray[np.float64]:
     """From one step's event to a later one's, of the cases whose witness has both; a reversal within the tolerance is 0."""
-    both = (outcome.witness[:, start] >= 0) & (outcome.witness[:, end] >= 0)
-    times = outcome.event_times[outcome.witness[both, end]] - outcome.event_times[outcome.witness[both, start]]
-    seconds: NDArray[np.float64] = np.maximum(times, 0) / 1e6
-    return seconds
+    seconds = np.empty(len(outcome.witness), np.float64)
+    return seconds[: _gaps(outcome.event_times, outcome.witness, start, end, seconds)]
+
+
+@compiled
+def _gaps(times: Ints, witness: Ints, start: int, end: int, seconds: NDArray[np.float64]) -> int:
+    """How many there are; written out, since arrays between would cost more than the times."""
+    count = 0
+    for case in range(witness.shape[0]):
+        one, other = witness[case, start], witness[case, end]
+        if one >= 0 and other >= 0:
+            seconds[count] = max(times[other] - times[one], 0) / 1e6
+            count += 1
+    return count
 
 
 def _required(steps: int, rules: Rules) -> list[int]:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from funnels import direct, scan
-from funnels.bounds import table_within
+from funnels.bounds import in_turn, table_within
 from funnels.codes import MISSING, Value, held_codes, value_codes
 from funnels.kernel import Ints
 from funnels.match import Outcome, Rules, Streams, match_streams
@@ -26,7 +26,8 @@ from funnels.session_units import session_names
 from funnels.stream_sql import Query
 from funnels.tags import TooMany
 from funnels.texts import NO_TEXTS, Texts
-from funnels.ties import on_witnesses, put_right
+from funnels.ties import by_ids, differing, on_witnesses, put_right
+from funnels.valued import of_witnesses
 from transforms.engine import Engine, Limits
 
 _PEOPLE: Final = "select distinct person_id as unit, person as id from actors where person_id in (select unit from listed)"
@@ -55,7 +56,8 @@ def read_streams(engine: Engine, query: Query, limits: Limits, rules: Rules | No
     found = direct.shares(query)
     if found is not None and not (rules is None and query.groups_by):
         try:
-            return _direct(direct.Reading(engine, query, found, limits), rules)
+            with in_turn(engine, limits):
+                return _direct(direct.Reading(engine, query, found, limits), rules)
         except TooMany:
             pass
     return _queried(engine, query, limits)
@@ -73,18 +75,25 @@ def _queried(engine: Engine, query: Query, limits: Limits) -> Found:
 
 def _direct(reading: direct.Reading, rules: Rules | None) -> Found:
     """Without a query, or almost."""
-    if rules is None:
+    groups: Sequence[tuple[Value, ...]] = reading.tags.values or [(None,) * len(reading.query.groups_by)]
+    by = reading.query.funnel.breakdown
+    if rules is None or (by is not None and by.attribution == "all"):
         whole = reading.whole()
         streams, codes, outcome = as_streams(whole), whole.codes, None
+        if by is not None:
+            values, groups = reading.values.groups(reading.values.of(streams.values))
+            streams = replace(streams, values=values)
     else:
-        matched = match_parts(reading.parts(), rules)
-        if reading.doubted:
+        matched = match_parts(reading.parts(), rules, reading.apart)
+        if reading.numbered and by is not None:
+            matched, groups = _valued(reading, matched, rules)
+        elif reading.doubted:
             matched = _settled(reading, matched, rules)
         streams, codes, outcome = matched.streams, matched.codes, matched.outcome
     counts = reading.counts
     return Found(
         streams,
-        reading.tags.values,
+        groups,
         counts.without_unit,
         counts.bots,
         counts.internal,
@@ -104,6 +113,21 @@ def _settled(reading: direct.Reading, matched: Matched, rules: Rules) -> Matched
     told = replace(found.streams, values=tags[found.streams.values])
     streams, codes = put_right(doubted, told, reading.codes(found.units))
     return with_witnesses(matched, Matched(streams, match_streams(streams, rules), codes))
+
+
+def _valued(reading: direct.Reading, matched: Matched, rules: Rules) -> tuple[Matched, Sequence[tuple[Value, ...]]]:
+    """With the values of witnesses in place of their rows' numbers, and what the values are."""
+    by, values = reading.query.funnel.breakdown, reading.values
+    assert by is not None
+    doubted = on_witnesses(reading.doubted, matched) if reading.doubted else []
+    doubted = [one for part in doubted for one in differing(part, values.of)]
+    if doubted:
+        told, codes = by_ids(doubted, values.ids)
+        matched = with_witnesses(matched, Matched(told, match_streams(told, rules), codes))
+    numbers, width = matched.streams.values, len(by.by)
+    found = of_witnesses(matched.outcome, rules, numbers, by.attribution, values.of, width)
+    codes, groups = values.groups(found)
+    return replace(matched, streams=replace(matched.streams, values=codes)), groups
 
 
 def unit_names(engine: Engine, unit: str, units: pa.Array) -> list[str]:

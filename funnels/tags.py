@@ -22,13 +22,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from funnels.codes import Value
+from funnels.codes import Value, occurring
 from funnels.kernel import Codes, Ints
 from funnels.kernel.words import compiled
 
 WORD: Final = 32
 LEAST: Final = 12  # bits for tags, below which it is not worth a try
-_WIDE: Final = 1 << 16  # combinations of several columns, up to which all are counted
 
 
 class TooMany(Exception):
@@ -98,17 +97,8 @@ def _crossed(
     """The combinations that occur with one column more."""
     more = [*column.dictionary.to_pylist(), None]
     both = places.astype(np.int64) * len(more) + _places(column)
-    there, found = _occurring(both, len(words) * len(more))
+    there, found = occurring(both, len(words) * len(more))
     return found, [(*words[one // len(more)], more[one % len(more)]) for one in there.tolist()]
-
-
-def _occurring(numbers: Ints, below: int) -> tuple[Ints, Ints]:
-    """The different ones, and for each its place among them."""
-    if below > _WIDE:
-        there, places = np.unique(numbers, return_inverse=True)
-        return there, places.reshape(-1)
-    counts = np.bincount(numbers, minlength=below) > 0
-    return np.flatnonzero(counts), (np.cumsum(counts) - 1)[numbers]
 
 
 def bars_of(masks: Ints, form: Form) -> Ints:

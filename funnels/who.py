@@ -26,6 +26,7 @@ _HIDDEN: Final = 1 << 33
 _CODE: Final = (1 << 32) - 1
 _GOLDEN: Final = -7046029254386353131  # 2^64 / golden ratio
 _FREE: Final = -2
+_ELSEWHERE: Final = -3
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,25 @@ def place_of(slots: Ints, shift: int, key: int) -> int:
 
 
 @compiled
-def value_of(slots: Ints, shift: int, actor: int) -> int:
-    """An actor's value, its code and the INTERNAL bit; NOBODY where nobody is known by this id."""
-    value = slots[place_of(slots, shift, actor), 1]
-    return NOBODY if value < 0 or value & _HIDDEN else value
+def find_values(slots: Ints, shift: int, actors: Ints, count: int, found: Ints) -> None:
+    """The values of the first ``count`` actors, codes with the INTERNAL bit; NOBODY where nobody is known by the id.
+
+    Each is a miss of the cache. So the first slot of all is looked at without a branch that waits for it, which lets the
+    processor wait for many at a time; most lie there.
+    """
+    last = slots.shape[0] - 1
+    for i in range(count):
+        at = np.int64(np.uint64(actors[i] * _GOLDEN) >> np.uint64(shift))
+        key, value = slots[at, 0], slots[at, 1]
+        found[i] = value if key == actors[i] else _ELSEWHERE
+    for i in range(count):
+        value = found[i]
+        if value == _ELSEWHERE:
+            at = np.int64(np.uint64(actors[i] * _GOLDEN) >> np.uint64(shift))
+            while slots[at, 0] != actors[i] and slots[at, 1] != _FREE:
+                at = (at + 1) & last
+            value = slots[at, 1]
+        found[i] = NOBODY if value < 0 or value & _HIDDEN else value
 
 
 @compiled

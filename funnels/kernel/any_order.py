@@ -19,7 +19,7 @@ import numpy as np
 
 from funnels.kernel.cases import Answer, Events, Rules, Spans, Units
 from funnels.kernel.chains import position
-from funnels.kernel.words import ALWAYS, CONVERTED, EXCLUDED, LOST, NEVER, PENDING, Ints, compiled, inner
+from funnels.kernel.words import ALWAYS, CONVERTED, EXCLUDED, LOST, NEVER, PENDING, Ints, compiled, copy_row, inner, maker
 
 BEFORE, NOW = 0, 1  # rows of the table of entries, see complete_at
 
@@ -32,7 +32,7 @@ class Set(NamedTuple):
     queue: Ints  # (steps,)
 
 
-@inner
+@maker
 def make_set(steps: int) -> Set:
     return Set(np.full(steps, -1, np.int64), np.empty(steps, np.int64), np.empty(steps, np.int64))
 
@@ -365,7 +365,7 @@ def judge_one(
         find_chain(events, lo, hi, s, s + here, level, chosen, chains[0])
         if not any_yet or is_smaller(events, chains[0], chains[1], level):
             any_yet = True
-            chains[1, :] = chains[0]
+            copy_row(chains, 0, chains, 1)
             _, barred = next_bar(events, position(events.times, lo, hi, s), hi, s)
             if barred > s + rules.window:
                 barred = NEVER

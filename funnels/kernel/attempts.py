@@ -9,7 +9,7 @@ import numpy as np
 from funnels.kernel import any_order, tolerance
 from funnels.kernel.cases import Events, Rules, Spans, Units
 from funnels.kernel.chains import instant_end, position
-from funnels.kernel.words import NEVER, Codes, Ints, compiled, inner
+from funnels.kernel.words import NEVER, Codes, Ints, compiled, inner, maker
 
 
 class Lanes(NamedTuple):
@@ -19,7 +19,7 @@ class Lanes(NamedTuple):
     alive: Ints
 
 
-@inner
+@maker
 def merge_conversions(
     events: Events, together: Events, units: Units, u: int, start: int, end: int, until: int, rules: Rules, latest: Ints
 ) -> None:

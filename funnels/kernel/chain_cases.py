@@ -26,7 +26,7 @@ from funnels.kernel.chains import (
     set_limits,
 )
 from funnels.kernel.instant import Room, find_runs, make_room
-from funnels.kernel.words import ALWAYS, CONVERTED, EXCLUDED, LOST, NEVER, PENDING, Codes, compiled, inner
+from funnels.kernel.words import ALWAYS, CONVERTED, EXCLUDED, LOST, NEVER, PENDING, Codes, compiled, copy_row, inner
 
 LEVEL, LENGTH, ENTRY = 0, 1, 2  # rows of Board.found
 
@@ -95,7 +95,7 @@ def judge_one(
         if answer.states[n] == LOST and barred != NEVER:
             answer.states[n], answer.barred[n] = EXCLUDED, barred
         if answer.witness.shape[0]:
-            answer.witness[n] = board.chosen[1]
+            copy_row(board.chosen, 1, answer.witness, n)
 
 
 @inner
@@ -135,8 +135,8 @@ def best_witness(
         find_witness(events, lo, hi, s, bound, final, rules, room, board)
         if not any_yet or comes_before(rules, board):
             any_yet = True
-            board.steps[KEPT_TAU, :] = board.steps[TAU]
-            board.chosen[1, :] = board.chosen[0]
+            copy_row(board.steps, TAU, board.steps, KEPT_TAU)
+            copy_row(board.chosen, 0, board.chosen, 1)
             barred = barred_at(events, lo, hi, rules, board)
     return barred
 

@@ -29,7 +29,7 @@ import numpy as np
 
 from funnels.kernel.cases import Events, Rules
 from funnels.kernel.instant import RUNS, Room, choose_events, find_runs, keep_events, serve
-from funnels.kernel.words import ALWAYS, NEVER, Ints, inner
+from funnels.kernel.words import ALWAYS, NEVER, Ints, inner, maker
 
 HEAD, TAIL, UNENDED = 0, 1, 2  # rows of a lane in Board.lanes; UNENDED: whether a chain to the step met no exclusion
 ARRIVE, VALUE, ALIVE, LIMIT, NEAREST, WALL, CURRENT, TAU, KEPT_TAU = 0, 1, 2, 3, 4, 5, 6, 7, 8  # rows of Board.steps
@@ -48,7 +48,7 @@ class Board(NamedTuple):
     found: Ints  # (3, lanes): what was found in each lane of a unit
 
 
-@inner
+@maker
 def make_board(queues: int, lanes: int, steps: int, places: int, longest: int) -> Board:
     return Board(
         np.empty((queues, 3, steps), np.int64),

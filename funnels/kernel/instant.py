@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from funnels.kernel.words import Ints, inner
+from funnels.kernel.words import Ints, inner, maker
 
 RUNS, SEEN, HELD = 0, 1, 2  # rows of Room.steps
 KEPT, OWNER, VIA, ROW = 0, 1, 2, 3  # rows of Room.events
@@ -23,7 +23,7 @@ class Room(NamedTuple):
     events: Ints  # (4, steps * steps): the events kept of the instant; OWNER: an event's step
 
 
-@inner
+@maker
 def make_room(steps: int) -> Room:
     return Room(np.empty((3, steps), np.int64), np.empty((4, steps * steps), np.int64))
 

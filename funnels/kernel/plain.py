@@ -268,11 +268,28 @@ def match_units(times: Ints, masks: Ints, offsets: Ints, first: int, last: int, 
 
     Returns how many entered.
     """
-    steps, longest, count = rules.within.size, 1, 0
+    steps, longest = rules.within.size, 1
     for u in range(first, last):
         longest = max(longest, offsets[u + 1] - offsets[u])
     board, room = Board(np.empty((3, steps), np.int64), np.empty((2, longest), np.int64)), make_room(steps)
-    leads, ripe = np.empty(longest, np.int64), min(rules.end, rules.as_of - rules.window)
+    return match_each(times, masks, offsets, first, last, rules, answer, room, board, np.empty(longest, np.int64))
+
+
+@inner
+def match_each(
+    times: Ints,
+    masks: Ints,
+    offsets: Ints,
+    first: int,
+    last: int,
+    rules: Rules,
+    answer: Answer,
+    room: Room,
+    board: Board,
+    leads: Ints,
+) -> int:
+    """``leads``: room for the events of the longest unit."""
+    steps, ripe, count = rules.within.size, min(rules.end, rules.as_of - rules.window), 0
     for u in range(first, last):
         lo, hi = offsets[u], offsets[u + 1]
         while hi > lo and times[hi - 1] > rules.as_of:

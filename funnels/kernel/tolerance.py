@@ -16,7 +16,7 @@ import numpy as np
 
 from funnels.kernel.cases import Answer, Events, Rules, Spans, Units
 from funnels.kernel.chains import position
-from funnels.kernel.words import ALWAYS, CONVERTED, LOST, NEVER, PENDING, Ints, compiled, inner
+from funnels.kernel.words import ALWAYS, CONVERTED, LOST, NEVER, PENDING, Ints, compiled, copy_row, inner, maker
 
 
 class Table(NamedTuple):
@@ -30,7 +30,7 @@ class Table(NamedTuple):
     deque: Ints
 
 
-@inner
+@maker
 def make_table(steps: int, longest: int) -> Table:
     return Table(
         np.zeros(steps + 1, np.int64),
@@ -42,7 +42,7 @@ def make_table(steps: int, longest: int) -> Table:
     )
 
 
-@inner
+@maker
 def fill_table(events: Events, lo: int, hi: int, table: Table) -> None:
     steps = table.offsets.size - 1
     table.offsets[:] = 0
@@ -326,8 +326,9 @@ def judge_one(
                 chains[0, a] = events.rows[chains[0, a]]
         if not any_yet or comes_before(taus, chains, rules):
             any_yet = True
-            taus[1, :], chains[1, :] = taus[0], chains[0]
-    answer.witness[n] = chains[1]
+            copy_row(taus, 0, taus, 1)
+            copy_row(chains, 0, chains, 1)
+    copy_row(chains, 1, answer.witness, n)
 
 
 @inner

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -12,12 +13,11 @@ import pytest
 
 from funnels import direct, streams, tags
 from funnels.adhoc import Source, answer_of
-from funnels.gather import Ordered
 from funnels.kernel import Codes
 from funnels.listing import page, parse_list
 from funnels.match import Streams
 from funnels.request import parse
-from funnels.ties import put_right
+from funnels.ties import by_ids, put_right
 from tests.funnels.random_streams import random_question
 from tests.funnels.world import did
 from tests.transforms.world import Row, lake_of
@@ -32,6 +32,10 @@ STEPS: list[Any] = [
     {"event": "*"},
 ]
 BARS: list[Any] = [{"event": "X"}, {"any_of": ["C", "X"]}, {"event": "B", "where": [{"property": "os", "op": "is_set"}]}]
+BY = [
+    ["browser"], ["browser", "os"], ["properties.a"], ["properties.a.b", "browser"], ["context.ü"],
+    ["properties.b.a.1", "event_id"],
+]  # fmt: skip
 BODY: dict[str, Any] = {
     "steps": [{"event": "A"}, {"event": "B"}],
     "from": DAY.isoformat(),
@@ -52,12 +56,25 @@ def random_rows(random: Random) -> list[Row]:
         span = random.choice([2, 4, 9])
         for number in range(random.choice([1, 3, 5, 8])):
             columns = {"browser": random.choice(["b0", "b1", "b2", None]), "os": random.choice(["o0", None])}
+            columns |= {"properties": random_object(random), "context": random_object(random)}
             event_id = f"{random.randrange(10**6):06}-{unit}-{number}"
             rows.append(did(f"u{unit}", random.choice("AABBCX"), DAY + random.randrange(span) * HOUR, event_id, **columns))
     return rows
 
 
-def random_body(random: Random) -> dict[str, Any]:
+def random_object(random: Random) -> str:
+    """Values of every type, some told by a name with an escape, some twice, in JSON with and without spaces."""
+    value = random.choice([5, 5.0, "5", True, None, [1, {"b": "x"}], {"b": "x", "c": 1e20}, {}, 'say "b"', "ü", 10**17])
+    name = random.choice(["a", "a", "a", "b", "\\u0061", "ü"])
+    pairs = [f'"{name}":{json.dumps(value, ensure_ascii=random.random() < 0.5)}', '"b": {"a": [1, "}"], "x": null}']
+    if random.random() < 0.2:
+        pairs.append('"a" : "again"')
+    random.shuffle(pairs)
+    return random.choice(["{%s}", " {%s } "]) % ", ".join(pairs)
+
+
+def random_body(random: Random, *, carried: bool = False) -> dict[str, Any]:
+    """``carried``: its values have room in rows."""
     question = random_question(random)
     count = len(question.withins)
     body: dict[str, Any] = {**BODY, "steps": random.choices(STEPS, k=count), "window": random.choice(["1h", "3h", "9h"])}
@@ -67,9 +84,12 @@ def random_body(random: Random) -> dict[str, Any]:
     if count > 1 and random.random() < 0.4:
         ends = {} if body["order"] == "any" else {"after": 1, "before": count}
         body["exclude"] = [{**random.choice(BARS), **ends}]
-    touch = random.choice(["first", "last", random.randint(1, count)])
-    by = random.choice([["browser"], ["browser", "os"]])
-    return body | {"breakdown": {"by": by, "attribution": touch}}
+    if random.random() < 0.3 and not carried:
+        body["hold"] = random.choice(BY)
+    if random.random() < 0.2 and not carried:
+        return body
+    touch = random.choice(["first", "last", random.randint(1, count), *([] if carried else ["all"])])
+    return body | {"breakdown": {"by": random.choice(BY[:2] if carried else BY), "attribution": touch}}
 
 
 def by_query(source: Source, body: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -78,7 +98,7 @@ def by_query(source: Source, body: Mapping[str, Any], monkeypatch: pytest.Monkey
         return answer_of(source, parse(body))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(5))
 def test_random_questions_are_answered_as_the_query_answers_them(
     tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,15 +108,21 @@ def test_random_questions_are_answered_as_the_query_answers_them(
         monkeypatch.setattr(direct, "_PART", 10)
     if seed == 2:
         monkeypatch.setattr(direct, "_LISTED", 0)
+    carried = seed in (0, 2)  # rows carry the values of columns
+    if carried:
+        monkeypatch.setattr(direct, "_has_room", lambda rows, form: False)
+    if seed == 4:
+        monkeypatch.setattr(direct, "in_bytes", lambda memory: 1 << 10)
+        monkeypatch.setattr(direct.Reading, "whole", direct.Reading._at_once)
     short, again = 0, []
 
-    def noted(aside: Sequence[Ordered], told: Streams, people: Codes) -> tuple[Streams, Codes]:
-        again.append(told)
-        return put_right(aside, told, people)
+    def noted(settle: Callable[..., tuple[Streams, Codes]]) -> Callable[..., tuple[Streams, Codes]]:
+        return lambda *given: again.append(given) or settle(*given)  # type: ignore[func-returns-value]
 
-    monkeypatch.setattr(streams, "put_right", noted)
+    monkeypatch.setattr(streams, "put_right", noted(put_right))
+    monkeypatch.setattr(streams, "by_ids", noted(by_ids))
     for _ in range(16):
-        body = random_body(random)
+        body = random_body(random, carried=carried)
         with source.engine() as engine:
             short += direct.shares(source.asking(engine, parse(body)).query()) is not None
         assert answer_of(source, parse(body)) == by_query(source, body, monkeypatch), body
@@ -135,6 +161,8 @@ def test_of_entries_at_one_instant_the_first_by_id_is_the_only_one_with_reentry_
 def test_more_values_than_rows_have_room_for_are_queried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = source_of(tmp_path, [did(f"u{number}", "A", DAY, browser=f"b{number}") for number in range(5)])
     expected = [([f"b{number}"], 1, 0) for number in range(5)]
+    assert told(source, breakdown={"by": ["browser"]}) == expected
+    monkeypatch.setattr(direct, "_has_room", lambda rows, form: False)
     assert told(source, breakdown={"by": ["browser"]}) == expected
     monkeypatch.setattr(tags.Form, "room", 3)
     assert told(source, breakdown={"by": ["browser"]}) == expected

@@ -5,21 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from funnels.kernel import Ints
-from funnels.who import INTERNAL, NOBODY, Who, laid_over, value_of, who
+from funnels.who import INTERNAL, NOBODY, Who, find_values, laid_over, who
 
 
 def numbers(*values: int) -> Ints:
     return np.array(values, np.int64)
 
 
+def value_of(known: Who, actor: int) -> int:
+    found = numbers(0, 0)
+    find_values(known.slots, known.shift, numbers(actor, 77), 1, found)
+    assert found[1] == 0
+    return int(found[0])
+
+
 def owner(known: Who, actor: int) -> int | None:
     """The person_id of an actor; None of one who is nobody."""
-    value = value_of(known.slots, known.shift, actor)
+    value = value_of(known, actor)
     return None if value == NOBODY else int(known.people[value & (INTERNAL - 1)])
 
 
 def is_internal(known: Who, actor: int) -> bool:
-    return value_of(known.slots, known.shift, actor) >= INTERNAL
+    return value_of(known, actor) >= INTERNAL
 
 
 def test_every_actor_finds_its_person_and_nobody_else_is_found() -> None:

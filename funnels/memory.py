@@ -1,0 +1,24 @@
+"""What a process that answers questions keeps of the memory that they took.
+
+A question's arrays of some megabytes come and go on many threads. glibc gives each thread a heap of its own, keeps what is
+freed there, and takes ever larger arrays from these heaps: ten questions at once left 2 GB behind, of which nothing was
+in use. With two heaps, and larger arrays given back at once, it was 0.7 GB, for the same processor time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from typing import Final
+
+_MMAP_THRESHOLD, _ARENA_MAX = -3, -8  # of mallopt(3)
+_LARGE: Final = 4 << 20  # bytes, given back to the system as soon as they are freed
+_ARENAS: Final = 2
+
+
+def give_back() -> bool:
+    """For this process, from now on; call it before there are threads. False where there is no glibc."""
+    if not sys.platform.startswith("linux"):
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    return mallopt is not None and bool(mallopt(_ARENA_MAX, _ARENAS)) and bool(mallopt(_MMAP_THRESHOLD, _LARGE))
