@@ -316,6 +316,6 @@ def test_no_bytes_bring_the_door_down_or_vanish(path: str, content: bytes) -> No
 
 def test_a_page_that_asks_for_its_remote_configuration_hears_that_there_is_none() -> None:
     door = Door()
-    assert door.send("GET", "/config/jw_web", query="config_group=browser").json() == {"configs": {}}
+    assert door.send("GET", "/config/jw_web", query="config_group=browser").json == {"configs": {}}
     assert door.send("POST", "/config/jw_web", query="config_group=browser").status == 405
     assert door.send("GET", "/config/jw_web").status == 404  # somebody else's

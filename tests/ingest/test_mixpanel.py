@@ -352,7 +352,7 @@ def test_the_write_key_alone_is_taken_out_of_the_properties(sent: str, kept: dic
 def test_a_page_that_asks_for_remote_settings_hears_that_no_sessions_are_recorded() -> None:
     door = Door()
     asked = "mp_lib=web&sdk_config=1"
-    assert door.send("GET", "/settings/", query=asked).json() == {"sdk_config": {"config": {"record_sessions_percent": 0}}}
+    assert door.send("GET", "/settings/", query=asked).json == {"sdk_config": {"config": {"record_sessions_percent": 0}}}
     assert door.send("OPTIONS", "/settings/", query=asked).status == 200
     assert door.send("POST", "/settings/", query=asked).status == 405
     assert door.send("GET", "/settings").status == 404  # somebody else's

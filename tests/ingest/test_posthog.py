@@ -452,4 +452,4 @@ def test_every_event_ends_as_one_call_or_one_reject_whatever_is_in_it(batch: lis
 
 
 def test_the_configuration_does_not_name_surveys_whose_script_an_sdk_would_ask_for() -> None:
-    assert "surveys" not in Door().send("GET", "/array/jw_web/config").json()
+    assert "surveys" not in Door().send("GET", "/array/jw_web/config").json
