@@ -36,7 +36,8 @@ def exceeded(limits: Limits, event: str, properties: bytes) -> str | None:
         return f"a name of {len(event)} characters; at most {limits.name} are taken"
     if len(properties) <= 2 * limits.depth:
         return None
-    if (b"[" in properties or properties.find(b"{", 1) > 0) and (found := depth(properties)) > limits.depth:
+    opened = properties.count(b"{") + properties.count(b"[")  # no deeper: each byte is looked at rarely
+    if opened > limits.depth and (found := depth(properties)) > limits.depth:
         return f"objects and lists {found} deep; at most {limits.depth} are taken"
     if len(properties) > _LEAST * limits.properties and (found := len(_FIELDS.decode(properties))) > limits.properties:
         return f"{found} properties; at most {limits.properties} are taken"
