@@ -85,7 +85,7 @@ def test_a_batch_that_is_too_large_is_sent_in_halves_and_nothing_of_it_is_lost(c
         sent = send("posthog_send.mjs", proxy.url, collector.key, "many", "v0")
     assert [post.status for post in proxy.posts()] == [413, 200, 200]
     assert collector.rejected(sent["made"]) == dict.fromkeys(sent["made"], "too_large")  # each is over an event's limit
-    assert len(sent["made"]) == 30
+    assert len(sent["made"]) == 20
 
 
 @needs_browser

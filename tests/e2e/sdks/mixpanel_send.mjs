@@ -29,7 +29,7 @@ if (pace === "once") {
   track(user, "Imported", {}, new Date(1743298200000));
   send("alias", client, "alias", user, `${user}-2`);
   await Promise.all(told);
-  const batch = [0, 1, 2].map((n) => ({ event: "Bulk", properties: { distinct_id: user, $insert_id: randomUUID(), n, text: "x".repeat(n === 1 ? 40_000 : 1) } }));
+  const batch = [0, 1, 2].map((n) => ({ event: "Bulk", properties: { distinct_id: user, $insert_id: randomUUID(), n, text: "x".repeat(n === 1 ? 1_100_000 : 1) } }));
   made.push(batch[0].properties.$insert_id, batch[2].properties.$insert_id);
   send("batch", client, "track_batch", batch);
 } else {

@@ -1,11 +1,11 @@
-// node posthog_send.mjs URL KEY PACE MODE: the real posthog-node; as posthog_send.py. PACE "many": 30 events of 800 KB.
+// node posthog_send.mjs URL KEY PACE MODE: the real posthog-node; as posthog_send.py. PACE "many": 20 events of 1.1 MB.
 import { PostHog } from "posthog-node";
 import { play } from "./pace.mjs";
 
 const [host, key, pace, mode] = process.argv.slice(2);
 process.env.POSTHOG_CAPTURE_MODE = mode;
 const errors = [];
-const many = pace === "many" ? 30 : 20;
+const many = 20;
 const client = new PostHog(key, { host, flushAt: many, flushInterval: 300, fetchRetryCount: 200, fetchRetryDelay: 300 });
 client.on("error", (error) => errors.push(String(error)));
 let made = [];
@@ -26,7 +26,7 @@ if (pace === "once") {
   capture("$screen", "user-1", { $screen_name: "Home", $session_id: "s-1" });
   client.alias({ distinctId: "user-1", alias: "user-0" });
 } else if (pace === "many") {
-  for (let number = 0; number < many; number++) capture("Overfilled", "user-1", { text: "x".repeat(800_000) });
+  for (let number = 0; number < many; number++) capture("Overfilled", "user-1", { text: "x".repeat(1_100_000) });
 } else {
   made = await play(pace, (n, who, text) => capture("Ticked", who, { n, text }), () => client.flush().catch(() => {}));
 }
