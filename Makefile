@@ -1,6 +1,6 @@
 # jcurve: the commands a person types. `make` alone prints this list.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check bench bench-lake bench-commits bench-funnel oracle faults sdks spark screenshots readme lock clean
+.PHONY: help setup demo serve test check bench bench-lake bench-commits bench-funnel bench-protocols oracle faults fuzz sdks spark screenshots readme lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -42,6 +42,9 @@ bench-lake: setup ## Builds and repairs over a year of events, each against a pl
 bench-commits: setup ## 50,000 commits with tidy on: append, open and scan times must stay flat (ARGS="--commits 5000")
 	$(BIN)/python -m tests.bench.commits $(ARGS)
 
+bench-protocols: setup ## Every SDK's protocol through the door and the flush, beside Segment's (ARGS=--write)
+	$(BIN)/python -m tests.bench.protocols $(ARGS)
+
 bench-funnel: setup ## Funnels beside ClickHouse over the same events: time, memory, many at once (ARGS="--events 100000000 --write")
 	$(BIN)/python -m tests.bench.funnel $(ARGS)
 
@@ -49,7 +52,11 @@ oracle: setup ## A million random streams through the matcher and the brute forc
 	JCURVE_TEST_ORACLE_STREAMS=1000000 $(BIN)/python -m pytest tests/funnels/test_differential.py $(ARGS)
 
 faults: setup ## Kill collector and flush 200 times while an SDK sends; nothing acknowledged may be lost or be there twice
-	JCURVE_TEST_KILLS=200 JCURVE_TEST_WEATHER_SEEDS=50 $(BIN)/python -m pytest tests/ingest/test_faults.py tests/ingest/test_weather.py $(ARGS)
+	JCURVE_TEST_KILLS=200 JCURVE_TEST_WEATHER_SEEDS=50 $(BIN)/python -m pytest tests/ingest/test_faults.py tests/ingest/test_weather.py \
+	  tests/api/test_workers.py $(ARGS)
+
+fuzz: setup ## Damaged requests of every SDK family, and schemathesis on every route (EXAMPLES=2000 of each, other ones each time)
+	JCURVE_TEST_FUZZ=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest tests/ingest/test_fuzz.py tests/api/test_fuzz.py $(ARGS)
 
 sdks: ## Install the JavaScript SDKs that the tests drive (needs Node and npm)
 	npm ci --no-audit --no-fund --prefix tests/e2e/sdks

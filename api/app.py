@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from api.settings import Settings
 
+_STORE_SECONDS: Final = 5.0  # between two tries to reach a store that does not answer
 QUICK: Final = 4  # answers read in a moment that may be worked out at one time
 
 if TYPE_CHECKING:
@@ -25,15 +26,23 @@ if TYPE_CHECKING:
 
 
 def prepare(settings: Settings) -> None:
-    """The store at its newest schema, keys published, definitions present; ends the process with status 2 at a fault."""
+    """The store at its newest schema, keys published, definitions present; ends the process with status 2 at a fault.
+
+    A store that does not answer is none where keys were published before: the collector lives on those.
+    """
     from api.clock import now
-    from api.store import StoreError, open_store
+    from api.store import NoAnswer, StoreError, open_store
     from funnels.written import DefinitionError
 
     try:
         prepare_definitions(settings)
         with open_store(settings.store_address, settings.folder, now()):
             pass
+    except NoAnswer as error:
+        print(error, file=sys.stderr)
+        if not settings.folder.keys.is_file():
+            sys.exit(2)
+        print("the keys published last are in force; what needs the store waits for it", file=sys.stderr)
     except (DefinitionError, StoreError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
@@ -83,12 +92,25 @@ def flush(settings: Settings, stop: threading.Event) -> None:
 
 def _republish(settings: Settings, stop: threading.Event) -> None:
     """Keys that another host made in the common store, for the collectors of this one."""
-    from api.clock import now
     from api.publishing import republish
-    from api.store import open_store
 
-    with open_store(settings.store_address, settings.folder, now()) as store:
+    with opened_when_it_answers(settings, stop) as store:
         republish(store.publish, settings.folder, stop)
+
+
+def opened_when_it_answers(settings: Settings, stop: threading.Event) -> Store:
+    """The store, however long it does not answer; ends the thread at ``stop``. Raises ``StoreError`` where waiting does not
+    help."""
+    from api.clock import now
+    from api.store import NoAnswer, open_store
+
+    while True:
+        try:
+            return open_store(settings.store_address, settings.folder, now())
+        except NoAnswer as error:
+            print(f"{error}; asked again every {_STORE_SECONDS:.0f} s", file=sys.stderr)
+            if stop.wait(_STORE_SECONDS):
+                sys.exit(0)
 
 
 def work(settings: Settings, stop: threading.Event) -> None:
@@ -98,12 +120,11 @@ def work(settings: Settings, stop: threading.Event) -> None:
     from api import forgetting, meters
     from api.building import builder, tidier, upkeep
     from api.clock import now
-    from api.store import open_store
     from transforms import schedule
 
     lake = lake_of(settings)
     times = {"hourly": settings.hourly_build, "nightly": settings.nightly_build}
-    with open_store(settings.store_address, settings.folder, now()) as store:
+    with opened_when_it_answers(settings, stop) as store:
         before, after = upkeep(settings, lake, lambda name: store.project(name).retention_days)
         table = schedule.job_table(lake, builder(settings, lake), **times, before=before, after=after)
         jobs = [job for job in (*table, tidier(settings, lake)) if job.cron != "off"]
@@ -125,6 +146,7 @@ def serving_of(settings: Settings, store: Store, keys: Callable[[str], Key | Non
     from api.deployment import CurrentDefinitions, Projects
     from api.saved import SavedFunnels
     from api.serving import Serving
+    from api.sources import Sources
 
     return Serving(
         settings,
@@ -133,29 +155,29 @@ def serving_of(settings: Settings, store: Store, keys: Callable[[str], Key | Non
         Projects(store),
         CurrentDefinitions(settings.definitions_folder),
         SavedFunnels(store),
+        Sources(store),
         anyio.CapacityLimiter(settings.queries),
         anyio.CapacityLimiter(QUICK),
     )
 
 
-def serve_app(settings: Settings) -> FastAPI:
-    """The query API under ``/api``, its documentation at ``/docs``, the dashboard at ``/``."""
+def serve_app(settings: Settings, stop: threading.Event | None = None) -> FastAPI:
+    """The query API under ``/api``, its documentation at ``/docs``, the dashboard at ``/``; waits for the store until
+    ``stop``."""
     from contextlib import asynccontextmanager
 
     from fastapi import FastAPI
     from starlette.responses import HTMLResponse, JSONResponse
 
     from api import handlers, routes, web
-    from api.clock import now
     from api.documentation import page
     from api.errors import Unavailable
     from api.head import HeadAsGet
     from api.openapi import describe
     from api.status import VERSION
-    from api.store import open_store
     from ingest.keys import KeyFile
 
-    store = open_store(settings.store_address, settings.folder, now())
+    store = opened_when_it_answers(settings, stop or threading.Event())
     keys = KeyFile(settings.folder.keys)
     serving = serving_of(settings, store, keys)
 

@@ -11,7 +11,6 @@ name that is new must only be there when its reader looks again).
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections import Counter, defaultdict
@@ -21,6 +20,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from funnels.filters import COLUMNS
+from ingest.numbers import loads
 from transforms.engine import Engine
 
 NAMES: Final = 1000  # listed; the most frequent
@@ -77,8 +77,8 @@ def _look(engine: Engine, row: Mapping[str, Any], found: dict[str, _Property]) -
     for event in engine.table(LATEST, own).to_pylist():
         kind = event["kind"]
         for root in _TRAITS.get(kind, ("properties.",)):
-            _note(found, row["event"], _leaves(json.loads(event["properties"]), root))
-        _note(found, row["event"], _leaves(json.loads(event["context"]), "context."))
+            _note(found, row["event"], _leaves(loads(event["properties"]), root))
+        _note(found, row["event"], _leaves(loads(event["context"]), "context."))
         _note(found, row["event"], ((name, event[name]) for name in OFFERED))
     return kind
 

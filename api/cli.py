@@ -15,6 +15,7 @@ COMMANDS = {
     "rejected": "List, count, write out and replay events that were rejected.",
     "tidy": "Gather small files into large sorted ones now.",
     "forget": "Forget a person: events, tables, rejected ones and old versions, with a receipt.",
+    "sources": "Make, list, set up and switch off what sends, and rotate its keys.",
     "keys": "Create, list and revoke the keys of a project.",
     "projects": "Create, list and set up projects.",
     "identity": "Tell which links make a person, undo one, or undo its undo.",

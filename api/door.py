@@ -28,7 +28,8 @@ def run(settings: Settings, listener: socket.socket, stop: threading.Event, *, h
 async def _serve(settings: Settings, listener: socket.socket, stop: threading.Event, proxy: Proxy | None) -> None:
     log = Log.open(settings.folder.log, log_settings(settings), timed=meters.committed)
     try:
-        collector = Collector(log, KeyFile(settings.folder.keys), collector_settings(settings), proxy, meters.met)
+        keys = KeyFile(settings.folder.keys, shared=bool(settings.store_url))
+        collector = Collector(log, keys, collector_settings(settings), proxy, meters.met)
         await serve(
             Watched(collector, settings.folder), listener=listener, path=None, stop=stop, patience=settings.request_seconds
         )
@@ -52,6 +53,7 @@ def collector_settings(settings: Settings) -> CollectorSettings:
         public_url=settings.public_url or None,
         prefix=settings.prefix,
         trust_proxy=settings.trust_proxy,
+        country_header=settings.country_header,
         max_body_bytes=int(settings.max_body),  # a Size is shown with its unit, and senders are told "... bytes"
         max_event_bytes=int(settings.max_event),
         upload_bytes=settings.uploads,

@@ -160,7 +160,7 @@ def _flat(source: Mapping[str, Any], prefix: str = "") -> Row:
         elif name == "interval":
             low, high = value or (None, None)
             row |= {f"{prefix}interval_low": low, f"{prefix}interval_high": high}
-        elif name == "times":
+        elif name == "times" and isinstance(value, list | tuple):  # a metric's settings have a number of that name
             row |= {f"{prefix}time_{number}": time for number, time in enumerate(value, 1)}
         elif isinstance(value, list | tuple):
             row[prefix + name] = to_json({"v": value})[5:-1].decode()

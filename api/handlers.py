@@ -87,6 +87,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 async def _bug(request: Request, error: Exception) -> Response:
-    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    route = getattr(request.scope.get("route"), "path", "")  # never the address itself: it may name a person
+    logger.error("a request failed", extra={"method": request.method, "route": route}, exc_info=error)
     detail = "This is a fault of the server, not of the request; its log tells more. Other questions still work."
     return Response(problem_body(500, "Internal error", detail), 500, None, PROBLEM_JSON)

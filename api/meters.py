@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter as Counting
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +17,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from ingest.meter import Met
 
 if TYPE_CHECKING:
-    from ingest.ids import Tally
+    from ingest.flush import Measured
     from ingest.lake import Lake
 
 _COUNT_SECONDS: Final = 60.0
@@ -33,9 +34,7 @@ SECONDS: Final = Histogram(
     buckets=_BUCKETS,
 )
 COMMITS: Final = Histogram("jcurve_log_commit_seconds", "Writing and syncing one group of requests.", buckets=_BUCKETS)
-EVENTS: Final = Counter(
-    "jcurve_events", "Events that left the log, by what became of them.", ("project", "source", "outcome")
-)
+EVENTS: Final = Counter("jcurve_events", "Events that left the log, by what became of them.", ("project", *_BY))
 FILES: Final = Gauge(
     "jcurve_lake_files", "Files of a table's newest version.", ("project", "table"), multiprocess_mode="mostrecent"
 )
@@ -62,11 +61,14 @@ def committed(seconds: float) -> None:
     COMMITS.observe(seconds)
 
 
-def ended(tallies: Mapping[Tally, int]) -> None:
+def ended(project: str, measured: Measured) -> None:
     """The flush'."""
-    for tally, number in tallies.items():
+    outcomes: Counting[str] = Counting()
+    for (source, protocol, outcome), number in measured.items():
         if number > 0:
-            EVENTS.labels(tally.project, tally.source, tally.label).inc(number)
+            EVENTS.labels(project, source, protocol, outcome).inc(number)
+            outcomes[outcome] += number
+    logger.info("events left the log", extra={"project": project, **outcomes})
 
 
 def count_files(lake: Lake, projects: Callable[[], Sequence[str]], stop: threading.Event) -> None:

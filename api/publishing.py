@@ -23,13 +23,23 @@ def locked(folder: DataFolder) -> Iterator[None]:
         yield
 
 
-def replace_file(target: Path, content: bytes) -> None:
+def publish(target: Path, content: bytes, asked: float) -> None:
+    """Put the content there unless it stands there already; the file's time is that of the question to the store."""
+    if not target.is_file() or target.read_bytes() != content:
+        replace_file(target, content, asked)
+    else:
+        os.utime(target, (asked, asked))
+
+
+def replace_file(target: Path, content: bytes, modified: float | None = None) -> None:
     beside = target.with_name(f"{target.name}.{os.getpid()}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+    if modified is not None:
+        os.utime(beside, (modified, modified))
     beside.replace(target)
 
 
@@ -40,4 +50,4 @@ def republish(publish: Callable[[], None], folder: DataFolder, stop: threading.E
             with locked(folder):
                 publish()
         except Exception as error:  # whatever the database's driver raises
-            logger.warning("the store does not answer; the keys published last stay in force: %s", error)
+            logger.warning("the store does not answer; the keys published last stay in force", extra={"error": error})

@@ -23,6 +23,7 @@ from ingest import replay
 from ingest.batch import Decoder
 from ingest.lake import Lake
 from ingest.outcome import Outcome
+from ingest.told import plain
 from transforms.engine import Engine, Limits
 
 SHOWN: Final = 4096  # bytes of a raw event in a list
@@ -34,6 +35,7 @@ SOURCE: Final = Parameter("source", "Only those of this source.")
 PATH: Final = Parameter("path", "Only those that came by this path, such as /v1/batch.")
 CHOICE: Final = (REASON, SOURCE, PATH, FROM, TO)
 COLUMNS: Final = ("received_at", "source", "path", "reason", "detail", "event_id", "log", "log_offset")
+_PLAIN: Final = "split_part(split_part(path, ';', 1), '?', 1)"  # ingest.told.plain
 _ORDER: Final = "order by received_at desc, log desc, log_offset desc"
 
 Row = dict[str, Any]
@@ -58,8 +60,8 @@ class Rejected:
 
     def counts(self) -> list[Row]:
         """Per reason, source and path: how many, when first and last, and the newest as an example."""
-        columns = "reason, source, split_part(path, '?', 1)"
-        text = f"""select reason, source, split_part(path, '?', 1) as path, count(*) as events,
+        columns = f"reason, source, {_PLAIN}"
+        text = f"""select reason, source, {_PLAIN} as path, count(*) as events,
             min(received_at) as first, max(received_at) as last, arg_max(detail, received_at) as detail,
             arg_max(raw, received_at) as raw
             from rejected {self._where()} group by {columns} order by events desc, {columns}"""
@@ -108,7 +110,7 @@ class Rejected:
         parts = {
             "reason": "reason = $reason",
             "source": "source = $source",
-            "path": "split_part(path, '?', 1) = $path",
+            "path": f"{_PLAIN} = $path",
             "from": "received_at >= $from",
             "to": "received_at < $to",
         }
@@ -128,6 +130,7 @@ Place = tuple[datetime, str, int]
 def shown(row: Row, most: int | None) -> Row:
     """The row with its raw bytes as text, or as ``raw_base64`` where they are none; at most so many bytes of them."""
     raw = row.pop("raw")
+    row["path"] = plain(row["path"])
     row.pop("month", None)
     told = raw if most is None else raw[:most]
     cut = {"raw_bytes": len(raw)} if len(told) < len(raw) else {}

@@ -18,7 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from api import logs
 from api.settings import Settings, decoded
+
+logger = logging.getLogger("api.roles")  # as a script its name is another
 
 _GRACE: Final = 60.0  # seconds from the supervisor's end until a role that does not come to an end is cut off
 
@@ -70,7 +73,7 @@ def serve(given: Given) -> None:
 
     give_back()
     threading.Thread(target=warm, daemon=True).start()  # two minutes after an upgrade, else seconds
-    watched = Watched(app.serve_app(given.settings), given.settings.folder)
+    watched = Watched(app.serve_app(given.settings, given.stop), given.settings.folder)
     run(watched, listener=given.listener, path=given.settings.folder.socket, stop=given.stop)
 
 
@@ -84,13 +87,15 @@ def main() -> None:
     given = json.loads(line)
     settings = decoded(given["settings"])
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(settings.folder.metrics)  # before api.meters is imported
-    logging.basicConfig(level=settings.log_level.upper(), stream=sys.stderr, format=f"jcurve {sys.argv[1]}: %(message)s")
+    logs.configure(settings, sys.argv[1], given.get("worker"))
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     listener = None if given["listener"] is None else socket.socket(fileno=given["listener"])
+    logger.info("started")
     ROLES[sys.argv[1]](Given(settings, listener, given["serve"], stop))
+    logger.info("ended")
 
 
 def _end_with_parent() -> None:

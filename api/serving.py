@@ -22,6 +22,7 @@ from api.clock import now
 from api.parameters import FORMAT, Parameter, read
 from api.saved import SavedFunnels
 from api.settings import Settings
+from api.sources import Sources
 from api.store import Project
 from funnels.definition import Definitions
 from ingest.keys import Key
@@ -66,6 +67,7 @@ class Serving:
     projects: Callable[[str], Project]
     definitions: Callable[[], Definitions]
     saved: SavedFunnels
+    sources: Sources
     limiter: anyio.CapacityLimiter
     quick_limiter: anyio.CapacityLimiter  # for what is read in a moment, so that the status is there while queries run
 

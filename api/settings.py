@@ -44,12 +44,22 @@ class Settings:
     public_url: str = _setting("", values.url, "URL under which SDKs reach this server; empty: as the request says.")
     prefix: str = _setting("", values.prefix, "Path under which SDKs may post as well, such as /x7k, against ad blockers.")
     trust_proxy: bool = _setting(False, values.boolean, "Believe X-Forwarded-For, -Proto and -Host of the proxy in front.")
-    collectors: int = _setting(1, values.positive, "Collector processes that share the port, each with its own log.")
+    country_header: str = _setting("", values.header, "Header with the sender's country, of the proxy: CF-IPCountry.")
+    workers: int = _setting(1, values.positive, "Collector processes that share the port, each with its own log.")
     max_body: Size = _setting(Size.of("500 KiB"), values.size, "Largest request body, after decompression.")
-    max_event: Size = _setting(Size.of("32 KiB"), values.size, "Largest single event; a larger one is rejected and kept.")
-    uploads: Size = _setting(Size.of("64 MiB"), values.size, "Bytes of bodies on their way before senders get 503.")
+    max_event: Size = _setting(
+        Size.of("32 KiB"),
+        values.size,
+        "Largest event; of SDKs that send larger ones 1 MiB. Beyond: rejected.",
+    )
+    max_properties: int = _setting(1000, values.properties, "Most properties of an event; beyond: rejected.")
+    max_depth: int = _setting(64, values.depth, "Deepest that lists and objects of an event may stand in each other.")
+    max_name: int = _setting(500, values.name, "Longest name of an event, in characters.")
+    uploads: Size = _setting(
+        Size.of("64 MiB"), values.size, "Bytes of bodies on their way to a worker before it answers 503."
+    )
     request_seconds: float = _setting(60.0, values.seconds, "Seconds within which a request must have come whole.")
-    queue: Size = _setting(Size.of("64 MiB"), values.size, "Bytes that may wait for the disk before senders get 503.")
+    queue: Size = _setting(Size.of("64 MiB"), values.size, "Bytes that wait for a worker's disk before it answers 503.")
     segment_seconds: float = _setting(1.0, values.seconds, "Age at which a segment of the log is closed.")
     segment_size: Size = _setting(Size.of("16 MiB"), values.size, "Size at which a segment of the log is closed.")
     disk_reserve: Size = _setting(Size(0), values.size, "Free disk below which senders get 503; 0: 1 %, at most 64 MiB.")
@@ -69,6 +79,7 @@ class Settings:
     query_threads: int = _setting(2, values.positive, "Threads of one query.")
     query_seconds: int = _setting(60, values.positive, "Seconds that one funnel's question may take.")
     queries: int = _setting(4, values.positive, "Queries that run at one time; more wait for their turn.")
+    log_format: str = _setting("text", values.log_format, "Lines of the logs: text (key=value) or json.")
     log_level: str = _setting("warning", values.level, "What the processes tell: debug, info, warning or error.")
 
     @property

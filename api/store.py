@@ -1,33 +1,40 @@
-"""The store: projects and keys, in SQLite by default and in PostgreSQL by URL; saved questions lie in it too (``saved``).
+"""The store: projects and keys, in SQLite by default and in PostgreSQL by URL; sources (``sources``) and saved questions
+(``saved``) lie in it too.
 
-A key is shown once, when it is made; only its SHA-256 is kept. After each change the hashes of the keys in force are
-published as ``keys.json`` (replaced in one act, readable by the owner alone), from which collectors and the query API know
-their callers, so that neither needs the store while it serves:
-``{"keys": [{"hash": "9f86...", "project": "default", "source": "website", "kind": "write"}]}``.
+A key is shown once, when it is made; only its SHA-256 is kept. It is in force until it is revoked, or until the end that it
+was given. After each change the hashes of the keys in force are published as ``keys.json`` (replaced in one act, readable
+by the owner alone), from which collectors and the query API know their callers, so that neither needs the store while it
+serves: ``{"keys": [{"hash": "9f86...", "project": "default", "source": "website", "kind": "write"}]}``, with ``until``
+(seconds since the epoch), ``on`` and ``policy`` where they say anything.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 import sqlalchemy as sa
 
-from api import values
+from api import clock, values
 from api.folder import DataFolder, Unusable
-from api.publishing import locked, replace_file
+from api.publishing import locked, publish
 
 Kind = Literal["write", "read", "admin"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 PREFIXES: Final[dict[Kind, str]] = {"write": "jw_", "read": "jr_", "admin": "ja_"}
 DEFAULT_PROJECT: Final = "default"
+SOURCE: Final = re.compile(r"[^\W_][\w .-]{0,62}")
+_CONNECT_SECONDS: Final = 5
+OWN_KEY: Final = re.compile(r"[A-Za-z0-9._:-]{3,200}")
 
 _TABLES: Final = sa.MetaData()
 PROJECTS: Final = sa.Table(
@@ -50,6 +57,16 @@ KEYS: Final = sa.Table(
     sa.Column("hint", sa.String(8), nullable=False),
     sa.Column("created", sa.DateTime(), nullable=False),
     sa.Column("revoked", sa.DateTime()),
+    sa.Column("until", sa.DateTime()),
+)
+SOURCES: Final = sa.Table(
+    "sources",
+    _TABLES,
+    sa.Column("project", sa.String(63), sa.ForeignKey("projects.name"), primary_key=True),
+    sa.Column("name", sa.String(63), primary_key=True),
+    sa.Column("enabled", sa.Boolean(), nullable=False),
+    sa.Column("policy", sa.Text(), nullable=False),  # JSON of an ingest.policy.Policy, without what is as by default
+    sa.Column("created", sa.DateTime(), nullable=False),
 )
 
 
@@ -59,6 +76,10 @@ class StoreError(Exception):
 
 class UnknownName(StoreError):
     """There is no project or key of that name."""
+
+
+class NoAnswer(StoreError):
+    """The store cannot be reached now; later it may."""
 
 
 class Taken(StoreError):
@@ -101,6 +122,18 @@ class StoredKey:
     hint: str
     created: datetime
     revoked: datetime | None
+    until: datetime | None = None
+
+    def in_force(self, now: datetime) -> bool:
+        return self.revoked is None and (self.until is None or naive(now) < self.until)
+
+    def ends(self, now: datetime) -> str:
+        """``in force``, ``until 2026-04-01 00:00``, ``ended ...`` or ``revoked ...``."""
+        if self.revoked is not None:
+            return f"revoked {self.revoked:%Y-%m-%d %H:%M}"
+        if self.until is None:
+            return "in force"
+        return f"{'until' if self.in_force(now) else 'ended'} {self.until:%Y-%m-%d %H:%M}"
 
 
 class Store:
@@ -136,7 +169,7 @@ class Store:
     def create_project(self, project: Project, now: datetime) -> None:
         try:
             with self._engine.begin() as db:
-                db.execute(sa.insert(PROJECTS).values(**vars(project), created=_naive(now)))
+                db.execute(sa.insert(PROJECTS).values(**vars(project), created=naive(now)))
         except sa.exc.IntegrityError:
             raise Taken(f"there is a project '{project.name}' already; see: jcurve projects list") from None
 
@@ -154,37 +187,77 @@ class Store:
             rows = db.execute(sa.select(*columns).where(KEYS.c.project == project).order_by(KEYS.c.id)).all()
         return [StoredKey(*row) for row in rows]
 
-    def create_key(self, project: str, kind: Kind, source: str, now: datetime) -> str:
-        """The new key's text, which cannot be had again."""
+    def create_key(
+        self,
+        project: str,
+        kind: Kind,
+        source: str,
+        now: datetime,
+        *,
+        text: str | None = None,
+        until: datetime | None = None,
+    ) -> str:
+        """The new key's text, which cannot be had again; a write key's source is made where there is none of that name.
+
+        ``text``: a key that is in use elsewhere, such as an app's in people's hands, and shall be taken here, too.
+        """
         self.project(project)
-        key = PREFIXES[kind] + secrets.token_hex(16)
-        row = {"project": project, "kind": kind, "source": source, "hash": digest(key), "hint": f"{key[:3]}..{key[-3:]}"}
+        key = PREFIXES[kind] + secrets.token_hex(16) if text is None else own_text(text, kind)
+        row = {"project": project, "kind": kind, "source": source, "hash": digest(key), "hint": hint(key, kind)}
         with locked(self.folder):
-            with self._engine.begin() as db:
-                db.execute(sa.insert(KEYS).values(**row, created=_naive(now)))
+            try:
+                with self._engine.begin() as db:
+                    if kind == "write" and db.execute(sa.select(SOURCES).where(_source(project, source))).first() is None:
+                        made = {"project": project, "name": source_name(source), "enabled": True, "policy": "{}"}
+                        db.execute(sa.insert(SOURCES).values(**made, created=naive(now)))
+                    db.execute(sa.insert(KEYS).values(**row, created=naive(now), until=until and naive(until)))
+            except sa.exc.IntegrityError:
+                raise Taken("this key is known already; a key that was revoked cannot be used again") from None
             self.publish()
         return key
 
     def revoke_key(self, project: str, key: str, now: datetime) -> None:
         """Revoke by the number that ``keys list`` shows, or by the key itself."""
-        chosen = KEYS.c.id == int(key) if key.isdecimal() else KEYS.c.hash == digest(key)
-        found = sa.and_(chosen, KEYS.c.project == project, KEYS.c.revoked.is_(None))
+        self.change_keys(project, _named(key), now, {"revoked": naive(now)})
+
+    def end_key(self, project: str, key: str, until: datetime | None, now: datetime) -> None:
+        """Give a key an end, or with None take it away."""
+        self.change_keys(project, _named(key), now, {"until": until and naive(until)})
+
+    def change_keys(
+        self, project: str, chosen: sa.ColumnElement[bool], now: datetime, values: Mapping[str, datetime | None]
+    ) -> None:
+        """Change those of a project's keys that are in force, and publish. Raises ``UnknownName`` where there is none."""
+        lasting = sa.or_(KEYS.c.until.is_(None), KEYS.c.until > naive(now))
+        found = sa.and_(chosen, KEYS.c.project == project, KEYS.c.revoked.is_(None), lasting)
         with locked(self.folder):
             with self._engine.begin() as db:
-                changed = db.execute(sa.update(KEYS).where(found).values(revoked=_naive(now))).rowcount
+                changed = db.execute(sa.update(KEYS).where(found).values(**values)).rowcount
             self.publish()
         if not changed:
             raise UnknownName(f"project '{project}' has no such key in force; see its numbers: jcurve keys list")
 
     def publish(self) -> None:
-        """Write ``keys.json`` anew, where it differs from the store; the caller holds the lock."""
-        columns = (KEYS.c.hash, KEYS.c.project, KEYS.c.source, KEYS.c.kind)
+        """Write ``keys.json`` anew, where it differs from the store; the caller holds the lock.
+
+        Its time tells when the store was asked: of a key that it does not hold, nobody knew then.
+        """
+        asked = clock.now().timestamp()
+        columns = (
+            KEYS.c.hash,
+            KEYS.c.project,
+            KEYS.c.source,
+            KEYS.c.kind,
+            KEYS.c.until,
+            SOURCES.c.enabled,
+            SOURCES.c.policy,
+        )
+        theirs = sa.and_(KEYS.c.kind == "write", SOURCES.c.project == KEYS.c.project, SOURCES.c.name == KEYS.c.source)
+        both = KEYS.outerjoin(SOURCES, theirs)
+        query = sa.select(*columns).select_from(both).where(KEYS.c.revoked.is_(None)).order_by(KEYS.c.id)
         with self._engine.connect() as db:
-            rows = db.execute(sa.select(*columns).where(KEYS.c.revoked.is_(None)).order_by(KEYS.c.id)).mappings().all()
-        content = json.dumps({"keys": [dict(row) for row in rows]}, indent=1).encode()
-        target = self.folder.keys
-        if not target.is_file() or target.read_bytes() != content:
-            replace_file(target, content)
+            entries = [_published(row) for row in db.execute(query).all()]
+        publish(self.folder.keys, json.dumps({"keys": entries}, indent=1).encode(), asked)
 
 
 def open_store(url: str, folder: DataFolder, now: datetime) -> Store:
@@ -199,7 +272,7 @@ def open_store(url: str, folder: DataFolder, now: datetime) -> Store:
     except Unusable as fault:
         raise StoreError(str(fault)) from None
     try:
-        engine = sa.create_engine(url)
+        engine = sa.create_engine(url, connect_args=_patience(url))
     except (sa.exc.ArgumentError, ImportError) as error:
         raise StoreError(f"the store's URL cannot be used: {error}; is the database's driver installed?") from error
     store = Store(engine, folder)
@@ -212,14 +285,64 @@ def open_store(url: str, folder: DataFolder, now: datetime) -> Store:
             store.publish()
     except sa.exc.SQLAlchemyError as error:
         engine.dispose()
-        raise StoreError(f"the store at {engine.url!r} cannot be used: {error}") from error
+        away = isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)  # not one that is broken
+        raise (NoAnswer if away else StoreError)(f"the store at {engine.url!r} cannot be used: {error}") from error
     return store
+
+
+def _patience(url: str) -> dict[str, int]:
+    """PostgreSQL's library waits for minutes where no answer comes at all."""
+    driver = sa.make_url(url).get_dialect().driver
+    return {"connect_timeout": _CONNECT_SECONDS} if driver in ("psycopg", "psycopg2") else {}
+
+
+def source_name(written: str) -> str:
+    """Raises ``StoreError``."""
+    if not SOURCE.fullmatch(written):
+        allowed = "up to 63 letters, digits and . _ - or space, beginning with a letter or digit"
+        raise StoreError(f"a source cannot be named '{written}'; allowed: {allowed}")
+    return written
+
+
+def own_text(text: str, kind: Kind) -> str:
+    """Raises ``StoreError``."""
+    if kind != "write":
+        raise StoreError(f"a {kind} key opens more than sending and is made here, not brought along")
+    if not OWN_KEY.fullmatch(text) or text.startswith(("jr_", "ja_")):
+        raise StoreError("a key that is brought along has 3 to 200 letters, digits and . _ : - signs")
+    return text
+
+
+def hint(key: str, kind: Kind) -> str:
+    """What may be shown of a key; of a short one that was brought along less."""
+    return f"{key[:3]}..{key[-3:]}" if key.startswith(PREFIXES[kind]) or len(key) >= 20 else f"{key[:2]}.."
+
+
+def _named(key: str) -> sa.ColumnElement[bool]:
+    """By number, or by the key itself."""
+    return KEYS.c.id == int(key) if key.isdecimal() and len(key) < 10 else KEYS.c.hash == digest(key)
+
+
+def _source(project: str, name: str) -> sa.ColumnElement[bool]:
+    return sa.and_(SOURCES.c.project == project, SOURCES.c.name == name)
+
+
+def _published(row: Any) -> dict[str, Any]:
+    """An entry of ``keys.json``: only what is not as by default."""
+    entry = {"hash": row.hash, "project": row.project, "source": row.source, "kind": row.kind}
+    policy = json.loads(row.policy or "{}")
+    return {
+        **entry,
+        **({"until": row.until.replace(tzinfo=UTC).timestamp()} if row.until else {}),
+        **({"on": False} if row.enabled is False else {}),
+        **({"policy": policy} if policy else {}),
+    }
 
 
 def digest(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _naive(now: datetime) -> datetime:
+def naive(now: datetime) -> datetime:
     """UTC without its mark, which SQLite does not keep."""
     return now.astimezone(UTC).replace(tzinfo=None, microsecond=0)

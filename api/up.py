@@ -1,6 +1,7 @@
 """The supervisor: one child process per role, so that a greedy query cannot take the collector down.
 
-- It opens the port itself and hands it to the door, so a door that crashed loses no connection: they wait until it is back.
+- It opens the port itself (``ports``) and hands it to the doors, as many as ``workers`` says, each with a log of its own. A
+  door that crashed loses no connection: those dealt to it wait until it is back, the other doors go on.
 - A child that ends is started again, after a pause that doubles up to half a minute.
 - SIGTERM or SIGINT drains: the door first (nothing new comes in), the flush (what came in reaches the lake), then the rest.
   A second signal kills. If the supervisor itself is killed, each child sees its input end and drains alone.
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
+import logging
 import signal
 import socket
 import sys
@@ -19,8 +20,9 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from api import locks, watching
+from api import locks, logs, watching
 from api.folder import Unusable
+from api.ports import CannotStart, listen
 from api.settings import Settings
 
 DRAIN_ORDER: Final = (("door",), ("flush",), ("work", "serve"))
@@ -28,33 +30,22 @@ LOCKS: Final = {"door": "collect", "flush": "collect", "work": "work", "serve": 
 _GRACE: Final = 60.0  # seconds for one step of the drain
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 30.0
+_LONGEST_AT_THE_DOOR: Final = 2.0  # senders wait for it
 _STEADY: Final = 60.0  # a child that ran so long did not crash at its start
 _CRASHES: Final = 3  # before everything was ready once
 
 
-class CannotStart(Exception):
-    """What keeps the server from starting; the message says what to change."""
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """An open port; raises ``CannotStart`` before anything was started."""
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-        found = f"cannot listen on {host}:{port}: {reason}"
-        raise CannotStart(f"{found}; choose another with --port (0 takes a free one)") from None
+logger = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """Children of these roles over one data folder. ``listener`` goes to the door, or to ``serve`` without a door."""
+    """Children of these roles over one data folder. Of ``listeners`` each door gets one; without doors ``serve`` does."""
 
-    def __init__(self, settings: Settings, roles: Sequence[str], listener: socket.socket | None) -> None:
+    def __init__(self, settings: Settings, roles: Sequence[str], listeners: Sequence[socket.socket]) -> None:
         self._settings = settings
-        self._roles = [f"door-{n}" for n in range(settings.collectors) if "door" in roles]
+        self._roles = [f"door-{n}" for n in range(settings.workers) if "door" in roles]
         self._roles += [role for role in roles if role != "door"]
-        self._listener = listener
+        self._listeners = listeners
         self._locks = [locks.claim(settings.folder.run / f"{name}.lock") for name in sorted({LOCKS[role] for role in roles})]
         watching.forget_dead(settings.folder)
         self._children: dict[str, asyncio.subprocess.Process] = {}
@@ -72,8 +63,8 @@ class Supervisor:
         announcing = asyncio.create_task(self._announce(ready_line))
         await self._stopping.wait()
         announcing.cancel()
-        if self._listener is not None:
-            self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         for group in DRAIN_ORDER:
             chosen = [role for role in self._roles if role.split("-")[0] in group]
             await asyncio.gather(*(self._drain(role) for role in chosen))
@@ -113,13 +104,12 @@ class Supervisor:
                 self._failed = f"{role} ended with status {status} {crashes} times while starting; its messages stand above"
                 self._stopping.set()
                 break
-            print(f"jcurve: {role} ended with status {status}; starting it again in {pause:.1f} s", file=sys.stderr)
+            logger.warning("%s ended with status %s; starting it again in %.1f s", role, status, pause)
             await _within(self._stopping.wait(), pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            pause = min(pause * 2, _LONGEST_AT_THE_DOOR if role.startswith("door") else _LONGEST_PAUSE)
 
     async def _spawn(self, role: str, stderr: int | None = None) -> asyncio.subprocess.Process:
-        takes_port = role.startswith("door") or (role == "serve" and "door-0" not in self._roles)
-        listener = self._listener.fileno() if self._listener is not None and takes_port else None
+        listener = self._port_of(role)
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "api.roles", role.split("-")[0]),
             stdin=asyncio.subprocess.PIPE,
@@ -130,8 +120,17 @@ class Supervisor:
         )
         assert child.stdin is not None
         given = {"settings": self._settings.encoded(), "listener": listener, "serve": "serve" in self._roles}
+        if self._settings.workers > 1 and role.startswith("door"):
+            given["worker"] = int(role.partition("-")[2])
         child.stdin.write(json.dumps(given).encode() + b"\n")
         return child
+
+    def _port_of(self, role: str) -> int | None:
+        """The descriptor of the socket that it listens on; the others know none."""
+        if not self._listeners or not (role.startswith("door") or (role == "serve" and "door-0" not in self._roles)):
+            return None
+        number = int(role.partition("-")[2] or 0)
+        return self._listeners[number].fileno()
 
     async def _drain(self, role: str) -> None:
         child = self._children.get(role)
@@ -139,13 +138,13 @@ class Supervisor:
             return
         _signal(child, signal.SIGTERM)
         if not await _within(child.wait(), _GRACE):
-            print(f"jcurve: {role} did not end within {_GRACE:.0f} s and is killed", file=sys.stderr)
+            logger.error("%s did not end within %.0f s and is killed", role, _GRACE)
             _signal(child, signal.SIGKILL)
             await child.wait()
 
     async def _announce(self, line: str) -> None:
-        if self._listener is not None:
-            host, port = self._listener.getsockname()[:2]
+        if self._listeners:
+            host, port = self._listeners[0].getsockname()[:2]
             paths = [path for role, path in (("door-0", "/ready"), ("serve", "/api/ready")) if role in self._roles]
             while not all([await _answers(_reachable(host), port, path) for path in paths]):
                 await asyncio.sleep(0.1)
@@ -187,18 +186,19 @@ def _reachable(host: str) -> str:
 
 def supervise(settings: Settings, roles: Sequence[str], *, port: bool = True) -> None:
     """Run these roles until a signal; raises ``CannotStart`` or ``locks.InUse``."""
+    logs.configure(settings, "up")
     try:
         settings.folder.create()
     except Unusable as fault:
         raise CannotStart(str(fault)) from None
-    listener = listen(settings.host, settings.port) if port else None
+    listeners = listen(settings.host, settings.port, settings.workers if "door" in roles else 1) if port else []
     line = f"jcurve {' and '.join(roles)}: ready"
-    if listener is not None:
-        host, number = listener.getsockname()[:2]
+    if listeners:
+        host, number = listeners[0].getsockname()[:2]
         shown = f"[{_reachable(host)}]" if ":" in host else _reachable(host)
         line = f"jcurve is ready at http://{shown}:{number} (data: {settings.data})"
 
     async def main() -> None:
-        await Supervisor(settings, roles, listener).run(line)
+        await Supervisor(settings, roles, listeners).run(line)
 
     asyncio.run(main())

@@ -60,6 +60,26 @@ def positive(written: str) -> int:
     return int(written)
 
 
+def _from(least: int, most: int) -> Parse[int]:
+    def parse(written: str) -> int:
+        if not written.isdecimal() or len(written) > 9 or not least <= int(written) <= most:
+            raise ValueError(f"a whole number from {least} to {most}")
+        return int(written)
+
+    return parse
+
+
+properties = _from(16, 100_000)
+depth = _from(40, 500)  # readers of JSON stop at a thousand
+name = _from(80, 10_000)
+
+
+def header(written: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]{0,80}", written):
+        raise ValueError("the name of a header, such as CF-IPCountry")
+    return written
+
+
 def many(written: str) -> int:
     if not written.isdecimal() or not 1 <= int(written) <= 1_000_000:
         raise ValueError("a whole number from 1 to 1000000")
@@ -126,6 +146,12 @@ def store_url(written: str) -> str:
 def level(written: str) -> str:
     if written.lower() not in ("debug", "info", "warning", "error"):
         raise ValueError("debug, info, warning or error")
+    return written.lower()
+
+
+def log_format(written: str) -> str:
+    if written.lower() not in ("text", "json"):
+        raise ValueError("text or json")
     return written.lower()
 
 

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from funnels.filters import Scalar
+from ingest.numbers import loads
 
 Value = Scalar | None
 Codes = NDArray[np.int32]
@@ -64,7 +65,7 @@ def _encode(column: pa.ChunkedArray) -> tuple[Codes, list[Value]]:
     renumbered = np.empty(len(encoded.dictionary) + 1, np.int32)
     renumbered[-1] = MISSING
     for place, text in enumerate(encoded.dictionary.to_pylist()):
-        key, value = canonical(json.loads(text))
+        key, value = canonical(loads(text))
         if key not in numbers:
             numbers[key] = len(values)
             values.append(value)

@@ -8,7 +8,6 @@ that needs more of its rows than that is all query.
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +30,7 @@ from funnels.tags import LEAST, WORD, Form, Tags, TooMany, bars_of, values_of
 from funnels.ties import in_doubt, of_units, settle_entries
 from funnels.valued import Asides, Values, can_read
 from ingest.event import EVENTS
+from ingest.numbers import loads
 from transforms.engine import Engine, Limits
 
 _ROWS: Final = 100_000
@@ -317,7 +317,7 @@ class Reading:
         if not self._by:
             return masks
         columns = [rows.column(f"value{number}").dictionary_encode() for number in range(len(self._by))]
-        texts = [[json.loads(text) for text in column.dictionary.to_pylist()] for column in columns]
+        texts = [[loads(text) for text in column.dictionary.to_pylist()] for column in columns]
         read = [
             pa.DictionaryArray.from_arrays(column.indices, pa.array(words, pa.string()))
             for column, words in zip(columns, texts, strict=True)

@@ -25,7 +25,6 @@ A candidate needs 30 units on either side, or 1 % of all where that is more; of 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -50,6 +49,7 @@ from funnels.stats import Table, corrected, ratio
 from funnels.steps import Json, reached_by
 from funnels.streams import Found, read_streams
 from funnels.traffic import condition
+from ingest.numbers import loads
 from transforms.engine import Engine
 
 LEAST: Final = 30  # units on either side
@@ -146,7 +146,7 @@ def _candidates(
     rows = count_halves(engine).to_pylist()
     support = max(LEAST, -(-total // 100))
     for row in count_properties(engine, support, total).to_pylist():
-        value = None if row["value"] is None else json.loads(row["value"])
+        value = None if row["value"] is None else loads(row["value"])
         told = {"property": row["property"], "op": "is_set" if value is None else "eq", "value": value, "event": None}
         yield Candidate({"kind": "property", **told}, *_tables(row, rows))
     waiting = [row for row in rows if row["at_risk"]]

@@ -17,10 +17,11 @@ from functools import partial
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from funnels import traffic
+from funnels import invite_repair, traffic
 from funnels.definition import Definitions
 from funnels.filter_sql import Parameters
 from sql.loader import load
@@ -35,27 +36,9 @@ select
         when inviter_registered_at = invitee_registered_at and inviter < invitee then inviter
     end as inviter
 from invite_links
-where scope is not null
+where scope is not null and invitee not in (select person from elders)
 """
-# All or nothing: who is credited, and of which generation, depends on everyone's invitations.
-_DUE: Final = """
-with due as (
-    select person_id from moved where event in ($sent, $accepted) and not bot
-    union all
-    select person_id from rejoined
-    union all
-    select person_id from changed_memberships
-    union all
-    select person_id from changed_internal_actors
-    union all
-    select null from changed_stages where subject = 'person' and stage = $stage
-    union all
-    select person_id from changed_people
-    group by person_id
-    having count(distinct coalesce(email, '')) > 1 or (count(*) = 1 and max(email) is not null)
-)
-select 1 as due from due limit 1
-"""
+_ELDERS: Final = pa.schema([pa.field("person", pa.string(), nullable=False), pa.field("generation", pa.int32())])
 
 
 def models(definitions: Definitions) -> tuple[Model, ...]:
@@ -72,9 +55,16 @@ def models(definitions: Definitions) -> tuple[Model, ...]:
     }
     links = load("models", "invite_links")
     links = replace(links, reads=(*links.reads, traffic.TABLE))
+    invites = load("models", "invites")
     return (
         Model(links, params=params, inputs=partial(_left_out, definitions)),
-        Model(load("models", "invites"), inputs=_generations, stale=_DUE),
+        Model(
+            replace(invites, reads=(*invites.reads, "elders")),
+            inputs=_generations,
+            stale=invite_repair.STALE,
+            narrow=invite_repair.narrow(definitions.internal),
+            prepare=invite_repair.StaleInvites(tuple(params.items())),
+        ),
     )
 
 
@@ -88,23 +78,34 @@ def _left_out(definitions: Definitions, engine: Engine) -> Mapping[str, pa.Table
 
 
 def _generations(engine: Engine) -> Mapping[str, pa.Table]:
-    brought = engine.table(_BROUGHT)
-    return {"invite_generations": generations(brought["invitee"], brought["inviter"])}
+    """In a repair ``elders`` is narrowed; of a whole run there are none."""
+    engine.bind("elders", _ELDERS.empty_table())
+    brought, elders = engine.table(_BROUGHT), engine.table("select person, generation from elders")
+    return {"invite_generations": generations(brought["invitee"], brought["inviter"], elders)}
 
 
-def generations(invitees: pa.ChunkedArray, inviters: pa.ChunkedArray) -> pa.Table:
+def generations(invitees: pa.ChunkedArray, inviters: pa.ChunkedArray, elders: pa.Table | None = None) -> pa.Table:
     """Columns ``person`` and ``generation``: ``invitees[i]``, each there once, came by ``inviters[i]``; null begins a chain.
 
-    Nobody may come by themselves, however long the way round.
+    Nobody may come by themselves, however long the way round. ``elders``, of the same columns: inviters, none of them an
+    invitee here, of whom the generation is known; all others are of generation 0.
     """
     count = len(invitees)
-    earlier = pc.fill_null(pc.index_in(inviters, value_set=invitees.combine_chunks()), count)  # count: of generation 0
+    earlier = pc.fill_null(pc.index_in(inviters, value_set=invitees.combine_chunks()), count)  # count: no invitee
     onward = np.append(np.asarray(earlier, dtype=np.int64), count)
-    generation = np.append(np.ones(count, np.int32), np.int32(0))
+    generation = np.append(1 + _of_elders(inviters, elders), np.int32(0))
     while (onward != count).any():
         generation += generation[onward]
         onward = onward[onward]
     return pa.table({"person": invitees, "generation": pa.array(generation[:count], pa.int32())})
+
+
+def _of_elders(inviters: pa.ChunkedArray, elders: pa.Table | None) -> npt.NDArray[np.int32]:
+    """The generation of each inviter who is one of them, 0 of all others."""
+    if elders is None or not elders.num_rows:
+        return np.zeros(len(inviters), np.int32)
+    at = pc.index_in(inviters, value_set=elders["person"].combine_chunks())
+    return np.asarray(pc.fill_null(pc.take(elders["generation"].combine_chunks(), at.combine_chunks()), 0), np.int32)
 
 
 def _path(name: str) -> str:

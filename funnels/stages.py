@@ -76,6 +76,7 @@ def _models(definitions: Definitions) -> tuple[Model, ...]:
             params={"definition_version": definitions.version},
             stale=stage_repair.stale(definitions.stages),
             narrow=stage_repair.narrow(near),
+            prepare=stage_repair.near_activity(definitions.stages),
         ),
     )
 

@@ -5,7 +5,7 @@ only then the door answers 200. Later ``flush`` reads the sealed segments, ``pro
 apart, ``columns`` makes tables of them, ``lake`` keeps them, and the segment goes. Where a copy came before the one that is
 stored, ``contest`` decides, and ``exchange`` stores the one in the place of the other.
 History from files comes in through ``load``, which hands sorted chunks to the same flush. Rejected events that somebody
-wants decoded again come in through ``replay``, the same way.
+wants decoded again come in through ``replay``, the same way, with what their request said besides (``asked``).
 
 On disk, below the data folder
     log/<name>/     one write-ahead log per collector process: see ``log_folder``; its bytes: ``record``
@@ -16,8 +16,10 @@ On disk, below the data folder
 
 Invariants
 - An answer of 200 means: on disk and synced. A 503 means: not stored, send again.
-- Every received event ends in exactly one ``outcome.Outcome``: accepted, duplicate, forgotten, or rejected for one reason;
-  a rejected one keeps its bytes.
+- Every received event ends in exactly one ``outcome.Outcome``: accepted, duplicate, forgotten, left out without consent, or
+  rejected for one reason; a rejected one keeps its bytes.
+- What an event becomes depends on its record alone (and the tracking plan): what its source is set to stands in the record's
+  path (``told``), so a change of settings touches nothing that came before it.
 - A segment is deleted only after the lake has its events and the index has its ids.
 - Memory is bounded: bodies on their way (``body``) and bodies that wait for the disk (``log_queue``) have a budget each, of
   which no sender gets all (``shares``); beyond it the answer is 503.
@@ -28,6 +30,16 @@ Who may import it: everyone; it imports nothing of ours. The door (``http``, ``k
 imports pyarrow, deltalake or lmdb: a collector process stays small.
 
 Decisions
+- *An unknown key is refused on a definite no alone.* See ``keys``.
+- *Who refuses consent leaves no bytes.* Context: every rejected event is kept as it came; to keep one whose sender asked not
+  to be tracked would be the contrary of what was set. Choice: ``no_consent`` is an outcome that is counted and not kept.
+  Price: such an event cannot be replayed. One that breaks another rule keeps its bytes, ids and address included, under the
+  mark that has them taken out at a replay; ``rejected_days`` bounds how long.
+- *Without ids an event stands alone.* Context: people who are not to be told apart must not become one person either.
+  Choice: its own id is its anonymous id. Price: an actor per such event, so such visitors count as many.
+- *The request's address and country are its sender's only where it comes from a browser or phone.* Context: a server's
+  SDK sends for all its users. Choice: the request's own user agent, or a phone's context, decides. Price: an app whose HTTP
+  client says neither has no country.
 - *A log of our own before the lake.* Context: the lake commits in 20 to 100 ms, a sender wants its answer in one. Choice:
   append-only segments with group commit; SQLite as the log was five times slower on batches. Price: ``wal`` and its tests.
 - *The raw request is logged, not the decoded event.* Context: decoding costs ten times what storing does. Choice: the flush

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +22,9 @@ class Answer:
     status: int
     body: bytes
     headers: Headers = ()
+
+    def without_cookie(self) -> Answer:
+        return replace(self, headers=tuple(header for header in self.headers if header[0] != b"set-cookie"))
 
     async def give(self, send: Send, extra: Headers = (), head: bool = False) -> None:
         await send({"type": "http.response.start", "status": self.status, "headers": [*self.headers, *extra]})
@@ -71,6 +74,7 @@ NO_KEY: Final = refusal(
     "Invalid write key, or none in this request. Put one in the Authorization header (Basic, the key as user), "
     "in the body or in the query as writeKey; a read key cannot write.",
 )
+SOURCE_OFF: Final = refusal(401, "The source of this write key is disabled; nothing was stored.")  # as final as NO_KEY
 NOT_HERE: Final = refusal(404, "There is nothing here; SDKs post to /v1/track, /v1/batch and their like.")
 POST_ONLY: Final = refusal(405, "Events are sent by POST.", ((b"allow", b"POST, OPTIONS"),))
 GET_ONLY: Final = refusal(405, "This is read by GET.", ((b"allow", b"GET, HEAD, OPTIONS"),))

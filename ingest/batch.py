@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache, partial
 
 import numpy as np
 import pyarrow as pa
 
 from ingest import columns
+from ingest.asked import path_of
 from ingest.columns import RejectedEvent
 from ingest.copies import Displaced, Settled, compare, in_lake
 from ingest.ids import HOUR, Claim, Sighting, Tally
 from ingest.lake import Lake
 from ingest.outcome import Outcome
-from ingest.protocols.call import Call, Reject
+from ingest.protocols import name_of
+from ingest.protocols.call import Call, Made, Reject, received
 from ingest.protocols.family import Decoded
 from ingest.record import Record
 from ingest.tombstones import Tombstones
@@ -39,37 +43,58 @@ class Batch:
     rejected: list[RejectedEvent] = field(default_factory=list)
     tallies: Counter[Tally] = field(default_factory=Counter)
     displaced: list[Displaced] = field(default_factory=list)  # rows of the lake in whose place some of the calls are
+    measured: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # by source, protocol and outcome, for a meter
+    _spans: list[int] = field(default_factory=list)  # offsets from which on
+    _protocols: list[str] = field(default_factory=list)  # these were the senders' protocols
 
     def add(self, record: Record, offset: int, decoded: Decoded) -> int:
         """Take what ``record`` held, whose first event lies at ``offset``; returns how many events it had."""
         calls, rejects = decoded
         hour = record.received_at // HOUR
+        protocol = name_of(record.path)
+        if not self._protocols or self._protocols[-1] != protocol:
+            self._spans.append(offset)
+            self._protocols.append(protocol)
         self.calls += calls
         self.offsets += range(offset, offset + len(calls))
         if calls:
-            self.tallies[Tally(self.project, hour, record.source, Outcome.ACCEPTED.label)] += len(calls)
-        path = record.path.partition("#")[0]
+            sent = received(calls)
+            self.tallies[Tally(self.project, hour, record.source, Outcome.ACCEPTED.label)] += sent
+            self.measured[record.source, protocol, Outcome.ACCEPTED.label] += sent
+        paths = cache(partial(path_of, record))
         for at, reject in enumerate(rejects, offset + len(calls)):
-            self.rejected.append(RejectedEvent(reject, record.received_at, record.source, path, at))
+            if reject.reason.is_rejection:
+                path = paths(reject.raw == record.body)
+                self.rejected.append(RejectedEvent(reject, record.received_at, record.source, path, at))
             self.tallies[Tally(self.project, hour, record.source, reject.reason.label)] += 1
+            self.measured[record.source, protocol, reject.reason.label] += 1
         return len(calls) + len(rejects)
 
     def keep_out(self, tombstones: Tombstones) -> None:
         """Drop what came under a forgotten id, before anything of it is noted."""
         kept = [tombstones.admits(self.project, call) for call in self.calls]
-        for call in (call for call, stays in zip(self.calls, kept, strict=True) if not stays):
-            self._recount(call.received_at, call.source, Outcome.ACCEPTED, Outcome.FORGOTTEN)
+        for at in (at for at, stays in enumerate(kept) if not stays):
+            self._recount_call(at, Outcome.FORGOTTEN)
         self.offsets = [offset for offset, stays in zip(self.offsets, kept, strict=True) if stays]
         self.calls = [call for call, stays in zip(self.calls, kept, strict=True) if stays]
         known = [tombstones.admits_raw(self.project, event.reject.raw) for event in self.rejected]
         for event in (event for event, stays in zip(self.rejected, known, strict=True) if not stays):
-            self._recount(event.received_at, event.source, event.reject.reason, Outcome.FORGOTTEN)
+            self._recount(event.received_at, event.source, event.log_offset, event.reject.reason, Outcome.FORGOTTEN)
         self.rejected = [event for event, stays in zip(self.rejected, known, strict=True) if stays]
 
-    def _recount(self, received_at: int, source: str, before: Outcome, after: Outcome) -> None:
-        hour = received_at // HOUR
+    def _recount(self, received_at: int, source: str, offset: int, before: Outcome, after: Outcome) -> None:
+        hour, span = received_at // HOUR, bisect_right(self._spans, offset)
+        protocol = self._protocols[span - 1] if span else ""
         self.tallies[Tally(self.project, hour, source, before.label)] -= 1
         self.tallies[Tally(self.project, hour, source, after.label)] += 1
+        self.measured[source, protocol, before.label] -= 1
+        self.measured[source, protocol, after.label] += 1
+
+    def _recount_call(self, at: int, after: Outcome) -> None:
+        """The ``at``-th call ended otherwise; one that nobody sent by itself was not counted."""
+        call = self.calls[at]
+        if type(call) is not Made:
+            self._recount(call.received_at, call.source, self.offsets[at], Outcome.ACCEPTED, after)
 
     def drop_copies(self, claim: Claim, lake: Lake, log: str) -> None:
         """Keep the calls that are no copies, and enter them, with all outcomes, into ``claim``.
@@ -79,8 +104,8 @@ class Batch:
         """
         settled = self._compare(claim, lake, log)
         copies, self.displaced = settled.copies, settled.displaced
-        for call in (self.calls[at] for at in copies | settled.won):
-            self._recount(call.received_at, call.source, Outcome.ACCEPTED, Outcome.DUPLICATE)
+        for at in copies | settled.won:
+            self._recount_call(at, Outcome.DUPLICATE)
         if copies:
             self.calls = [call for at, call in enumerate(self.calls) if at not in copies]
             self.offsets = [offset for at, offset in enumerate(self.offsets) if at not in copies]
@@ -124,7 +149,8 @@ def decoded(decode: Decoder, record: Record, mint: Callable[[int], str]) -> Deco
     try:
         return decode(record, mint)
     except Exception as error:
-        logger.exception("the decoder of %s failed; the request is kept in rejected", record.path)
+        family = record.path.split("/", 2)[1]  # what follows was sent
+        logger.exception("a decoder failed; the request is kept in rejected", extra={"family": family})
         detail = f"the decoder of {record.path} failed ({error!r}): report this, and replay the request after the fix"
         return [], [Reject(Outcome.UNREADABLE, detail, None, record.body)]
 

@@ -27,6 +27,7 @@ from ingest.shares import Shares
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
+_BOM: Final = b"\xef\xbb\xbf"
 GZIP: Final = b"\x1f\x8b\x08"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _ZSTD_WINDOW: Final = 1 << 25  # bytes; as much as a body of this size can make use of
@@ -106,7 +107,7 @@ def unwrapped(body: bytes, limit: int) -> bytes | Refused:
                 return too_large(body, limit, inflated)
             inner = inflated
         elif _is_json(inner):
-            return inner
+            return inner.lstrip().removeprefix(_BOM)
         elif inner.startswith(b"data=") or b"&data=" in inner:
             inner = _data_field(inner)
         elif decoded := _from_base64(inner, limit):
@@ -140,7 +141,7 @@ def _unmarked(data: bytes, body: bytes, limit: int) -> bytes | Refused:
 
 
 def _is_json(data: bytes) -> bool:
-    return data.lstrip()[:1] in (b"{", b"[", b"\xef")
+    return data.lstrip().removeprefix(_BOM).lstrip()[:1] in (b"{", b"[")
 
 
 def _from_gzip(data: bytes, limit: int) -> bytes | None:

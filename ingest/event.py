@@ -28,7 +28,7 @@ EVENTS: Final = pa.schema(
         pa.field("received_at", _TIME, nullable=False),  # our clock when it came
         pa.field("anonymous_id", pa.string()),
         pa.field("user_id", pa.string()),
-        pa.field("previous_id", pa.string()),  # alias: the id that user_id replaces
+        pa.field("previous_id", pa.string()),  # alias: the id replaced; else anonymous_id, if this links it
         pa.field("actor_id", pa.int64(), nullable=False),  # actor_id("user", user_id), else of the anonymous id
         pa.field("account_id", pa.string()),  # group id of the call, else of its context
         pa.field("session_id", pa.string()),
@@ -61,7 +61,7 @@ REJECTED: Final = pa.schema(
     [
         pa.field("received_at", _TIME, nullable=False),
         pa.field("source", pa.string(), nullable=False),
-        pa.field("path", pa.string(), nullable=False),  # the HTTP path it came by
+        pa.field("path", pa.string(), nullable=False),  # the HTTP path it came by; behind "?": see ingest.asked
         pa.field("reason", pa.string(), nullable=False),  # an ingest.outcome.Outcome
         pa.field("detail", pa.string(), nullable=False),  # what was found and what to send instead
         pa.field("event_id", pa.string()),  # where one could be read
@@ -78,6 +78,8 @@ _EITHER: Final = ("user", "anonymous")
 _ID_FIELDS: Final[Mapping[str, Sequence[str]]] = {
     "userId": _USER, "anonymousId": _DEVICE, "previousId": _EITHER,  # a call's; the others a table's or an export's
     "user_id": _USER, "anonymous_id": _DEVICE, "device_id": _DEVICE, "distinct_id": _EITHER,
+    "uid": _USER, "duid": _DEVICE, "nuid": _DEVICE, "tnuid": _DEVICE, "$user_id": _USER, "$device_id": _DEVICE,
+    "$distinct_id": _EITHER,
 }  # fmt: skip
 _PROPERTY_FIELDS: Final[Mapping[str, Sequence[str]]] = {
     "$user_id": _USER, "$identified_id": _USER, "$device_id": _DEVICE, "$anon_id": _DEVICE, "$anon_distinct_id": _DEVICE,

@@ -39,7 +39,7 @@ from ingest.batch import Batch, Decoder, batches
 from ingest.copies import Displaced
 from ingest.disk import reserve_bytes
 from ingest.exchange import exchange
-from ingest.ids import Claim, Index, InHand, Tally, Violation
+from ingest.ids import Claim, Index, InHand, Violation
 from ingest.lake import Lake
 from ingest.load import spool as imports
 from ingest.plan import CurrentPlan
@@ -50,6 +50,8 @@ from ingest.segment_file import sync_folder
 from ingest.times import SECOND
 from ingest.tombstones import Tombstones
 
+Measured = Mapping[tuple[str, str, str], int]  # source, protocol, outcome -> events
+
 GROUP_BYTES: Final = 16 << 20
 _POLL: Final = 0.2  # seconds
 _LONGEST_PAUSE: Final = 10.0
@@ -59,7 +61,7 @@ logger = logging.getLogger(__name__)
 
 
 class Flush:
-    """``at`` is told the name of each step when it is done; tests crash there. ``meter``: how a group's events ended."""
+    """``at`` is told the name of each step when it is done; tests crash there. ``meter``: how events ended."""
 
     def __init__(
         self,
@@ -71,7 +73,7 @@ class Flush:
         tombstones: Tombstones | None = None,
         plan: CurrentPlan | None = None,
         at: Callable[[str], None] = lambda step: None,
-        meter: Callable[[Mapping[Tally, int]], None] = lambda tallies: None,
+        meter: Callable[[str, Measured], None] = lambda project, measured: None,
     ) -> None:
         self._log_root = log_root
         self._lake = lake
@@ -176,7 +178,8 @@ class Flush:
             self._at("claimed")
             for batch in found:
                 self._store(batch, work)
-        self._meter(claim.tallies)
+        for batch in found:
+            self._meter(batch.project, batch.measured)
         self._at("indexed")
         self._retire(paths)
         self._at("retired")

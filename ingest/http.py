@@ -6,7 +6,7 @@ until that is synced, answer in that SDK's words. What is no SDK's goes on to ``
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, Protocol
@@ -18,11 +18,13 @@ from ingest.browser_settings import address_of
 from ingest.errors import Unavailable
 from ingest.keys import Key
 from ingest.meter import Met, Meter, unmetered
-from ingest.protocols import FAMILIES, MAX_EVENT_BYTES, at, envelope, refused_path
+from ingest.policy import address
+from ingest.protocols import FAMILIES, MAX_EVENT_BYTES, at, envelope, event_limit, name_of, refused_path
 from ingest.protocols.envelope import Refused
 from ingest.protocols.family import Arrived, Asked, Family, Opened
 from ingest.request import Request, Scope
 from ingest.shares import Shares
+from ingest.told import beside, mark
 
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -32,6 +34,7 @@ Candidates = tuple[tuple[Family, str], ...]
 
 _READ: Final = ("GET", "HEAD")
 _RETRY: Final = ((b"retry-after", b"1"),)
+_DOUBT_SECONDS: Final = 5.0  # until a key that may have been made elsewhere is worth another look
 
 
 class Log(Protocol):
@@ -47,6 +50,8 @@ class Keys(Protocol):
 
     def __call__(self, key: str) -> Key | None: ...
 
+    def doubt(self, key: str) -> str | None: ...
+
     def healthy(self) -> str | None: ...
 
 
@@ -55,6 +60,7 @@ class CollectorSettings:
     public_url: str | None = None  # under which SDKs reach us; None: as each request's Host header says
     prefix: str = ""  # "/x7k": SDKs may post below it as well, where a blocker knows their own paths
     trust_proxy: bool = False  # X-Forwarded-* come from a proxy of ours
+    country_header: str = ""  # in which a proxy of ours says the sender's country, such as CF-IPCountry
     max_body_bytes: int = 512_000  # after inflating
     max_event_bytes: int = MAX_EVENT_BYTES
     upload_bytes: int = 64 << 20  # of all bodies that are on their way
@@ -75,6 +81,7 @@ class Collector:
         self._fallback = fallback
         self._meter = meter
         self._uploads = Shares(settings.upload_bytes)
+        self._country_header = settings.country_header.lower().encode("latin-1")
         self._address = address_of(settings.public_url) if settings.public_url else None
         self._states: dict[str, Callable[[], Answer]] = {"/health": _alive, "/ready": self._ready}
 
@@ -120,27 +127,36 @@ class Collector:
         if not isinstance(content, Refused) and len(content) > limit:  # within that of another family at this path
             content = too_large(content[:limit], limit)
         body = b"" if isinstance(content, Refused) else content
-        arrived = Arrived(endpoint, request, body, self._settings.max_event_bytes, raw)
+        arrived = Arrived(endpoint, request, body, event_limit(family, self._settings.max_event_bytes), raw)
         opened = content if isinstance(content, Refused) else family.opened(arrived)
         if isinstance(opened, Refused):
             offered, key = self._key(request, ())
-            key = key or self._seen(opened)
+            key = key or self._first([*envelope.seen_keys(opened.seen or opened.raw)])
             answer = family.refused(arrived, opened.reason, f"{opened.reason.value}: {opened.detail}")
-            path, body = refused_path(endpoint, opened.reason, opened.detail), opened.raw
+            kept, body = "", opened.raw
         else:
             offered, key = True, self._key(request, opened.keys)[1]
             answer = family.taken(arrived, opened)
-            path, body = f"{endpoint}?{opened.kept}" if opened.kept else endpoint, opened.content
-        met.protocol, met.size = _name(family), len(body)
+            kept, body = f"?{opened.kept}" if opened.kept else "", opened.content
+        met.protocol, met.size = name_of(endpoint), len(body)
         if key is None:
             met.outcome = "unknown_key"
             return family.unknown(arrived) if offered else answer, None
         met.source = key.source
+        if not key.on:
+            met.outcome = "source_off"
+            return family.disabled(arrived), None
         if not isinstance(opened, Refused) and not opened.stored:
             met.outcome = "discarded"
             return answer, None
         met.outcome = opened.reason.value if isinstance(opened, Refused) else "stored"
-        ip = "" if isinstance(opened, Opened) and opened.anonymous else request.ip
+        told = beside(key.policy, request, self._country_header)
+        if told.private != "store" or not key.policy.cookie:
+            answer = answer.without_cookie()
+        path = f"{endpoint}{mark(told)}{kept}"
+        if isinstance(opened, Refused):
+            path = refused_path(path, opened.reason, opened.detail)
+        ip = "" if isinstance(opened, Opened) and opened.anonymous else address(request.ip, key.policy.ip)
         return answer, self._log.append(key.project, key.source, path, ip, request.user_agent, body)
 
     def _limit(self, family: Family) -> int:
@@ -152,15 +168,29 @@ class Collector:
         if in_header is not None and (key := self._writer(in_header)):
             return True, key
         others = [*(carried() if carried else ()), *request.query_keys()]
-        return in_header is not None or bool(others), next(filter(None, map(self._writer, others)), None)
+        offered = others if in_header is None else [in_header, *others]
+        return bool(offered), self._first(offered)
 
-    def _seen(self, refused: Refused) -> Key | None:
-        """Whose a body is that could not be read, so that it can be kept: by what looks like a key in its beginning."""
-        return next(filter(None, map(self._writer, envelope.seen_keys(refused.seen or refused.raw))), None)
+    def _first(self, candidates: Sequence[str]) -> Key | None:
+        """Raises ``Unavailable`` where none may write, but one might be somebody's."""
+        if (found := next(filter(None, map(self._writer, candidates)), None)) is not None:
+            return found
+        if (doubt := next(filter(None, map(self._keys.doubt, candidates)), None)) is not None:
+            told = f"The key cannot be looked up now ({doubt}); nothing was stored, send it again."
+            raise Unavailable(told, _DOUBT_SECONDS)
+        return None
 
     def _writer(self, candidate: str) -> Key | None:
         key = self._keys(candidate)
         return key if key is not None and key.kind == "write" else None
+
+    def _may_send(self, candidate: str) -> bool:
+        """One in doubt may: an SDK that gets no settings sends nothing."""
+        return self._writer(candidate) is not None or self._keys.doubt(candidate) is not None
+
+    def _is_off(self, candidate: str) -> bool:
+        key = self._writer(candidate)
+        return key is not None and not key.on
 
     def _path(self, scope: Scope) -> str:
         path, prefix = tidy(scope["path"]), self._settings.prefix
@@ -172,7 +202,7 @@ class Collector:
         address = self._address or request.address
         if path != tidy(scope["path"]):  # who came by the prefix goes on by it
             address = replace(address, host=address.host + self._settings.prefix)
-        asked = Asked(request, lambda key: self._writer(key) is not None, address)
+        asked = Asked(request, self._may_send, address, self._is_off)
         preflight, state = scope["method"] == "OPTIONS", self._states.get(path)
         if preflight and (at(path) or state):
             return _preflight(request)
@@ -185,10 +215,6 @@ class Collector:
     def _ready(self) -> Answer:
         reason = self._log.healthy() or self._keys.healthy()
         return json_answer({"status": "ready"}) if reason is None else refusal(503, reason, _RETRY)
-
-
-def _name(family: Family) -> str:
-    return family.__name__.rpartition(".")[2]
 
 
 def _alive() -> Answer:

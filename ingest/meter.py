@@ -13,7 +13,9 @@ class Met:
 
     source: str = ""
     protocol: str = ""
-    outcome: str = "hung_up"  # or stored, discarded, unknown_key, unavailable, or why it was refused (``Outcome``)
+    outcome: str = (
+        "hung_up"  # or stored, discarded, unknown_key, source_off, unavailable, or why it was refused (``Outcome``)
+    )
     size: int = 0  # bytes, unwrapped
     started: float = field(default_factory=time.perf_counter)
 

@@ -23,6 +23,7 @@ class Outcome(StrEnum):
     ACCEPTED = "accepted", "stored in events"
     DUPLICATE = "duplicate", "a copy of an event with the same id; the one received first stays"
     FORGOTTEN = "forgotten", "sent under an id whose person was forgotten; not stored, see `jcurve forget`"
+    NO_CONSENT = "no_consent", "its sender asked not to be tracked, or refused consent; not stored, see `jcurve sources set`"
     UNREADABLE = "unreadable", "the body is no JSON in any encoding known here; send JSON as UTF-8, plain or gzipped"
     TOO_LARGE = "too_large", "an event or a body over the size limit; send smaller properties or fewer events at once"
     NOT_AN_OBJECT = "not_an_object", 'an event must be a JSON object such as {"type": "track", ...}'
@@ -36,12 +37,13 @@ class Outcome(StrEnum):
     MISSING_EVENT = "missing_event", "a track call names its event: event (event_type), not empty"
     MISSING_GROUP = "missing_group", "a group call names its group: groupId, not empty"
     MISSING_PREVIOUS = "missing_previous", "an alias names the id that it replaces: previousId, not empty"
+    TOO_COMPLEX = "too_complex", "an event with more properties, nested deeper or under a longer name than is taken"
     PLAN = "plan", "an event of a source that must keep to the tracking plan; the detail names the rule of its schema"
     MISSING_TIME = "missing_time", "an imported row says when it happened, as ISO 8601 text or an epoch number"
 
     @property
     def is_rejection(self) -> bool:
-        return self not in (Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.FORGOTTEN)
+        return self not in (Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.FORGOTTEN, Outcome.NO_CONSENT)
 
     @property
     def label(self) -> str:

@@ -13,8 +13,8 @@ time is corrected as of the moment when the row came; ``received_at`` is that of
 nothing comes into the lake that is older than their mark. Counts move with it: ``rejected:<reason>`` of the row's hour goes
 down by one, and what became of its events counts in the hour of the replay, so that every event has still one outcome.
 
-What a request says beside its events is not kept with a single rejected one: its ``sentAt``, IP and ``User-Agent``. So the
-time is the event's own, and what it runs on is what its context tells.
+What a request says beside its events is kept with each (``ingest.asked``), so that an event becomes what it would have been;
+rows of earlier releases have nothing of it: their time is the event's own, and what they ran on is what their context tells.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from ingest.asked import asked, path_of
 from ingest.batch import Batch, Decoder, decoded
 from ingest.columns import RejectedEvent
 from ingest.copies import month_number
@@ -36,11 +37,17 @@ from ingest.lake import Lake
 from ingest.load import place, spool
 from ingest.outcome import Outcome
 from ingest.protocols import FAMILIES
+from ingest.protocols.call import received
 from ingest.protocols.family import Decoded
 from ingest.record import Record
 
 TABLE: Final = "replay"  # of a chunk: not the name of a table of the lake
-_EVENT_IN_A_BATCH: Final = ((b"", b""), (b'{"batch":[', b"]}"), (b'{"events":[', b"]}"), (b"[", b"]"))
+_EVENT_IN_A_BATCH: Final = (  # where it is not known what stood around it
+    (b"", b""),
+    (b'{"batch":[', b"]}"),
+    (b'{"events":[', b"]}"),
+    (b"[", b"]"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +149,19 @@ def decoded_again(project: str, row: Kept, decode: Decoder) -> Decoded:
     if row.log.startswith("import:") or row.path.split("/", 2)[1:2] not in [[name] for name in FAMILIES]:
         return [], []
     outcome: Decoded = ([], [])
-    for before, behind in _EVENT_IN_A_BATCH:
-        body = before + row.raw + behind
-        record = Record(row.received_at, project, row.source, row.path, "", "", body)
+    for record in _records(project, row):
         outcome = decoded(decode, record, lambda at: f"{row.log}-{row.log_offset:x}-r{at}")
         if outcome[0]:
             return outcome
     return outcome
+
+
+def _records(project: str, row: Kept) -> Iterator[Record]:
+    """What may have been asked, the likeliest first."""
+    said = asked(row.path)
+    for before, behind in _EVENT_IN_A_BATCH if said.around is None else (said.around,):
+        body = before + row.raw + behind
+        yield Record(row.received_at, project, row.source, said.path, said.ip, said.user_agent, body)
 
 
 def _add(batch: Batch, row: Kept, events: Decoded, received_at: int) -> None:
@@ -159,9 +172,12 @@ def _add(batch: Batch, row: Kept, events: Decoded, received_at: int) -> None:
     batch.calls += calls
     batch.offsets += range(first, first + len(calls))
     batch.tallies[Tally(batch.project, row.received_at // HOUR, row.source, f"rejected:{row.reason}")] -= 1
-    batch.tallies[Tally(batch.project, hour, row.source, Outcome.ACCEPTED.label)] += len(calls)
+    batch.tallies[Tally(batch.project, hour, row.source, Outcome.ACCEPTED.label)] += received(calls)
+    whole = next(_records(batch.project, row))
     for at, reject in enumerate(rejects, first + len(calls)):
-        batch.rejected.append(RejectedEvent(reject, received_at, row.source, row.path, at))
+        if reject.reason.is_rejection:
+            path = row.path if reject.raw == row.raw else path_of(whole, whole=False)
+            batch.rejected.append(RejectedEvent(reject, received_at, row.source, path, at))
         batch.tallies[Tally(batch.project, hour, row.source, reject.reason.label)] += 1
 
 

@@ -1,12 +1,32 @@
-"""Ids and names as SDKs send them: text, numbers, nothing, or the word that a bug writes for nothing."""
+"""Ids and names as SDKs send them: text, numbers, nothing, or the word that a bug or a default writes for nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 Scalar = str | int | float | None
 
-NOBODY: Final = frozenset(("undefined", "null", "None", "NaN", "[object Object]"))
+
+def _any_case(words: Iterable[str]) -> frozenset[str]:
+    """Each word as it is, small, LARGE, Capitalised and Titled: looked up faster than a text is made small."""
+    return frozenset(form for word in words for form in (word, word.lower(), word.upper(), word.capitalize(), word.title()))
+
+
+NOBODY: Final = _any_case(("undefined", "null", "none", "NaN", "nil", "<nil>", "[object Object]", "[]", "{}"))
+"""No id of anything, a group included."""
+
+STRANGERS: Final = NOBODY | _any_case(
+    (
+        *("anonymous", "anonymous-user", "anon", "guest", "not_authenticated", "unknown", "n/a", "na"),
+        *("id", "distinct_id", "distinctid", "email", "user", "system", "backend"),
+        *("0", "-1", "true", "false", "00000000-0000-0000-0000-000000000000"),
+    )
+)
+"""No id of a person: what strangers in common would be sent under, all of whom would become one. The words are those that
+PostHog's capture v1 and Mixpanel's import refuse (github.com/PostHog/posthog, rust/capture/src/v1/analytics/constants.rs;
+docs.mixpanel.com/troubleshooting/errors/server-side-events-without-a-user), but for Android's build ``lmy47d``.
+"""
 
 
 def text(value: Scalar) -> str | None:
@@ -19,10 +39,24 @@ def text(value: Scalar) -> str | None:
 
 
 def identifier(value: Scalar) -> str | None:
-    """As ``text``, and None for the names of nothing, which would make one person of strangers."""
+    """As ``text``, and None for the names of nothing."""
+    return _unless(value, NOBODY)
+
+
+def person(value: Scalar) -> str | None:
+    """As ``text``, and None for what is no id of a person."""
+    if type(value) is str and value and value not in STRANGERS and not value.isspace():  # nearly always
+        return value
+    return _unless(value, STRANGERS)
+
+
+def is_stranger(value: Scalar) -> bool:
+    """Whether something stands there that is no id."""
+    return text(value) in STRANGERS
+
+
+def _unless(value: Scalar, words: frozenset[str]) -> str | None:
     if value is None:
         return None
-    if type(value) is str and value and value not in NOBODY and not value.isspace():
-        return value
     name = text(value)
-    return None if name in NOBODY else name
+    return None if name in words else name

@@ -55,6 +55,7 @@ class Context(msgspec.Struct, rename="camel", gc=False):
     groups: msgspec.Raw = msgspec.Raw()
     session_id: Scalar = None
     traits: msgspec.Raw = msgspec.Raw()
+    request_agent: str = msgspec.field(default="", name="$request_agent")  # not sent: put in by ``promoted``
 
 
 class Promoted(msgspec.Struct, gc=False):
@@ -79,6 +80,7 @@ class Promoted(msgspec.Struct, gc=False):
     country: str | None = None
     bot: bool = False
     traits: bytes = b""
+    own: bool = False  # the request came from the sender's own device, so that its address and country are the sender's
 
 
 def put_account(row: Promoted, context: Context) -> None:
@@ -120,6 +122,12 @@ def put_agent(row: Promoted, context: Context) -> None:
         row.device = "mobile" if context.device.type.lower() in ("ios", "android") else context.device.type
 
 
+def put_origin(row: Promoted, context: Context) -> None:
+    """A browser says in the request's own user agent what it is, a phone in the context; a server does neither."""
+    phone = context.os is not None and (context.os.name or "").lower() in PHONES
+    row.own = phone or (context.request_agent != "" and agent(context.request_agent).device is not None)
+
+
 def put_place(row: Promoted, context: Context) -> None:
     row.locale = context.locale
     row.country = None if context.location is None else context.location.country
@@ -133,6 +141,7 @@ def put_traits(row: Promoted, context: Context) -> None:
     row.traits = bytes(context.traits)
 
 
+PHONES: Final = ("ios", "ipados", "android")
 NO_REFERRER: Final = (None, "", "$direct")  # RudderStack's and PostHog's SDKs say so where there is none
 
 Step = Callable[[Promoted, Context], None]
@@ -143,6 +152,7 @@ STEPS: Final[tuple[Step, ...]] = (
     put_page,
     put_campaign,
     put_agent,
+    put_origin,
     put_place,
     put_app,
     put_traits,
@@ -158,7 +168,7 @@ def promoted(context: bytes, user_agent: str) -> Promoted:
         read = _CONTEXT.decode(context)
     except msgspec.ValidationError:
         read = tolerant.read(context, Context)
-    read.user_agent = read.user_agent or user_agent
+    read.user_agent, read.request_agent = read.user_agent or user_agent, user_agent
     row = Promoted()
     for step in STEPS:
         step(row, read)

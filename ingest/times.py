@@ -13,11 +13,12 @@ from typing import Final
 
 SECOND: Final = 1_000_000
 SKEW_STEP: Final = 300 * SECOND
+EARLIEST: Final = 631_152_000 * SECOND  # 1990: what an SDK calls earlier is a clock that was never set, or a 0
 AHEAD: Final = 24 * 3600 * SECOND  # a sender further in the future than this does not know the time
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST: Final = 253_402_300_800 * SECOND  # year 10000
-_FIRST: Final = -_LAST
+_FIRST: Final = -62_135_596_800 * SECOND  # year 1: Python's, and so most readers', dates begin there
 
 
 def micros(value: str | float | None) -> int | None:
@@ -27,6 +28,8 @@ def micros(value: str | float | None) -> int | None:
     """
     if not isinstance(value, str):
         return None if value is None else _number(value)
+    if len(value) == 13 and value.isdecimal() and value.isascii():  # milliseconds, as some SDKs send with each event
+        return int(value) * 1_000
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
@@ -39,17 +42,22 @@ def micros(value: str | float | None) -> int | None:
 
 
 def corrected(original: int | None, sent_at: int | None, received_at: int) -> int:
-    """When it happened by our clock, from the sender's clock at the event and at the sending."""
+    """When it happened by our clock, from the sender's clock at the event and at the sending.
+
+    A time outside sense, before EARLIEST or further than AHEAD in the future, is that of the arrival.
+    """
     if original is None:
         return received_at
     skew = 0 if sent_at is None else (received_at - sent_at + SKEW_STEP // 2) // SKEW_STEP * SKEW_STEP
     time = original + skew
-    return time if _FIRST < time <= received_at + AHEAD else received_at
+    return time if EARLIEST <= time <= received_at + AHEAD else received_at
 
 
-def _since_epoch(moment: datetime) -> int:
+def _since_epoch(moment: datetime) -> int | None:
+    """None where the offset leads out of the years that there are: ``0001-01-01T00:00+14:00``."""
     passed = moment - _EPOCH
-    return (passed.days * 86_400 + passed.seconds) * SECOND + passed.microseconds
+    result = (passed.days * 86_400 + passed.seconds) * SECOND + passed.microseconds
+    return result if _FIRST <= result < _LAST else None
 
 
 def _odd(value: str) -> int | None:
@@ -72,4 +80,4 @@ def _number(value: float) -> int | None:
         return None
     per_unit = SECOND if size < 1e11 else 1_000 if size < 1e14 else 1 if size < 1e17 else 1e-3
     result = round(value * per_unit)
-    return result if -62_135_596_800 * SECOND <= result < _LAST else None
+    return result if _FIRST <= result < _LAST else None

@@ -77,12 +77,14 @@ class Tombstones:
         """Whether a call may be stored; a forgotten device that somebody else's call names is taken out of it."""
         if call.user_id is None:
             return not self.has(project, "anonymous", call.anonymous_id)
-        if self.has(project, "user", call.user_id) or self.has(project, "user", call.previous_id):
+        if self.has(project, "user", call.user_id):
             return False
-        if self.has(project, "anonymous", call.previous_id):
+        if call.kind == "alias" and any(self.has(project, kind, call.previous_id) for kind in ("user", "anonymous")):
             return False
         if self.has(project, "anonymous", call.anonymous_id):
             call.anonymous_id = None
+            if call.kind != "alias":
+                call.previous_id = None
         return True
 
     def admits_raw(self, project: str, raw: bytes) -> bool:

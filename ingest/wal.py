@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -41,6 +42,9 @@ _LOOK_SECONDS: Final = 0.1
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _RETRY_FULL: Final = 5.0
 _RETRY: Final = 1.0
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class Log:
         self._queue = LogQueue(settings.queue_bytes, min(GROUP_BYTES, self._segment_bytes), now)
         self._segment: SegmentFile | None = None
         self._fault: Unavailable | None = None
+        self._told: Unavailable | None = None  # what the process' log says of it
         self._next_pulse = 0.0
         self._room = 0  # bytes free above the reserve, as of the last look and what was written since
         self._next_look = 0.0
@@ -208,6 +213,7 @@ class Log:
         if time.monotonic() < self._next_pulse:
             return
         self._next_pulse = time.monotonic() + self._settings.pulse
+        self._tell()
         try:
             self.folder.beat(self._queue.moment())
             self._check_room(0)
@@ -215,6 +221,15 @@ class Log:
                 self._heal()
         except OSError as error:
             self._fault = self._step_back(error)
+
+    def _tell(self) -> None:
+        """Once that it cannot store, and once that it can again."""
+        if (self._fault is None) != (self._told is None):
+            self._told = self._fault
+            if self._fault is None:
+                logger.warning("the log stores again", extra={"log": self.folder.path.name})
+            else:
+                logger.error("the log cannot store", extra={"log": self.folder.path.name, "error": self._fault})
 
     def _heal(self) -> None:
         """After a fault: room is back, a new segment can be made, and what could not be sealed then can be sealed now."""

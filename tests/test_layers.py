@@ -7,8 +7,8 @@ ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
     "ingest": {"ingest"},
     "sql": {"sql"},
-    "transforms": {"transforms", "sql", "ingest.actor", "ingest.event", "ingest.lake"},
-    "funnels": {"funnels", "transforms", "sql", "ingest.actor", "ingest.event", "ingest.lake"},
+    "transforms": {"transforms", "sql", "ingest.actor", "ingest.event", "ingest.lake", "ingest.numbers"},
+    "funnels": {"funnels", "transforms", "sql", "ingest.actor", "ingest.event", "ingest.lake", "ingest.numbers"},
     "api": {"api", "funnels", "transforms", "sql", "ingest"},
 }
 

@@ -25,7 +25,7 @@ select * exclude (came)
 from base.moved_events
 where came and event_id in (
     select event_id from base.moved_events
-    where kind in ('identify', 'alias')
+    where kind in ('identify', 'alias') or previous_id = anonymous_id
     group by event_id
     having bool_or(came) and not bool_and(came)
 )

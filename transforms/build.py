@@ -21,7 +21,7 @@ Constraints
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,10 +30,12 @@ from typing import Final
 from ingest.lake import Lake
 from transforms import changes, checks, news, spans
 from transforms.amend import amend
+from transforms.beside import events_checked
 from transforms.commits import same_rows
 from transforms.draft import LEAF_ROWS, Draft
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
-from transforms.errors import CheckFailed
+from transforms.errors import CheckFailed, Violation
+from transforms.fill import Filling
 from transforms.ledger import LEDGER, gather
 from transforms.manifest import Manifest, current, next_number, publish
 from transforms.model import Model
@@ -87,8 +89,11 @@ def build(
         steps = plan(known, previous.made_of if previous else {}, before, told)
         drafts = _drafts(stack, engine, steps, before, {model.query.name: model for model in models}, leaf_rows)
         if any(step != "keep" for step in steps.values()):
+            whole = "whole" in steps.values()
+            months = [part.relation for part in spans.parts(lake, project, events)] if whole else []
+            found = stack.enter_context(events_checked(lake, project, events, months, limits)) if whole else list
             _run(engine, Repair(engine, models, drafts), steps, events, before)
-            _check(engine, steps, events, now)
+            _check(engine, steps, months, found, now)
             if previous is not None:
                 draft_of = Manifest(number, {}, until, now, definition_version)
                 anew = {name for name, step in steps.items() if step == "whole"}
@@ -179,8 +184,12 @@ def _drafts(
     drafts = {}
     for name, step in steps.items():
         query = models[name].query
-        anew = step == "whole" and query.kind == "by_day"
-        drafts[name] = draft = Draft(engine, query, None if anew else before.get(name), leaf_rows=leaf_rows)
+        draft = (
+            Filling(engine, query, leaf_rows=leaf_rows)
+            if step == "whole" and query.kind == "by_day"
+            else Draft(engine, query, before.get(name), leaf_rows=leaf_rows)
+        )
+        drafts[name] = draft
         stack.callback(draft.discard)
     return drafts
 
@@ -218,23 +227,25 @@ def _run_days(
     if anew := [model for model in models if steps[model.query.name] == "whole"]:
         for part in every:
             repair.bind_part(part.relation)
-            spans.prepare_part(engine, every, part, zone)
+            spans.prepare_part(engine, every, part, zone, alone=len(anew) < len(models))
             for model in anew:
-                repair.fill(model)
+                repair.fill(model, part.month)
         for model in anew:
-            repair.change_all(model, before)
+            repair.finish(model, before)
 
 
 def _zone(models: Sequence[Model]) -> str:
     return next((str(model.params["zone"]) for model in models if "zone" in model.params), "UTC")
 
 
-def _check(engine: Engine, steps: Mapping[str, Step], events: int | None, now: datetime) -> None:
+def _check(
+    engine: Engine, steps: Mapping[str, Step], months: Sequence[str], found: Callable[[], Sequence[Violation]], now: datetime
+) -> None:
     """Of a repair what it moved is checked, of tables made whole everything but what is left for the night."""
     lake, project = engine.lake, engine.project
     try:
         if "whole" in steps.values():
-            checks.run(engine, months=[part.relation for part in spans.parts(lake, project, events)], at_night=False)
+            checks.run(engine, months=months, at_night=False, found=found)
             checks.leave_to_night(lake, project, now)
         else:
             checks.run_repaired(engine)

@@ -68,13 +68,89 @@ select person_id from rejoined
 union
 select person_id from moved where kind = 'identify' or event = $sign_up
 """
+# Of whom all sessions are looked at; of all others the row in force tells what was, as one session.
+_ANEW: Final = """
+with came as (
+    select person_id, min(started) as started, max(ended) as ended from came_sessions group by person_id
+),
+went as (
+    select person_id, min(started) as started, max(ended) as ended from went_sessions group by person_id
+)
+select stale.person_id
+from stale
+left join base.people as known on known.person_id = stale.person_id
+left join came on came.person_id = stale.person_id
+left join went on went.person_id = stale.person_id
+where known.person_id is null or came.started <= known.first_seen or went.started <= known.first_seen
+    or (went.ended >= known.last_seen and (came.ended is null or came.ended < known.last_seen))
+union
+select person_id from rejoined
+union
+select person_id from moved where event = $sign_up
+"""
+# The same of their descriptions, and of sign-ups; one call tells the traits of all others.
+_DESCRIBED: Final = """
+select person_id from narrow.anew
+union
+select person_id from moved where kind = 'identify'
+"""
+_KNOWN: Final = "select * from base.people semi join stale using (person_id)"
+_VISITS: Final = """
+with lost as (
+    select person_id, sum(events) as events from went_sessions group by person_id
+)
+select session_id, person_id, person, started, ended, events, channel from came_sessions
+where person_id not in (select person_id from narrow.anew)
+union all
+select person, known.person_id, person, first_seen, last_seen, known.events - coalesce(lost.events, 0), channel
+from narrow.known left join lost on lost.person_id = known.person_id
+where known.person_id not in (select person_id from narrow.anew)
+union all
+select session_id, person_id, person, started, ended, events, channel from base.sessions
+where person_id in (select person_id from narrow.anew)
+"""
 _DESCRIBING: Final = """
 select actor_id, event_id, kind, event, time, account_id, properties from base.events
-where event in ('$identify', $sign_up) and actor_id in (select actor_id from narrow.actors)
+where event in ('$identify', $sign_up)
+    and actor_id in (select actor_id from narrow.actors where person_id in (select person_id from narrow.described))
+union all
+select person_id, person, 'identify', '$identify', first_seen, null, traits from narrow.known
+where person_id not in (select person_id from narrow.described)
 """
+_OF_PEOPLE: Final[Mapping[str, str]] = {
+    **_BY_PERSON,
+    "anew": _ANEW,
+    "described": _DESCRIBED,
+    "known": _KNOWN,
+    "sessions": _VISITS,
+    "events": _DESCRIBING,
+}
+
+# A gain only widens the time; of who lost a part of it all days are looked at.
+_LOST_DAYS: Final = """
+select went.person_id
+from went_activity as went
+left join came_activity as came
+    on came.person_id = went.person_id and came.account_id = went.account_id and came.day = went.day
+where went.account_id is not null
+    and (came.day is null or came.first_seen > went.first_seen or came.last_seen < went.last_seen)
+"""
+_AT_ACCOUNTS: Final[Mapping[str, str]] = {
+    "lost_days": _LOST_DAYS,
+    "activity": """
+        select person_id, account_id, first_seen, last_seen from came_activity
+        where person_id not in (select person_id from narrow.lost_days)
+        union all
+        select person_id, account_id, first_seen, last_seen from base.account_people semi join stale using (person_id)
+        where person_id not in (select person_id from narrow.lost_days)
+        union all
+        select person_id, account_id, first_seen, last_seen from base.activity
+        where person_id in (select person_id from narrow.lost_days)
+    """,
+}
 
 _ACCOUNTS: Final = """
-select account_id from changed_activity where account_id is not null
+select account_id from changed_account_people
 union
 select account_id from changed_memberships
 union
@@ -83,8 +159,9 @@ union
 select account_id from base.memberships semi join changed_people using (person_id)
 """
 _OF_ACCOUNTS: Final[Mapping[str, str]] = {
-    **{name: f"select * from base.{name} semi join stale using (account_id)" for name in ("memberships", "activity")},
-    "people": "select * from base.people where person_id in (select person_id from narrow.memberships)",
+    "memberships": "select * from base.memberships semi join stale using (account_id)",
+    "account_people": "select account_id, first_seen, last_seen from base.account_people semi join stale using (account_id)",
+    "people": "select person_id, channel from base.people where person_id in (select person_id from narrow.memberships)",
     "actors": "select * from base.actors limit 0",  # what a group call says of its account needs nobody
     "events": "select actor_id, event_id, kind, event, time, account_id, properties from base.events "
     "where event = '$group' and account_id in (select account_id from stale)",
@@ -149,11 +226,7 @@ ABOUT_THEM: Final[tuple[Model, ...]] = (
     Model(
         load("models", "people"),
         stale=_PEOPLE,
-        narrow={
-            **_BY_PERSON,
-            "sessions": "select * from base.sessions semi join stale using (person_id)",
-            "events": _DESCRIBING,
-        },
+        narrow=_OF_PEOPLE,
     ),
 )
 
@@ -166,8 +239,13 @@ def core(view: identity.View = identity.DEFAULT_VIEW, domains: Domains = OFF, zo
         stale="from day_spans",
         narrow={"events": "from stale_events"},
     )
+    account_people = Model(
+        load("models", "account_people"),
+        stale="select distinct person_id from changed_activity where account_id is not null",
+        narrow=_AT_ACCOUNTS,
+    )
     accounts = Model(load("models", "accounts"), stale=_ACCOUNTS, narrow=_OF_ACCOUNTS)
-    return (*who_is_who(view, domains), *ABOUT_THEM, activity, accounts)
+    return (*who_is_who(view, domains), *ABOUT_THEM, activity, account_people, accounts)
 
 
 CORE: Final[tuple[Model, ...]] = core()

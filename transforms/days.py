@@ -21,6 +21,15 @@ _PERSON_DAYS: Final = {
     "where sessions.started between cast($least as timestamptz) - interval '2' day "
     "and cast($greatest as timestamptz) + interval '2' day",
 }
+# What a month's events made, as it lies there, and what else the days have that reach over its border.
+_FILLED_DAYS: Final = {
+    **{f"border_{name}": text for name, text in _PERSON_DAYS.items()},
+    **{
+        name: f"from (select * from came_{name} where person_id not in (select person_id from day_spans) "
+        f"union all from narrow.border_{name})"
+        for name in _PERSON_DAYS
+    },
+}
 _ACCOUNTS: Final = """
 select distinct account_id, day as since, day as until from changed_activity where account_id is not null
 """
@@ -29,11 +38,19 @@ _ACCOUNT_DAYS: Final = {
     "on stale.account_id = activity.account_id and stale.since = activity.day "
     f"where activity.day {_DAYS}",
 }
+_FILLED_ACCOUNT_DAYS: Final = {
+    "stale": f"{_ACCOUNTS} and day <= (select day from border)",
+    "border_activity": _ACCOUNT_DAYS["activity"],
+    "activity": "from (select * from came_activity where day > (select day from border) "
+    "union all from narrow.border_activity)",
+}
 
 
 def models(zone: str = "UTC") -> tuple[Model, ...]:
     """What a build runs after its own tables; ``zone`` is an IANA name such as ``Europe/Berlin``."""
     return (
-        Model(load("models", "person_days"), {"zone": zone}, stale="from day_spans", narrow=_PERSON_DAYS),
-        Model(load("models", "account_days"), stale=_ACCOUNTS, narrow=_ACCOUNT_DAYS),
+        Model(
+            load("models", "person_days"), {"zone": zone}, stale="from day_spans", narrow=_PERSON_DAYS, filling=_FILLED_DAYS
+        ),
+        Model(load("models", "account_days"), stale=_ACCOUNTS, narrow=_ACCOUNT_DAYS, filling=_FILLED_ACCOUNT_DAYS),
     )

@@ -1,8 +1,8 @@
 """A stored table under repair: leaves of the version in force, some replaced. Nobody sees it before it is committed.
 
-On disk: ``<table>/leaf-<id>.parquet``, of a table by day ``<table>/month=2026-03/leaf-<id>.parquet`` (UTC month of its time
-or date column). A leaf holds some 65,536 rows in the order of the table's key, then its grain; the log of the table tells
-the least and the greatest key of each.
+On disk: ``<table>/leaf-<id>.parquet``, of a table by day ``<table>/month=2026-03/leaf-<id>.parquet`` (UTC month of its
+time or date column); of leaves that were written at once the id ends with their number. A leaf holds some 65,536 rows in
+the order of the table's key, then its grain; the log of the table tells the least and the greatest key of each.
 
     replace   Finds the leaves whose rows go or come, and writes them anew without what goes and with what comes, cut so that
               leaves grow and shrink within bounds. Every other leaf stays as it is, on disk and in the log.
@@ -10,8 +10,9 @@ the least and the greatest key of each.
     discard   Removes what was written; who is killed instead leaves files that no version names: the sweep removes them.
 
 Constraints
-- Memory is the engine's: rows never pass through Python. Stored leaves are sorted eight at a time, what comes where
-  no leaf stands at once, with spill (tried: 25 M rows cut by key before the sort read the spilled rows 14 times, no faster).
+- Memory is the engine's: rows never pass through Python. Stored leaves are sorted eight at a time, what comes where no
+  leaf stands at once, on its way into the files, with spill (tried: 25 M rows cut by key before the sort read the spilled
+  rows 14 times, no faster).
 - One builder owns a table. Another commit meanwhile (a vacuum; a build that lost its lease) makes the commit look again:
   what it leaves is these leaves and no others, as a replacement of the whole would.
 - A key may lie in two neighbouring leaves. What goes is looked for in both, what comes goes to the second.
@@ -36,7 +37,7 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
 from sql.loader import Query
-from transforms.engine import Engine, columns, parquet
+from transforms.engine import VECTOR, Copied, Engine, columns, parquet
 from transforms.errors import ModelFailed
 from transforms.leaves import Key, Leaf, Run, floors, runs, stored
 from transforms.rewrite import ROW_GROUP, sync, upload
@@ -127,7 +128,7 @@ class Draft:
     def _names(self) -> tuple[str, str, str]:
         return f"went_{self._table}", f"came_{self._table}", f"changed_{self._table}"
 
-    def _keep(self, name: str, rows: str, others: str | None = None) -> int:
+    def _keep(self, name: str, rows: str, others: str | None = None, *, params: Mapping[str, object] | None = None) -> int:
         """Keeps ``rows`` in the table's types under a name, less those that ``others`` has as well."""
         cast = ", ".join(
             f'cast(rows."{column}" as {kind}) as "{column}"'
@@ -136,7 +137,7 @@ class Draft:
         equal = self._equal("rows", "others", self._schema.names)
         apart = f"where not exists (select 1 from {others} as others where {equal})" if others else ""
         try:
-            return self._engine.make(name, f"select {cast} from {rows} as rows {apart}")
+            return self._engine.make(name, f"select {cast} from {rows} as rows {apart}", params)
         except Exception as error:
             raise ModelFailed(self._table, error) from error
 
@@ -222,21 +223,60 @@ class Draft:
             text += f""" union all
                 select {names} from ({self._rows_of(run.leaves)}) as rows
                 where not exists (select 1 from {gone} as gone where {equal})"""
-        count = self._engine.make("leaf_rows", f"{text} order by {order}", params)
-        parts = 1 if count <= self._leaf_rows * 3 // 2 else -(-count // self._leaf_rows)
-        for part in range(parts if count else 0):
-            yield self._write_leaf(month, part * count // parts, (part + 1) * count // parts)
+            yield from self._write_counted(month, f"{text} order by {order}", params)
+        else:
+            count = self._engine.table(f"select count(*) as n from {come} where {coming}", params)["n"][0].as_py()
+            yield from self._write_sorted(month, f"{text} order by {order}", params, count)
+
+    def _parts(self, count: int) -> int:
+        """Over how many leaves so many rows are spread."""
+        return min(count, 1) if count <= self._leaf_rows * 3 // 2 else -(-count // self._leaf_rows)
+
+    def _write_sorted(self, month: str | None, text: str, params: Mapping[str, object], count: int) -> Iterator[Leaf]:
+        """Leaves of a query's ``count`` rows, or a few less, that are sorted on the way into them."""
+        parts = self._parts(count)
+        if parts > 1 and self._leaf_rows < VECTOR:
+            yield from self._write_counted(month, text, params)
+        elif parts:
+            yield from self._write_leaves(month, text, params, ROW_GROUP if parts == 1 else -(-count // parts), parts > 1)
+
+    def _write_counted(self, month: str | None, text: str, params: Mapping[str, object]) -> Iterator[Leaf]:
+        """Leaves of a query's rows, sorted first, that are cut anywhere."""
+        names, count = columns(self._schema.names), self._engine.make("leaf_rows", text, params)
+        parts = self._parts(count)
+        for part in range(parts):
+            first, last = part * count // parts, (part + 1) * count // parts
+            rows = f"select {names} from leaf_rows where rowid >= {first} and rowid < {last}"
+            yield from self._write_leaves(month, rows, {}, ROW_GROUP)
         self._engine.drop("leaf_rows")
 
-    def _write_leaf(self, month: str | None, first: int, last: int) -> Leaf:
-        """Rows ``first`` to before ``last`` of what was sorted, as a file."""
-        path = f"{LEAF}{uuid.uuid4().hex}.parquet" if month is None else f"month={month}/{LEAF}{uuid.uuid4().hex}.parquet"
-        file = self._folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        rows = f"from leaf_rows where rowid >= {first} and rowid < {last}"
-        keys = self._engine.table(f'select min("{self._key}") as low, max("{self._key}") as high {rows}').to_pylist()[0]
-        self._engine.copy(f"select {columns(self._schema.names)} {rows}", file, ROW_GROUP)
-        return Leaf(path, month, last - first, keys["low"], keys["high"], file.stat().st_size, file)
+    def _write_leaves(
+        self, month: str | None, text: str, params: Mapping[str, object], row_group: int, many: bool = False
+    ) -> Iterator[Leaf]:
+        """A leaf of sorted rows, or ``many``, each of a row group."""
+        folder = self._folder if month is None else self._folder / f"month={month}"
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"{LEAF}{uuid.uuid4().hex}"
+        if many:
+            written = self._engine.copy(text, folder, row_group, params, stem=name)
+        else:
+            written = self._engine.copy(text, folder / f"{name}.parquet", row_group, params)
+        for one in written:
+            if not one.rows:
+                one.file.unlink()
+                continue
+            low, high = self._edges(one)
+            path = one.file.name if month is None else f"month={month}/{one.file.name}"
+            yield Leaf(path, month, one.rows, low, high, one.size, folder / one.file.name)
+
+    def _edges(self, written: Copied) -> tuple[Key, Key]:
+        """The least and the greatest key of a file."""
+        if pa.types.is_integer(self._schema.field(self._key).type):
+            told = written.told[f'"{self._key}"']
+            return int(told["min"]), int(told["max"])
+        edges = f'select min("{self._key}") as low, max("{self._key}") as high from {parquet([str(written.file)])}'
+        found = self._engine.table(edges)
+        return found["low"][0].as_py(), found["high"][0].as_py()
 
     def _where(self, month: str | None, floor: Key | None, until: Key | None) -> tuple[str, Mapping[str, object]]:
         """A condition on rows, with its parameters: of this month, with keys from ``floor`` on and before ``until``."""
@@ -259,7 +299,11 @@ class Draft:
     # What is stored
 
     def _bind(self) -> None:
-        self._engine.view(f"base.{self._table}", self._rows_of(self._leaves))
+        self._engine.view(f"base.{self._table}", self._rows())
+
+    def _rows(self) -> str:
+        """A query for all rows."""
+        return self._rows_of(self._leaves)
 
     def _rows_of(self, leaves: Sequence[Leaf]) -> str:
         """A query for the rows of some leaves, wherever they lie."""

@@ -46,6 +46,17 @@ class Limits:
 
 
 DEFAULT_LIMITS: Final = Limits()
+VECTOR: Final = 2_048  # rows that DuckDB handles at once
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A written file. ``told``: by quoted column name its ``min`` and ``max`` as texts; of long ones the beginning."""
+
+    file: Path
+    rows: int
+    size: int  # bytes
+    told: Mapping[str, Mapping[str, str]]
 
 
 class Engine:
@@ -96,6 +107,7 @@ class Engine:
         }
         connection = duckdb.connect(":memory:", config=config)
         connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set parquet_metadata_cache = true")  # hundreds of files, whose footers many queries look at
         connection.execute("create schema base; create schema narrow; set search_path = 'narrow,base'")
         return connection
 
@@ -149,13 +161,26 @@ class Engine:
             if not any(other.rpartition(".")[2] == plain for other in self._kinds):
                 self._bound.discard(plain)
 
-    def copy(self, text: str, file: Path, row_group: int) -> None:
-        """Writes the rows of a query into a Parquet file, in the order in which they lie in its table."""
-        target = str(file).replace("'", "''")
-        form = f"format parquet, compression zstd, compression_level 1, row_group_size {row_group}"
+    def copy(
+        self, text: str, target: Path, row_group: int, params: Mapping[str, object] | None = None, *, stem: str = ""
+    ) -> list[Copied]:
+        """Writes the rows of a query into a Parquet file, in the order of the query or in which they lie in its table.
+
+        ``stem``: into many files ``<stem>-<n>.parquet`` of the folder ``target`` instead, each of one row group, which has
+        ``row_group`` rows, rounded up to ``VECTOR``. The last one may have fewer.
+        """
+        form = f"format parquet, compression zstd, compression_level 1, row_group_size {row_group}, return_stats"
+        if stem:
+            form += f", row_groups_per_file 1, filename_pattern '{stem}-{{i}}', overwrite_or_ignore"
+        path = str(target).replace("'", "''")
         self._connection.execute("set preserve_insertion_order = true")
         try:
-            self._connection.execute(f"copy ({text}) to '{target}' ({form})")
+            written = self._connection.execute(f"copy ({text}) to '{path}' ({form})", dict(params) if params else None)
+            return [Copied(Path(file), rows, size, told) for file, rows, size, _, told, *_ in written.fetchall()]
+        except BaseException:
+            for file in target.glob(f"{stem}-*.parquet") if stem else [target]:
+                file.unlink(missing_ok=True)
+            raise
         finally:
             self._connection.execute("set preserve_insertion_order = false")
 

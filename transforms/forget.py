@@ -143,13 +143,16 @@ def take_out(lake: Lake, project: str, ids: Ids, tables: Iterable[str]) -> Taken
 def others_events(rows: pa.Table, ids: Ids) -> tuple[pa.Table, int]:
     """The events of other people, and in how many of them a name was taken out."""
     plain = pa.array(sorted(ids.plain), pa.string())
-    theirs = pc.or_(pc.is_in(rows["actor_id"], value_set=ids.actors), pc.is_in(rows["previous_id"], value_set=plain))
+    replaced = pc.and_(pc.equal(rows["kind"], "alias"), pc.is_in(rows["previous_id"], value_set=plain))
+    theirs = pc.or_(pc.is_in(rows["actor_id"], value_set=ids.actors), replaced)
     kept = rows.filter(pc.invert(theirs))
     devices = pa.array(sorted(ids.of("anonymous")), pa.string())
     named = pc.is_in(kept["anonymous_id"], value_set=devices)
     touched = pa.chunked_array([named]) if isinstance(named, pa.Array) else named
     if pc.any(named).as_py():
-        kept = _set(kept, "anonymous_id", pc.if_else(named, pa.scalar(None, pa.string()), kept["anonymous_id"]))
+        linked = pc.and_(named, pc.not_equal(kept["kind"], "alias"))  # there the previous id is the anonymous one again
+        for name, gone in (("anonymous_id", named), ("previous_id", linked)):
+            kept = _set(kept, name, pc.if_else(gone, pa.scalar(None, pa.string()), kept[name]))
     if ids.pattern is not None:
         for name in _TEXTS:
             found = holding(kept[name], ids)
@@ -166,7 +169,7 @@ def others_events(rows: pa.Table, ids: Ids) -> tuple[pa.Table, int]:
 
 def rejected_of(rows: pa.Table, ids: Ids) -> list[bool]:
     """Which rejected events are theirs: those that hold a long id anywhere, or a short one where ids stand."""
-    texts = [pc.fill_null(holding(rows[name], ids), False).to_pylist() for name in ("event_id", "detail")]
+    texts = [pc.fill_null(holding(rows[name], ids), False).to_pylist() for name in ("event_id", "detail", "path")]
     raws = rows["raw"].to_pylist()
     return [any(hits) or _names(raw, ids) for *hits, raw in zip(*texts, raws, strict=True)]
 

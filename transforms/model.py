@@ -14,6 +14,10 @@ come before the model, and what moved:
 (inclusive, of the type of its time or day). ``narrow`` gives, for relations that the model or its own relations read, the
 rows that these keys need; they are made in the order given, and may read ``stale`` and each other (``narrow.<name>``); a
 name that only they read is made, too.
+
+A model by day that is filled from nothing, month by month, has ``filling`` in their place where it is to read what the month
+made, ``came_<table>``, and not to look for it in the table; ``spans``, ``day_spans`` and ``border`` tell then what reaches
+over from the months before (``spans.prepare_part``).
 """
 
 from __future__ import annotations
@@ -46,6 +50,7 @@ class Model:
     stale: str | None = None
     narrow: Mapping[str, str] = field(default_factory=dict)
     prepare: Prepare | None = None  # makes relations that ``stale`` reads; once, though several models name it
+    filling: Mapping[str, str] = field(default_factory=dict)  # by day: ``stale`` and ``narrow`` where a fill has others
     given: str = ""  # what else its making depends on: where that changes, it is made whole
 
 

@@ -17,6 +17,7 @@ from sql.loader import Query
 from transforms.draft import Draft
 from transforms.engine import Engine
 from transforms.errors import ModelFailed
+from transforms.fill import Filling
 from transforms.model import Model, Prepare
 from transforms.stale import Step
 from transforms.tables import TABLES
@@ -71,18 +72,6 @@ class Repair:
         """Makes ``part_events`` of some events, with the persons they belong to."""
         self._engine.view("part_events", _PART.format(relation=relation))
 
-    def change_all(self, model: Model, before: Mapping[str, int]) -> None:
-        """Tells that all rows of a table went and came, which was filled from nothing."""
-        name = model.query.name
-        if name in before:
-            files = self._engine.lake.files(self._engine.project, name, before[name])
-            self._engine.read(f"before_{name}", name, [unquote(file) for file in files])
-        else:
-            self._engine.bind(f"before_{name}", TABLES[name].empty_table())
-        self._engine.view(f"went_{name}", f"from base.before_{name}")
-        self._engine.view(f"came_{name}", f"from base.{name}")
-        self._engine.view(f"changed_{name}", f"from base.before_{name} union all from base.{name}")
-
     def make(self, model: Model, step: Step) -> None:
         """Brings one stored model up to date; its draft has the rows, and ``changed_<name>`` tells which differ.
 
@@ -99,22 +88,38 @@ class Repair:
                 self._drafts[name].repair(f"base.{name}", "made")
             else:
                 self._make_stale(model)
-                self._engine.view("old", self._stored(model.query))
+                self._engine.make("old", self._stored(model.query))  # it is read twice, and many files are opened for it
                 # What is made of narrow relations can tell half the truth of subjects around.
                 self._engine.view("new", "from made" if model.query.moment else f"from made semi join stale using ({key})")
                 self._drafts[name].repair("old", "new")
 
-    def fill(self, model: Model) -> None:
-        """Brings a part of a model by day into its draft, as ``make`` does, but looks for no equal rows: few were there."""
-        name = model.query.name
+    def fill(self, model: Model, month: str) -> None:
+        """Brings what ``part_events``, a month's, make of a model by day into its draft, as ``make`` does; but looks for no
+        equal rows: few were there."""
+        draft = self._drafts[model.query.name]
         with self._making(model):
-            if model.stale is None:
-                raise ValueError("a model by day says which of its days are stale")
-            self._find_stale(model, model.stale)
-            self._make_stale(model)
+            if model.stale is None or not isinstance(draft, Filling):
+                raise ValueError("a model by day says which of its days are stale, and begins without a row")
+            self._find_stale(model, model.filling.get("stale", model.stale))
+            filling = {name: text for name, text in model.filling.items() if name != "stale"}
+            self._bind_needed(model, filling | {name: text for name, text in model.narrow.items() if name not in filling})
             self._engine.view("old", self._stored(model.query))
-            self._drafts[name].replace("old", "made")
-            self._engine.view(f"changed_{name}", f"from went_{name} union all from came_{name}")
+            draft.fill("old", model.query.text, model.params, month)
+
+    def finish(self, model: Model, before: Mapping[str, int]) -> None:
+        """Ends the filling of a model by day, and tells that all rows of its table went and came."""
+        name = model.query.name
+        draft = self._drafts[name]
+        if isinstance(draft, Filling):
+            draft.finish()
+        if name in before:
+            files = self._engine.lake.files(self._engine.project, name, before[name])
+            self._engine.read(f"before_{name}", name, [unquote(file) for file in files])
+        else:
+            self._engine.bind(f"before_{name}", TABLES[name].empty_table())
+        self._engine.view(f"went_{name}", f"from base.before_{name}")
+        self._engine.view(f"came_{name}", f"from base.{name}")
+        self._engine.view(f"changed_{name}", f"from base.before_{name} union all from base.{name}")
 
     @contextmanager
     def _making(self, model: Model) -> Iterator[None]:
@@ -163,24 +168,27 @@ class Repair:
         self._make(model, "made")
 
     def _make_stale(self, model: Model) -> None:
+        self._bind_needed(model, model.narrow)
+        self._make(model, "made")
+
+    def _bind_needed(self, model: Model, narrow: Mapping[str, str]) -> None:
         needed = self._needed(model)
         reads = {name for one in (model, *needed) for name in one.query.reads}
-        reads.update(_NARROW.findall(" ".join(model.narrow.values())))
-        for name, text in model.narrow.items():
+        reads.update(_NARROW.findall(" ".join(narrow.values())))
+        for name, text in narrow.items():
             if name in reads:
                 if text.startswith("from "):
                     self._engine.view(f"narrow.{name}", text)
                 else:
                     self._engine.make(f"narrow.{name}", text, self._params(model, text))
         for relation in needed:
-            if relation.query.name not in model.narrow:
+            if relation.query.name not in narrow:
                 self._make(relation, f"narrow.{relation.query.name}")
-        self._make(model, "made")
 
     def _drop(self, model: Model) -> None:
         for name in ("new", "old", "made", "stale"):
             self._engine.drop(name)
-        for relation in (*model.narrow, *(one.query.name for one in self._needed(model))):
+        for relation in (*model.narrow, *model.filling, *(one.query.name for one in self._needed(model))):
             self._engine.drop(f"narrow.{relation}")
 
     def _make(self, model: Model, name: str) -> None:

@@ -107,6 +107,8 @@ def run(path: Path, job: Job, project: str, clock: Clock) -> Run:
             seconds = time.perf_counter() - ticking
             ended = Run(job.name, project, started, seconds, status, result.before, result.after, result.rows)
         finish(path, number, ended)
+    told = {"job": job.name, "project": project, "status": ended.status, "seconds": round(ended.seconds, 3)}
+    _LOG.info("a job ended", extra=told)
     return ended
 
 

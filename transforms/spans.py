@@ -94,6 +94,15 @@ where events.time between {least} and {greatest} and events.time between wanted.
     or cast(events.time at time zone '{zone}' as date) between wanted.first_day and wanted.last_day
 )
 """
+# Up to when a part can touch what earlier ones, whose last event is at $edge, made: silence, or the rest of the day, with
+# the hours by which clocks may be changed.
+_BORDER: Final = f"""
+select cast($edge at time zone $zone as date) as day,
+    greatest($edge + {_SILENCE}, cast(cast($edge at time zone $zone as date) + 1 as timestamp) at time zone $zone)
+        + interval '4' hour as until
+"""
+# All of a person's events in the part, if one is at the border.
+_AT_THE_BORDER: Final = "(select person_id, time from part_events semi join bordering using (person_id))"
 
 
 _IN_SPANS: Final = """
@@ -135,17 +144,35 @@ def prepare(engine: Engine, events: Sequence[Part], zone: str) -> None:
     engine.view("span_events", _IN_SPANS)
 
 
-def prepare_part(engine: Engine, events: Sequence[Part], part: Part, zone: str) -> None:
+def prepare_part(engine: Engine, events: Sequence[Part], part: Part, zone: str, *, alone: bool = False) -> None:
     """Makes the relations above for tables that are filled from nothing, of ``part_events``, the events of ``part``.
 
-    All of these are stale. They are read where they lie, as often as somebody asks; only those of other parts, which
-    sessions and days of the zone reach over to, are kept.
+    ``events``: all parts, in the order in which they are filled. All events of ``part`` are stale, and are read where they
+    lie, as often as somebody asks. ``spans`` and ``day_spans`` have those persons alone who may go on with a session or a
+    day of the parts before; those of their events are kept.
+
+    ``alone``: beside tables by day that were there before, whose rows a fill does not know. Then these are all persons.
+
+    ``border`` is a row: the first moment that touches nothing of what is stored (``until``), and the last ``day`` that may.
     """
-    _find(engine, "part_events", zone, repair=False)
-    _look_up(engine, [other for other in events if other is not part], zone)
+    before = events[: events.index(part)]
+    _find_border(engine, before, zone, alone)
+    _find(engine, _AT_THE_BORDER, zone, repair=False)
+    _look_up(engine, before, zone)
     own = f"select {_COLUMNS} from {part.relation} events"
     engine.view("stale_events", f"{own} union all select * exclude (person_id) from day_events")
     engine.view("span_events", f"{own} union all {_IN_SPANS}")
+
+
+def _find_border(engine: Engine, before: Sequence[Part], zone: str, alone: bool) -> None:
+    told = [part.greatest for part in before if part.greatest is not None]
+    if alone or not before or len(told) < len(before):
+        ever = "9999-12-30" if alone or before else "0001-01-01"
+        engine.make("border", f"select timestamptz '{ever} 00:00:00+00' as until, date '{ever}' as day")
+    else:
+        engine.make("border", _BORDER, {"edge": max(told), "zone": zone})
+    least = engine.table("select until from border").to_pylist()[0]["until"]
+    engine.view("bordering", f"select person_id, time from part_events where time < timestamptz '{least.isoformat()}'")
 
 
 def _find(engine: Engine, moved: str, zone: str, *, repair: bool) -> None:

@@ -76,6 +76,7 @@ class SparkEngine(Engine):
 
     def __init__(self, session: SparkSession, lake: Lake, project: str, versions: Mapping[str, int | None]) -> None:
         self.versions = dict(versions)
+        self.interrupted = False
         self._lake, self._project = lake, project
         self._bound: set[str] = set()
         self._made = 0

@@ -28,6 +28,7 @@ TableName = Literal[
     "internal_actors",
     "seen_ids",
     "activity",
+    "account_people",
 ]
 
 _TIME: Final = pa.timestamp("us", tz="UTC")
@@ -226,12 +227,21 @@ ACTIVITY: Final = pa.schema(
     ]
 )
 
+ACCOUNT_PEOPLE: Final = pa.schema(
+    [
+        _must("person_id", pa.int64()),
+        _must("account_id", pa.string()),
+        _must("first_seen", _TIME),  # of what activity counts there
+        _must("last_seen", _TIME),
+    ]
+)
+
 TABLES: Final[dict[str, pa.Schema]] = dict(
     zip(
         get_args(TableName),
         (
             *(ACTORS, MEMBERSHIPS, SOLE_MEMBERSHIPS, PEOPLE, ACCOUNTS, STAGES, INVITES, SESSIONS, PERSON_DAYS, ACCOUNT_DAYS),
-            *(RUNAWAY_IDS, INTERNAL_ACTORS, SEEN_IDS, ACTIVITY),
+            *(RUNAWAY_IDS, INTERNAL_ACTORS, SEEN_IDS, ACTIVITY, ACCOUNT_PEOPLE),
         ),
         strict=True,
     )

@@ -40,8 +40,8 @@ def command(data: Path, project: str, port: int, people: int, accounts: int, day
     from api.demo.page import Page
     from api.folder import Unusable
     from api.locks import InUse
+    from api.ports import CannotStart
     from api.store import StoreError
-    from api.up import CannotStart
 
     if accounts > people:
         raise Refused("wrong options", [f"--accounts {accounts}: each is opened by one of the people; at most {people}"])

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from api.commands import Refused
 from api.locks import InUse
+from api.ports import CannotStart
 from api.settings import Settings
-from api.up import CannotStart, supervise
+from api.up import supervise
 
 
 def run(settings: Settings, roles: Sequence[str], *, port: bool = True) -> None:

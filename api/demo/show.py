@@ -19,13 +19,15 @@ from typing import Any, Final
 
 import httpx
 
+from api import logs
 from api.clock import now
 from api.demo.compare import sections
 from api.demo.page import Page
 from api.demo.send import NotTaken, send
+from api.ports import CannotStart, listen
 from api.settings import Settings
 from api.store import KINDS, Project, open_store
-from api.up import CannotStart, Supervisor, listen
+from api.up import Supervisor
 from ingest.demo import Delivery, Size, deliver, plan, truth
 
 ROLES: Final = ("door", "flush", "work", "serve")
@@ -71,14 +73,15 @@ def run(demo: Demo) -> bool:
 
     Raises ``DemoFailed``, or ``CannotStart`` where the server does not start.
     """
-    with _listener(demo.settings) as listener:
-        host, port = listener.getsockname()[:2]
-        stand = Stand(demo.settings, f"http://{host}:{port}", make_keys(demo.settings))
-        return asyncio.run(_serve_and_show(demo, stand, listener))
+    logs.configure(demo.settings, "up")
+    listeners = _listeners(demo.settings)
+    host, port = listeners[0].getsockname()[:2]
+    stand = Stand(demo.settings, f"http://{host}:{port}", make_keys(demo.settings))
+    return asyncio.run(_serve_and_show(demo, stand, listeners))
 
 
-async def _serve_and_show(demo: Demo, stand: Stand, listener: socket.socket) -> bool:
-    server = asyncio.create_task(Supervisor(demo.settings, ROLES, listener).run(f"Serving at {stand.address}"))
+async def _serve_and_show(demo: Demo, stand: Stand, listeners: list[socket.socket]) -> bool:
+    server = asyncio.create_task(Supervisor(demo.settings, ROLES, listeners).run(f"Serving at {stand.address}"))
     showing = asyncio.create_task(asyncio.to_thread(_show, demo, stand))
     await asyncio.wait({server, showing}, return_when=asyncio.FIRST_COMPLETED)
     if showing.done() and not server.done() and (demo.wants_exit or showing.exception()):
@@ -189,9 +192,9 @@ def make_keys(settings: Settings) -> dict[str, str]:
         return {kind: store.create_key(settings.project, kind, "demo", now()) for kind in KINDS}
 
 
-def _listener(settings: Settings) -> socket.socket:
-    """The wanted port; a free one, where that is taken."""
+def _listeners(settings: Settings) -> list[socket.socket]:
+    """At the wanted port; at a free one, where that is taken."""
     try:
-        return listen(settings.host, settings.port)
+        return listen(settings.host, settings.port, settings.workers)
     except CannotStart:
-        return listen(settings.host, 0)
+        return listen(settings.host, 0, settings.workers)

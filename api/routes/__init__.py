@@ -10,6 +10,7 @@ from api.routes import (
     drivers,
     funnels,
     identity,
+    live,
     metrics,
     people,
     plan,
@@ -18,6 +19,7 @@ from api.routes import (
     recent,
     rejected,
     saved,
+    sources,
     stages,
     status,
 )
@@ -26,5 +28,6 @@ from api.serving import Serving
 
 def routers(serving: Serving) -> list[APIRouter]:
     by_stages = (metrics, stages, people, identity)
-    modules = (funnels, drivers, saved, catalogue, *by_stages, status, recent, rejected, plan, project, quality, changes)
+    asked = (funnels, drivers, saved, catalogue, *by_stages)
+    modules = (*asked, status, live, recent, rejected, plan, sources, project, quality, changes)
     return [module.router(serving) for module in modules]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -16,6 +15,7 @@ from api.auth import must_be_admin
 from api.errors import Detail, NotFound, Unprocessable
 from api.parameters import CURSOR, KNOWN_AT, LIMIT, Parameter
 from api.serving import NO_BUILD, Answer, Asked, Serving, documented
+from ingest.numbers import loads
 from transforms.core import ABOUT_THEM
 from transforms.engine import Engine
 from transforms.links import Ledger, links_of
@@ -127,7 +127,7 @@ def _person(serving: Serving, asked: Asked, given: str) -> Answer:
             "ids": ids,
             "links": links_of(_ledger(serving, asked), [one["id"] for one in ids], serving.view(asked), serving.limits),
             **about,
-            "traits": json.loads(about["traits"]),
+            "traits": loads(about["traits"]),
             "accounts": engine.table(MEMBERSHIPS, own)["account_id"].to_pylist(),
             "stages": engine.table(STAGES, {"person": person["person"]}).to_pylist(),
             "invitations": _invitations(engine, person["person"]),
@@ -179,7 +179,7 @@ def _fault(given: str) -> Detail:
 def _events(engine: Engine, manifest: Manifest, own: dict[str, Any], place: cursor.Cursor | None, limit: int) -> Answer:
     time, last = (place.time, place.id) if place else (_EVER, "")
     rows = engine.table(EVENTS, {**own, "time": time, "id": last, "limit": limit + 1}).to_pylist()
-    items = [{**row, "properties": json.loads(row["properties"])} for row in rows[:limit]]
+    items = [{**row, "properties": loads(row["properties"])} for row in rows[:limit]]
     following = None
     if len(rows) > limit:
         following = cursor.Cursor(manifest.number, items[-1]["time"], items[-1]["event_id"]).encode()

@@ -5,7 +5,8 @@ Read from the lake's newest files only, so that it costs the same however long t
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import pyarrow as pa
 from fastapi import APIRouter
@@ -43,7 +44,7 @@ def router(serving: Serving) -> APIRouter:
 
     def recent_rejected(asked: Asked) -> Answer:
         rows = rows_of(asked, "rejected", _REJECTED).to_pylist()
-        return {"items": [{**row, "raw": row["raw"][:_RAW].decode("utf-8", "replace")} for row in rows]}
+        return {"items": [{**row, **shown(row)} for row in rows]}
 
     def rows_of(asked: Asked, table: str, columns: tuple[str, ...]) -> pa.Table:
         return newest(serving.lake, asked.project.name, table, columns, asked.parameters["limit"], serving.limits)
@@ -51,16 +52,35 @@ def router(serving: Serving) -> APIRouter:
     return routes
 
 
-def newest(lake: Lake, project: str, table: str, columns: tuple[str, ...], limit: int, limits: Limits) -> pa.Table:
-    """The rows with the latest ``received_at``, newest first."""
+def shown(row: Mapping[str, Any]) -> dict[str, str]:
+    """A rejected event's path and the beginning of its bytes, for whoever reads them."""
+    return {"path": row["path"].partition("?")[0], "raw": row["raw"][:_RAW].decode("utf-8", "replace")}
+
+
+def newest(
+    lake: Lake,
+    project: str,
+    table: str,
+    columns: tuple[str, ...],
+    limit: int,
+    limits: Limits,
+    *,
+    among: int | None = None,
+    where: str = "true",
+    parameters: Mapping[str, str | None] | None = None,
+) -> pa.Table:
+    """The rows with the latest ``received_at``, newest first; of the last ``among`` those that match ``where``."""
     handle = lake.open(project, table)
-    paths = [] if handle is None else _files_of_newest(pa.table(handle.get_add_actions(flatten=True)), limit)
+    among = among or limit
+    paths = [] if handle is None else _files_of_newest(pa.table(handle.get_add_actions(flatten=True)), among)
     if handle is None or not paths:
         return pa.table({column: [] for column in columns})
     with Engine(lake, project, {}, limits) as engine:
         engine.bind_files("newest", handle, paths)
         return engine.table(
-            f"select {', '.join(columns)} from newest order by received_at desc limit $limit", {"limit": limit}
+            f"""with last_received as (select {", ".join(columns)} from newest order by received_at desc limit $among)
+            select {", ".join(columns)} from last_received where {where} order by received_at desc limit $limit""",
+            {"limit": limit, "among": among, **(parameters or {})},
         )
 
 

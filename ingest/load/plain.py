@@ -22,7 +22,7 @@ from ingest.load.engine import connect, literal, name_of
 from ingest.load.plan import MAX_EVENT, Plan, Type
 from ingest.load.staged import STAGED, Counts, Staged
 from ingest.outcome import Outcome
-from ingest.scalar import NOBODY
+from ingest.scalar import NOBODY, STRANGERS
 from ingest.times import AHEAD
 
 # It is read once: dictionaries of ids that hardly repeat, and filters to look one up, would cost a quarter of the writing.
@@ -124,9 +124,11 @@ def _judged(columns: Mapping[str, str], plan: Plan, number: int, name: str) -> s
         with read as (
             select {_PLACE} as row, {_time(columns["time"])} as original,
                 nullif(trim({text["event"]}), '') as event, nullif(trim({text["event_id"]}), '') as event_id,
-                {_identifier(text["user_id"])} as user_id, {_identifier(text["anonymous_id"])} as anonymous_id,
-                {_identifier(text["account_id"])} as account_id, {_identifier(text["previous_id"])} as previous_id,
-                {text["user_id"]} in ({_NOBODY}) or {text["anonymous_id"]} in ({_NOBODY}) as illegal,
+                {_identifier(text["user_id"], _STRANGERS)} as user_id,
+                {_identifier(text["anonymous_id"], _STRANGERS)} as anonymous_id,
+                {_identifier(text["account_id"])} as account_id,
+                {_identifier(text["previous_id"], _STRANGERS)} as previous_id,
+                {text["user_id"]} in ({_STRANGERS}) or {text["anonymous_id"]} in ({_STRANGERS}) as illegal,
                 {_properties(columns)} as properties, struct_pack({given}) as given
             from (select *, {_given(columns)} as {_JSON} from given)
         ), ruled as (
@@ -146,6 +148,7 @@ def _judged(columns: Mapping[str, str], plan: Plan, number: int, name: str) -> s
 
 
 _NOBODY: Final = ", ".join(literal(each) for each in sorted(NOBODY))
+_STRANGERS: Final = ", ".join(literal(each) for each in sorted(STRANGERS))
 _CALLS: Final = "'$identify', '$group', '$alias', '$page', '$screen'"
 _REASON: Final = f"""case
     when illegal and user_id is null and anonymous_id is null then '{Outcome.ILLEGAL_ID.value}'
@@ -172,9 +175,9 @@ _HELP: Final = (
 )
 
 
-def _identifier(text: str) -> str:
+def _identifier(text: str, nobody: str = _NOBODY) -> str:
     """As ``ingest.scalar.identifier``: null for the names of nothing."""
-    return f"case when trim({text}) in ('', {_NOBODY}) then null else {text} end"
+    return f"case when trim({text}) in ('', {nobody}) then null else {text} end"
 
 
 def _absent() -> str:

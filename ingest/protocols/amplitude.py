@@ -1,6 +1,7 @@
 """Amplitude's HTTP API: ``/2/httpapi`` and ``/batch``, where the ``events`` of a body tell it from other families'.
 
-An event's ``device_id`` is anonymous, its ``user_id`` a user's, its ``insert_id`` the id by which copies are known.
+An event's ``device_id`` is anonymous, its ``user_id`` a user's, its ``insert_id`` the id by which copies are known. Where an
+event has both ids, the device becomes the user's, as Amplitude has it.
 ``$identify`` becomes an identify, ``$groupidentify`` a group call: what they ``$set`` and ``$unset`` become traits, other
 operations (``$setOnce``, ``$add``, ``$append`` ...) stay under their own names. ``$identify`` that does nothing but put
 somebody into a group is a group call, too. Every other event is a track call of its name.
@@ -8,6 +9,7 @@ somebody into a group is a group call, too. Every other event is a track call of
 Facts: https://amplitude.com/docs/apis/analytics/http-v2 and what its SDKs were seen to do with answers: a 400 that names
 neither ``missing_field`` nor events is sent again up to twelve times, a 413 makes two halves of a batch, and a 200 without
 its body loses the events of a callback. Bad events are answered 200 and kept apart, so no answer needs to list any.
+A page that was told to ask here for its remote configuration (``/config/<key>``) hears that there is none.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from ingest.scalar import Scalar, text
 
 GETS: Final[frozenset[str]] = frozenset()
 MAX_BODY_BYTES: Final = 20_971_520  # Amplitude's at /batch
+MAX_EVENT_BYTES: Final = 1_048_576  # what its HTTP API takes at once
 _MAX_HTTPAPI_BYTES: Final = 1_048_576
 _HTTPAPI: Final = "/amplitude/httpapi"
 _PATHS: Final = {"/2/httpapi": _HTTPAPI, "/batch": "/amplitude/batch"}
@@ -106,7 +109,14 @@ def unknown(arrived: Arrived) -> Answer:
     return _failure(400, f"Invalid API key: {offered[:_LONGEST_KEY]}")
 
 
+def disabled(arrived: Arrived) -> Answer:
+    """In the words at which its SDKs stop sending."""
+    return _failure(400, "Invalid API key: the source is disabled")
+
+
 def other(method: str, path: str, asked: Asked) -> Answer | None:
+    if path.startswith("/config/") and b"config_group=" in asked.request.query:
+        return _CONFIGURATION if method in ("GET", "HEAD") else answers.GET_ONLY
     return None if endpoint(path) is None else answers.POST_ONLY
 
 
@@ -150,6 +160,7 @@ def read(raw: msgspec.Raw) -> Item:
         _identify(item, group, traits)
     else:
         item.type = "track"
+    item.previous_id = item.anonymous_id  # both ids on one event are one person's
     item.properties = _with_revenue(given, given.pop("event_properties", NOTHING))
     item.context = context_of(given, group, NOTHING if item.type == "identify" else traits, bytes(item.properties))
     return item
@@ -174,7 +185,7 @@ def _describe_group(item: Item, group: tuple[str, str] | None, traits: msgspec.R
 
 def _with_revenue(given: Fields, properties: msgspec.Raw) -> msgspec.Raw:
     """The HTTP API takes an event's revenue beside its properties, too."""
-    beside = {name: given.pop(name) for name in _REVENUE if name in given}
+    beside = {} if given.keys().isdisjoint(_REVENUE) else {name: given.pop(name) for name in _REVENUE if name in given}
     if not beside or not (properties is NOTHING or bytes(properties).startswith(b"{")):
         return properties
     within = {} if properties is NOTHING else tolerant.FIELDS.decode(properties)
@@ -208,6 +219,9 @@ def _id(given: Fields, name: str, event_id: str | None) -> Scalar:
     if name in given:
         raise RuleError(Outcome.ILLEGAL_ID, f"{name} is {bytes(given[name])[:100]!r}", event_id)
     return value
+
+
+_CONFIGURATION: Final = json_answer({"configs": {}})
 
 
 def _failure(status: int, message: str, missing_field: str = "") -> Answer:

@@ -99,8 +99,11 @@ _remembered = lru_cache(maxsize=16_384)(_sender)  # as many as ``ingest.steps`` 
 def first_group(given: Fields) -> tuple[str, str] | None:
     """Type and id of the group that an event names first: ``{"company": "acme"}``, ``{"company": ["acme", "b"]}``."""
     raw = bytes(given.get("groups", b""))
-    if not raw.startswith(b"{"):
-        return None
+    return _first(raw) if raw.startswith(b"{") else None
+
+
+@lru_cache(maxsize=4_096)
+def _first(raw: bytes) -> tuple[str, str] | None:
     try:
         groups = _GROUPS.decode(raw)
     except msgspec.ValidationError:

@@ -12,14 +12,16 @@ from typing import Final
 
 import msgspec
 
+from ingest import limits, privacy
 from ingest.actor import KINDS, actor_id
 from ingest.outcome import Outcome
 from ingest.protocols.call import Call, Reject
 from ingest.protocols.envelope import NOTHING
 from ingest.protocols.shape import groups_in, json_object, merged, named, with_page
-from ingest.scalar import NOBODY, Scalar, identifier, text
+from ingest.scalar import NOBODY, Scalar, identifier, is_stranger, person, text
 from ingest.steps import promoted
 from ingest.times import corrected, micros
+from ingest.told import Told
 
 Mint = Callable[[int], str]
 
@@ -43,6 +45,36 @@ class Item(msgspec.Struct, rename="camel", gc=False):
     traits: msgspec.Raw = NOTHING
     context: msgspec.Raw = NOTHING
 
+    def stand_alone(self, name: str) -> None:
+        """Be an event of nobody known, under a name of its own."""
+        self.user_id = self.previous_id = self.group_id = None
+        self.anonymous_id = name
+
+
+class Around(msgspec.Struct, frozen=True):
+    """What holds for all events of a request, whoever decodes it: the operator's limits, what the door wrote beside it
+    (mostly nothing), and the address that it came from."""
+
+    limits: limits.Limits = limits.USUAL
+    told: Told | None = None
+    ip: str = ""
+
+
+AROUND: Final[ContextVar[Around]] = ContextVar("AROUND", default=Around())  # noqa: B039 (frozen)
+Check = Callable[["Call"], str | None]
+# What else an event must obey, where somebody set it: told of a call, it says what is wrong (``ingest.plan``).
+CHECK: Final[ContextVar[Check | None]] = ContextVar("CHECK", default=None)
+
+
+class Said(Item, gc=False):
+    """An event of which most of the context is the same in many: ``said`` is that part, from which the columns come.
+
+    Columns are made once for each context that is not remembered (``ingest.steps``), and an entity of an event's own would
+    make each one another.
+    """
+
+    said: bytes = b""
+
 
 class Sender(msgspec.Struct, frozen=True):
     """What the events of one request have in common."""
@@ -53,6 +85,8 @@ class Sender(msgspec.Struct, frozen=True):
     received_at: int
     sent_at: int | None
     context: bytes  # the batch's own, laid under each event's; mostly empty
+    around: Around = msgspec.field(default_factory=AROUND.get)
+    check: Check | None = msgspec.field(default_factory=CHECK.get)
 
 
 class RuleError(Exception):
@@ -65,8 +99,6 @@ class RuleError(Exception):
         self.detail = f"{found}: {reason.help}" if found else reason.help
 
 
-# What else an event must obey, where somebody set it: told of a call, it says what is wrong (``ingest.plan``).
-CHECK: Final[ContextVar[Callable[[Call], str | None] | None]] = ContextVar("CHECK", default=None)
 _SCALAR: Final = msgspec.json.Decoder(Scalar)
 FAULTS: Final = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
 
@@ -81,10 +113,12 @@ def outcome_of(
     item: Item | None = None
     try:
         item = read(raw)
+        if sender.around.told is not None:
+            sender = _keep_private(item, sender, sender.around.told, number, mint)
         if len(raw) > limit:
             raise RuleError(Outcome.TOO_LARGE, f"{len(raw)} bytes; at most {limit} are taken")
         call = call_of(item, sender, number, mint)
-        if (check := CHECK.get()) is not None and (broke := check(call)) is not None:
+        if sender.check is not None and (broke := sender.check(call)) is not None:
             raise RuleError(Outcome.PLAN, broke, call.event_id)
         return call
     except RuleError as broken:
@@ -104,18 +138,24 @@ def moment(raw: msgspec.Raw) -> int | None:
 
 def call_of(item: Item, sender: Sender, number: int, mint: Mint) -> Call:
     kind = sender.kind or _kind(item.type)
-    user, anonymous = identifier(item.user_id), identifier(item.anonymous_id)
+    user, anonymous = person(item.user_id), person(item.anonymous_id)
     if user is None and (anonymous is None or kind == "alias"):
         raise _unnamed(item)
     context = json_object(item.context)
     if sender.context:
         context = merged(sender.context, context)
-    seen = promoted(context, sender.user_agent)
+    seen = promoted(item.said if type(item) is Said else context, sender.user_agent)
     event, properties = _named(kind, item, seen.traits)
+    if len(properties) + len(event) > limits.ALWAYS:
+        _check_limits(sender.around.limits, event, properties)
     if kind == "page" and seen.page_url is None and b'"url"' in properties:
         seen = with_page(seen, properties)
     original = micros(item.timestamp) if item.timestamp is not None else micros(item.original_timestamp)
     sent_at = sender.sent_at if item.sent_at is None else micros(item.sent_at)
+    country = seen.country
+    if (told := sender.around.told) is not None:
+        country = country or (told.country or None if seen.own else None)
+        context, properties = _with_address(context, properties, told, sender.around.ip if seen.own else "")
     return Call(
         text(item.message_id) or mint(number),
         kind,
@@ -126,7 +166,7 @@ def call_of(item: Item, sender: Sender, number: int, mint: Mint) -> Call:
         sender.received_at,
         anonymous,
         user,
-        _required(item.previous_id, Outcome.MISSING_PREVIOUS) if kind == "alias" else identifier(item.previous_id),
+        _previous(kind, item, user),
         actor_id("anonymous", anonymous or "") if user is None else actor_id("user", user),
         identifier(item.group_id) or seen.account_id or groups_in(properties),
         seen.session_id,
@@ -145,11 +185,16 @@ def call_of(item: Item, sender: Sender, number: int, mint: Mint) -> Call:
         seen.browser,
         seen.locale,
         seen.app_version,
-        seen.country,
+        country,
         seen.bot,
         properties,
         context,
     )
+
+
+def _check_limits(most: limits.Limits, event: str, properties: bytes) -> None:
+    if (too_much := limits.exceeded(most, event, properties)) is not None:
+        raise RuleError(Outcome.TOO_COMPLEX, too_much)
 
 
 def _named(kind: str, item: Item, context_traits: bytes) -> tuple[str, bytes]:
@@ -171,6 +216,14 @@ def _named(kind: str, item: Item, context_traits: bytes) -> tuple[str, bytes]:
     return "$alias", json_object(item.properties)
 
 
+def _previous(kind: str, item: Item, user: str | None) -> str | None:
+    """Of an alias the id that is replaced; of another call with two ids the anonymous one, where its family says that both
+    are one person's. An identify says so by itself."""
+    if kind == "alias":
+        return _replaced(item.previous_id)
+    return None if user is None or kind == "identify" or item.previous_id is None else person(item.previous_id)
+
+
 def _kind(given: Scalar) -> str:
     if type(given) is str and given in KINDS:
         return given
@@ -185,10 +238,46 @@ def _kind(given: Scalar) -> str:
 def _required(given: Scalar, reason: Outcome) -> str:
     name = identifier(given)
     if name is None:
-        raise RuleError(Outcome.ILLEGAL_ID, repr(given)) if given in NOBODY else RuleError(reason)
+        raise RuleError(Outcome.ILLEGAL_ID, repr(given)) if text(given) in NOBODY else RuleError(reason)
+    return name
+
+
+def _replaced(given: Scalar) -> str:
+    name = person(given)
+    if name is None:
+        raise RuleError(Outcome.ILLEGAL_ID, repr(given)) if is_stranger(given) else RuleError(Outcome.MISSING_PREVIOUS)
     return name
 
 
 def _unnamed(item: Item) -> RuleError:
-    nothing = next((given for given in (item.user_id, item.anonymous_id) if given in NOBODY), None)
+    nothing = next((given for given in (item.user_id, item.anonymous_id) if is_stranger(given)), None)
     return RuleError(Outcome.MISSING_IDENTITY) if nothing is None else RuleError(Outcome.ILLEGAL_ID, repr(nothing))
+
+
+def _keep_private(item: Item, sender: Sender, told: Told, number: int, mint: Mint) -> Sender:
+    """Take out of an item what its sender did not agree to; raises ``RuleError`` where nothing of it may be stored.
+
+    Without ids it stands alone, under its own id: strangers never make one person. Returned is the sender to go on with.
+    """
+    context = json_object(item.context)
+    if sender.context:
+        context = merged(sender.context, context)
+    asked = privacy.without(told, context)
+    if asked == "store":
+        return sender
+    kind = sender.kind or (item.type.lower() if isinstance(item.type, str) else "")
+    if asked == "drop" or kind in privacy.ABOUT_PEOPLE:
+        raise RuleError(Outcome.NO_CONSENT)
+    item.stand_alone(f"nobody-{text(item.message_id) or mint(number)}")
+    item.properties = msgspec.Raw(privacy.without_ids(json_object(item.properties)))
+    item.context = msgspec.Raw(privacy.without_ids(context))
+    return msgspec.structs.replace(sender, context=b"")
+
+
+def _with_address(context: bytes, properties: bytes, told: Told, ip: str) -> tuple[bytes, bytes]:
+    """Both with as much of the sender's address as the source keeps; ``ip`` is the request's, empty where it is not his."""
+    if told.ip == "drop":
+        return privacy.without_address(context), privacy.without_address(properties)
+    if told.ip == "truncate":
+        context, properties = privacy.shortened(context), privacy.shortened(properties)
+    return (context if told.ip == "sent" else privacy.with_address(context, ip)), properties

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -50,6 +51,11 @@ class Call(msgspec.Struct, gc=False):
     context: bytes
 
 
+class Made(Call, gc=False):
+    """A call that nobody sent by itself: what an event says besides, such as the traits that PostHog's events may ``$set``.
+    It is stored like any other, under an id made of that event's; what was received is counted without it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reject:
     """One event, or a whole body where no event could be told apart, that broke a rule."""
@@ -58,3 +64,8 @@ class Reject:
     detail: str  # what was found and what to send instead
     event_id: str | None  # where one could be read
     raw: bytes  # the event's own bytes
+
+
+def received(calls: Sequence[Call]) -> int:
+    """How many of them somebody sent."""
+    return sum(type(call) is not Made for call in calls)

@@ -40,11 +40,13 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request without events. ``known``: is this a write key? ``address``: under which the sender knows us."""
+    """A request without events. ``known``: is this a write key? ``address``: under which the sender knows us. ``off``: is it
+    that of a source that takes nothing?"""
 
     request: Request
     known: Known
     address: PublicAddress
+    off: Known = lambda _: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,10 @@ class Family(Protocol):
     def MAX_BODY_BYTES(self) -> int | None:  # noqa: N802
         """Of a body, after inflating; None: as the operator's setting says."""
 
+    @property
+    def MAX_EVENT_BYTES(self) -> int | None:  # noqa: N802
+        """Of one event, as its own servers take it; None: as the operator's setting says."""
+
     def endpoint(self, path: str) -> str | None:
         """The path under which the log keeps what is sent to this one, which has no doubled or trailing slashes; None: not
         ours. Its first part is the family's own (see ``ingest.protocols.FAMILIES``)."""
@@ -92,11 +98,14 @@ class Family(Protocol):
     def unknown(self, arrived: Arrived) -> Answer:
         """The answer to a request without a known write key."""
 
+    def disabled(self, arrived: Arrived) -> Answer:
+        """The answer to a request of a source that is off: one after which its SDK does not send the same again."""
+
     def other(self, method: str, path: str, asked: Asked) -> Answer | None:
         """The answer to a request without events (never OPTIONS); None: not ours."""
 
     def decode(self, record: Record, mint: Mint, max_event_bytes: int) -> Decoded:
-        """Calls and rejects of a record; their number together is the number of events in it.
+        """Calls and rejects of a record; their number together, but for what is ``Made``, is the number of events in it.
 
         ``mint(n)`` names the record's n-th event (from 0), the same whenever it is asked.
         """

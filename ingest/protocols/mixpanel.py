@@ -6,7 +6,8 @@ Every other event is a track call of its name, ``$mp_web_page_view`` a page call
 
 Answers are what its SDKs look for: ``1``, or with ``verbose`` (in the query or the form) ``{"status": 1, "error": null}``;
 to ``/import?strict=1`` how many were stored, and 400 with ``failed_records`` where some were not: the good ones are stored
-all the same. The token is the write key; at ``/import`` it may be the user of Basic.
+all the same. The token is the write key; at ``/import`` it may be the user of Basic. A page that asks for its remote
+settings hears that no sessions are recorded.
 
 Facts: https://developer.mixpanel.com/reference/ingestion-api and what its SDKs were seen to send.
 """
@@ -21,7 +22,7 @@ from urllib.parse import parse_qs, urlencode
 
 import msgspec
 
-from ingest.answers import PIXEL, POST_ONLY, Answer, json_answer, refusal, text_answer
+from ingest.answers import GET_ONLY, PIXEL, POST_ONLY, SOURCE_OFF, Answer, json_answer, refusal, text_answer
 from ingest.outcome import Outcome
 from ingest.protocols import envelope, repair
 from ingest.protocols.assemble import Mint, Sender, outcome_of
@@ -37,9 +38,10 @@ IMPORT: Final = "/mixpanel/import"
 _PATHS: Final = {"/track": TRACK, "/engage": "/mixpanel/engage", "/groups": "/mixpanel/groups", "/import": IMPORT}
 GETS: Final = frozenset(_PATHS.values())
 MAX_BODY_BYTES: Final = 10_485_760  # Mixpanel's at /import
+MAX_EVENT_BYTES: Final = 1_048_576  # Mixpanel's at /import
 
 _HEAD: Final = 8_192  # bytes of a body that cannot be read: enough to see whose it is
-_TRUE: Final = (b"1", b"true")
+_TRUE: Final = ("1", "true")
 _VERBOSE: Final = re.compile(rb"(?:^|&)verbose=(?:1|true)(?:&|$)")
 
 
@@ -125,7 +127,13 @@ def unknown(arrived: Arrived) -> Answer:
     return refusal(401, "Invalid write key: the token must be a write key.")
 
 
+def disabled(arrived: Arrived) -> Answer:
+    return SOURCE_OFF
+
+
 def other(method: str, path: str, asked: Asked) -> Answer | None:
+    if path == "/settings" and b"sdk_config=" in asked.request.query:
+        return _SETTINGS if method in ("GET", "HEAD") else GET_ONLY
     return POST_ONLY if endpoint(path) else None
 
 
@@ -155,7 +163,7 @@ def _imported(arrived: Arrived, opened: Opened) -> Answer:
         return _DONE
     failed: list[dict[str, object]] = []
     for number, raw in enumerate(events[0]):
-        record = Record(0, "", "", IMPORT, "", "", bytes(raw))
+        record = Record(0, "", "", IMPORT, "", "", b"[" + bytes(raw) + b"]")
         for reject in decode(record, str, arrived.max_event_bytes)[1]:
             failed.append(
                 {"index": number, "insert_id": reject.event_id or "", "field": reject.reason.value, "message": reject.detail}
@@ -212,8 +220,9 @@ def _keys(events: list[msgspec.Raw]) -> Iterator[str]:
 
 
 def _asks(arrived: Arrived, word: str) -> bool:
-    return parse_qs(arrived.request.query).get(word.encode(), [b""])[-1].lower() in _TRUE
+    return parse_qs(arrived.request.query.decode("utf-8", "replace")).get(word, [""])[-1].lower() in _TRUE
 
 
 _ONE: Final = text_answer("1")
 _DONE: Final = json_answer({"status": 1, "error": None})
+_SETTINGS: Final = json_answer({"sdk_config": {"config": {"record_sessions_percent": 0}}})

@@ -3,48 +3,32 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import urlsplit
 
 import msgspec
 
 from ingest.outcome import Outcome
 from ingest.protocols import tolerant
 from ingest.protocols.assemble import Item, RuleError
+from ingest.protocols.envelope import NOTHING
 from ingest.protocols.mixpanel_ids import JOINS, bare, is_device, joined, who
+from ingest.protocols.mixpanel_seen import Ids, context_of, read, without_token
 from ingest.scalar import Scalar, text
 
 Fields = dict[str, msgspec.Raw]
 
-_CAMPAIGN: Final = {
-    "utm_source": "source", "utm_medium": "medium", "utm_campaign": "name", "utm_term": "term", "utm_content": "content",
-}  # fmt: skip
-_FOLDERS: Final = {  # in which object of the context a property stands, and how it is called there
-    "$current_url": ("page", "url"),
-    "current_url": ("page", "url"),
-    "current_page_title": ("page", "title"),
-    "$referrer": ("page", "referrer"),
-    **{name: ("campaign", inner) for name, inner in _CAMPAIGN.items()},
-    "mp_lib": ("library", "name"),
-    "$lib_version": ("library", "version"),
-    "$os": ("os", "name"),
-    "$os_version": ("os", "version"),
-    "$browser": ("browser", "name"),
-    "$browser_version": ("browser", "version"),
-    "$manufacturer": ("device", "manufacturer"),
-    "$model": ("device", "model"),
-    "$app_version_string": ("app", "version"),
-    "$app_build_number": ("app", "build"),
-    "mp_country_code": ("location", "country"),
-    "$city": ("location", "city"),
-    "$region": ("location", "region"),
-}
-_NAMES: Final = {"$locale": "locale", "$user_agent": "userAgent", "$ip": "ip", "ip": "ip"}
-_PRIVATE: Final = frozenset(("token",))  # of an event's properties, the write key
 _ABOUT: Final = frozenset(
     ("$token", "$distinct_id", "$group_key", "$group_id", "$device_id", "$user_id", "$time", "$ip", "$ignore_time")
 )
 _PAGE_VIEW: Final = "$mp_web_page_view"
 
+
+class _Event(msgspec.Struct, gc=False):
+    event: Scalar = None
+    properties: msgspec.Raw = NOTHING
+
+
+_EVENT: Final = msgspec.json.Decoder(_Event)
+_ANY: Final = msgspec.json.Decoder()
 _SCALAR: Final = msgspec.json.Decoder(Scalar)
 
 
@@ -53,19 +37,31 @@ def read_event(raw: msgspec.Raw) -> Item:
 
     Raises ``RuleError`` and what ``assemble.FAULTS`` lists, as does ``read_update``.
     """
-    given = _fields(raw)
-    properties = _object(given.get("properties"))
-    event_id = text(_scalar(properties, "$insert_id"))
-    event = text(_scalar(given, "event"))
-    kept = {name: value for name, value in properties.items() if name not in _PRIVATE}
-    if event in JOINS:
-        item = _joined(str(event), properties, event_id)
+    event = _event(raw)
+    properties = bytes(event.properties) if bytes(event.properties).startswith(b"{") else b"{}"
+    seen, ids = read(properties)
+    event_id = text(seen.insert_id)
+    name = text(event.event)
+    kept = msgspec.Raw(without_token(properties, seen.token))
+    if name in JOINS:
+        item = _joined(str(name), kept, event_id)
     else:
-        item = _tracked(event, properties, event_id)
-        item.properties = _encoded(kept)
-    item.message_id, item.timestamp = event_id, _scalar(properties, "time")
-    item.context = _context(properties)
+        item = Item(type="page" if name == _PAGE_VIEW else "track", event=name, properties=kept)
+        _put_ids(item, ids, "distinct_id", event_id)
+        if seen.user_id is not None and seen.device_id is not None:
+            item.previous_id = item.anonymous_id  # "simplified id merge": both on one event are one person's
+    item.message_id, item.timestamp = event_id, seen.time
+    item.context = msgspec.Raw(context_of(seen))
     return item
+
+
+def _event(raw: msgspec.Raw) -> _Event:
+    try:
+        return _EVENT.decode(raw)
+    except msgspec.ValidationError:
+        if not bytes(raw).startswith(b"{"):
+            raise RuleError(Outcome.NOT_AN_OBJECT, repr(bytes(raw)[:100])) from None
+        return tolerant.read(bytes(raw), _Event)
 
 
 def read_update(raw: msgspec.Raw) -> Item:
@@ -81,32 +77,26 @@ def read_update(raw: msgspec.Raw) -> Item:
     else:
         item.type, item.traits = "identify", traits
     if "$distinct_id" in given:
-        _put_ids(item, given, "$distinct_id", None)
+        ids = [_value(given, name) for name in ("$distinct_id", "$user_id", "$device_id")]
+        _put_ids(item, (ids[0], ids[1], ids[2]), "$distinct_id", None)
     ip = _scalar(given, "$ip")
     item.context = _encoded({"ip": ip} if ip is not None else {})
     return item
 
 
-def _tracked(event: str | None, properties: Fields, event_id: str | None) -> Item:
-    item = Item(type="page" if event == _PAGE_VIEW else "track", event=event)
-    _put_ids(item, properties, "distinct_id", event_id)
-    return item
-
-
-def _joined(event: str, properties: Fields, event_id: str | None) -> Item:
+def _joined(event: str, properties: msgspec.Raw, event_id: str | None) -> Item:
     """``$identify``, ``$create_alias`` and ``$merge``."""
-    told = joined(event, {name: msgspec.json.decode(raw) for name, raw in properties.items() if name not in _PRIVATE})
+    told = joined(event, msgspec.json.decode(properties, type=dict[str, object]))
     item = Item(type=str(told["type"]))
     item.user_id = _id(told.get("userId"), "distinct_id", event_id)
     item.anonymous_id = _id(told.get("anonymousId"), "$device_id", event_id)
     item.previous_id = _id(told.get("previousId"), "alias", event_id)
     if item.type == "alias":
-        item.properties = _encoded({name: raw for name, raw in properties.items() if name not in _PRIVATE})
+        item.properties = properties
     return item
 
 
-def _put_ids(item: Item, given: Fields, distinct: str, event_id: str | None) -> None:
-    ids = [_value(given, name) for name in (distinct, "$user_id", "$device_id")]
+def _put_ids(item: Item, ids: Ids, distinct: str, event_id: str | None) -> None:
     found = who(*(None if one == "" else one for one in ids))
     item.user_id = _id(found.get("userId"), distinct, event_id)
     item.anonymous_id = _id(found.get("anonymousId"), "$device_id", event_id)
@@ -132,29 +122,6 @@ def _operated(given: Fields) -> dict[str, object]:
     return traits
 
 
-def _context(properties: Fields) -> msgspec.Raw:
-    context: dict[str, object] = {}
-    for name, raw in properties.items():
-        if name in _FOLDERS and bytes(raw) not in (b"null", b'""', b'"$direct"'):
-            folder, inner = _FOLDERS[name]
-            within = context.setdefault(folder, {})
-            assert isinstance(within, dict)
-            within.setdefault(inner, raw)
-        elif name in _NAMES:
-            context[_NAMES[name]] = raw
-    page = context.get("page")
-    if isinstance(page, dict) and (path := _path(page.get("url"))):
-        page["path"] = path
-    return _encoded(context)
-
-
-def _path(url: msgspec.Raw | None) -> str | None:
-    try:
-        return None if url is None else urlsplit(msgspec.json.decode(url, type=str)).path or "/"
-    except ValueError:  # msgspec's errors are
-        return None
-
-
 def _fields(raw: msgspec.Raw) -> Fields:
     if not bytes(raw).startswith(b"{"):
         raise RuleError(Outcome.NOT_AN_OBJECT, repr(bytes(raw)[:100]))
@@ -170,7 +137,7 @@ def _encoded(found: object) -> msgspec.Raw:
 
 
 def _value(given: Fields, name: str) -> object:
-    return msgspec.json.decode(given[name]) if name in given else None
+    return _ANY.decode(given[name]) if name in given else None
 
 
 def _scalar(given: Fields, name: str) -> Scalar:

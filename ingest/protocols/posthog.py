@@ -28,7 +28,7 @@ from ingest.protocols.assemble import Mint, Sender, outcome_of
 from ingest.protocols.call import Call, Reject
 from ingest.protocols.envelope import NOTHING, Refused
 from ingest.protocols.family import Arrived, Asked, Decoded, Opened
-from ingest.protocols.posthog_event import item_of
+from ingest.protocols.posthog_event import Sent, described, item_of
 from ingest.record import Record
 from ingest.request import Request
 from ingest.scalar import Scalar, text
@@ -40,6 +40,7 @@ V1: Final = "/posthog/v1"
 REPLAY: Final = "/posthog/replay"
 GETS: Final = frozenset((EVENTS, ENGAGE))
 MAX_BODY_BYTES: Final = 20 * 1024 * 1024  # PostHog's
+MAX_EVENT_BYTES: Final = 1_048_576  # what its server's log takes; its SDK for Python stops at 900 KiB
 
 _PATHS: Final = {
     **dict.fromkeys(("/batch", "/e", "/capture", "/track", "/i/v0/e", "/i/v0/ai/batch"), EVENTS),
@@ -72,9 +73,9 @@ def opened(arrived: Arrived) -> Opened | Refused:
 def taken(arrived: Arrived, opened: Opened) -> Answer:
     if arrived.endpoint != V1:
         return words.OK
-    record = Record(0, "", "", f"{V1}?{opened.kept}", "", arrived.request.user_agent, opened.content)
+    record = Record(0, "", "", f"{V1}?{opened.kept}", "", "", opened.content)  # no user agent: its rules are large
     calls, rejects = decode(record, lambda _: "", arrived.max_event_bytes)
-    results = {call.event_id: words.STORED for call in calls if call.event_id}
+    results = {call.event_id: words.STORED for call in calls if call.event_id and type(call) is Call}
     results |= {reject.event_id: words.dropped(reject.reason) for reject in rejects if reject.event_id}
     return json_answer({"results": results}, headers=words.echo(arrived.request))
 
@@ -92,6 +93,12 @@ def unknown(arrived: Arrived) -> Answer:
     if arrived.endpoint == V1:
         return words.failure(401, "invalid_api_token", "The API token is missing, or none of ours.", arrived.request)
     return answers.NO_KEY
+
+
+def disabled(arrived: Arrived) -> Answer:
+    if arrived.endpoint == V1:
+        return words.failure(401, "source_disabled", "The source of this API token is disabled.", arrived.request)
+    return answers.SOURCE_OFF
 
 
 def other(method: str, path: str, asked: Asked) -> Answer | None:
@@ -117,7 +124,12 @@ def decode(record: Record, mint: Mint, max_event_bytes: int) -> Decoded:
     if isinstance(body, bodies.Body) and body.batch is not None:
         sent_at = _scalar(body.sent_at) or sent_at
     unnamed = "$identify" if path == ENGAGE else None
-    read = partial(item_of, record=record, sent_at=sent_at, library=said.get("lib", ""), unnamed=unnamed)
+    sent: list[Sent] = []
+
+    def read(raw: msgspec.Raw) -> Sent:
+        sent[:] = [item_of(raw, record, sent_at, said.get("lib", ""), unnamed)]
+        return sent[0]
+
     sender = Sender(None, record.source, record.user_agent, record.received_at, None, b"")
     calls: list[Call] = []
     rejects: list[Reject] = []
@@ -125,6 +137,8 @@ def decode(record: Record, mint: Mint, max_event_bytes: int) -> Decoded:
         outcome = outcome_of(raw, read, sender, number, mint, max_event_bytes)
         if type(outcome) is Call:
             calls.append(outcome)
+            if sent[0].person:
+                calls.append(described(outcome, sent[0].person))
         else:
             rejects.append(outcome)  # type: ignore[arg-type]
     return calls, rejects

@@ -21,7 +21,8 @@ _NO_FLAGS: Final = {
     "featureFlagPayloads": {},
     "errorsWhileComputingFlags": False,
 }
-_CONFIG: Final = {  # all that this server does not do is off, or an SDK would load it from here
+_CONFIG: Final = {  # all that this server does not do is off, or an SDK would load it from here; surveys are not named at
+    # all, because posthog-js loads their script even where they are said to be off
     "supportedCompression": ["gzip", "gzip-js"],
     "hasFeatureFlags": False,
     "analytics": {"endpoint": "/i/v0/e/"},
@@ -33,7 +34,6 @@ _CONFIG: Final = {  # all that this server does not do is off, or an SDK would l
     "capturePerformance": False,
     "sessionRecording": False,
     "heatmaps": False,
-    "surveys": False,
     "siteApps": [],
     "toolbarParams": {},
     "isAuthenticated": False,

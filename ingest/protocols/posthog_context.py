@@ -16,37 +16,37 @@ Flag = bool | Scalar
 
 
 class Where(msgspec.Struct, gc=False):
-    """The properties that say from where an event came; PostHog's own begin with ``$``."""
+    """The properties that say from where an event came, in the order of posthog-js, which is read the fastest so."""
 
-    device_id: Scalar = msgspec.field(default=None, name="$device_id")
-    session_id: Scalar = msgspec.field(default=None, name="$session_id")
-    lib: Scalar = msgspec.field(default=None, name="$lib")
-    lib_version: Scalar = msgspec.field(default=None, name="$lib_version")
+    os: Scalar = msgspec.field(default=None, name="$os")
+    device_type: Scalar = msgspec.field(default=None, name="$device_type")
+    timezone: Scalar = msgspec.field(default=None, name="$timezone")
     current_url: Scalar = msgspec.field(default=None, name="$current_url")
     pathname: Scalar = msgspec.field(default=None, name="$pathname")
+    user_agent: Scalar = msgspec.field(default=None, name="$raw_user_agent")
+    language: Scalar = msgspec.field(default=None, name="$browser_language")
+    lib: Scalar = msgspec.field(default=None, name="$lib")
+    lib_version: Scalar = msgspec.field(default=None, name="$lib_version")
+    device_id: Scalar = msgspec.field(default=None, name="$device_id")
+    utm_source: Scalar = None
+    utm_medium: Scalar = None
+    utm_campaign: Scalar = None
+    utm_content: Scalar = None
+    utm_term: Scalar = None
     referrer: Scalar = msgspec.field(default=None, name="$referrer")
     title: Scalar = None
+    session_id: Scalar = msgspec.field(default=None, name="$session_id")
     dollar_title: Scalar = msgspec.field(default=None, name="$title")
-    user_agent: Scalar = msgspec.field(default=None, name="$raw_user_agent")
     old_user_agent: Scalar = msgspec.field(default=None, name="$user_agent")
-    os: Scalar = msgspec.field(default=None, name="$os")
     os_name: Scalar = msgspec.field(default=None, name="$os_name")
     os_version: Scalar = msgspec.field(default=None, name="$os_version")
-    device_type: Scalar = msgspec.field(default=None, name="$device_type")
     device_model: Scalar = msgspec.field(default=None, name="$device_model")
     device_maker: Scalar = msgspec.field(default=None, name="$device_manufacturer")
-    language: Scalar = msgspec.field(default=None, name="$browser_language")
     locale: Scalar = msgspec.field(default=None, name="$locale")
-    timezone: Scalar = msgspec.field(default=None, name="$timezone")
     app_name: Scalar = msgspec.field(default=None, name="$app_name")
     app_version: Scalar = msgspec.field(default=None, name="$app_version")
     app_build: Scalar = msgspec.field(default=None, name="$app_build")
     country: Scalar = msgspec.field(default=None, name="$geoip_country_code")
-    utm_source: Scalar = None
-    utm_medium: Scalar = None
-    utm_campaign: Scalar = None
-    utm_term: Scalar = None
-    utm_content: Scalar = None
 
 
 class Seen(Where, gc=False):
@@ -77,9 +77,8 @@ _where: Final[Callable[[Seen], tuple[Scalar, ...]]] = attrgetter(*_WHERE)
 
 def context_of(seen: Seen, sent: bytes | None) -> bytes:
     """``sent``: the properties, of a call that keeps traits in their place."""
-    context = _context(_where(seen))
-    if bytes(seen.groups).startswith(b"{"):
-        context = _with(context, b'"groups":' + bytes(seen.groups))
+    groups = bytes(seen.groups)
+    context = _context(_where(seen), groups if groups.startswith(b"{") else b"")
     return context if sent is None else _with(context, b'"properties":' + sent)
 
 
@@ -88,7 +87,7 @@ def _with(context: bytes, field: bytes) -> bytes:
 
 
 @lru_cache(maxsize=8_192)  # a visitor's page, or a server, says the same of itself in each of its events
-def _context(where: tuple[Scalar, ...]) -> bytes:
+def _context(where: tuple[Scalar, ...], groups: bytes) -> bytes:
     said = {name: text(value) for name, value in zip(_WHERE, where, strict=True)}
     device = said["device_type"]
     title = said["title"] or said["dollar_title"]
@@ -116,7 +115,8 @@ def _context(where: tuple[Scalar, ...]) -> bytes:
         "location": _some(country=said["country"]),
         "sessionId": said["session_id"],
     }
-    return msgspec.json.encode({name: value for name, value in context.items() if value is not None})
+    encoded = msgspec.json.encode({name: value for name, value in context.items() if value is not None})
+    return _with(encoded, b'"groups":' + groups) if groups else encoded
 
 
 def _some(**fields: str | None) -> dict[str, str] | None:

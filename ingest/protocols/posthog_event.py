@@ -13,7 +13,8 @@ was before. Cookieless visitors share one id; they are told apart by day, addres
 
 Which: ``$pageview`` is a page, ``$screen`` a screen, ``$identify``, ``$set``, ``$set_once`` and ``$unset`` an identify,
 ``$groupidentify`` a group, ``$create_alias`` and ``$merge_dangerously`` an alias, and all others a track. The traits are
-``$set`` over ``$set_once`` (that the first value stays is not kept: the last one sent counts), null for ``$unset``.
+``$set`` over ``$set_once`` (that the first value stays is not kept: the last one sent counts), null for ``$unset``. Any
+other event may carry them, too: they become an identify beside it (``Made``), unless no person is wanted for the event.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ import msgspec
 from ingest.outcome import Outcome
 from ingest.protocols import repair, tolerant
 from ingest.protocols.assemble import Item, RuleError
+from ingest.protocols.call import Call, Made
 from ingest.protocols.envelope import NOTHING
 from ingest.protocols.posthog_context import Seen, context_of
 from ingest.record import Record
-from ingest.scalar import Scalar, identifier, text
+from ingest.scalar import Scalar, person, text
 
 _LONGEST_ID: Final = 200  # characters; PostHog cuts there
 _COOKIELESS: Final = "$posthog_cookieless"
@@ -53,6 +55,8 @@ _OPTIONS: Final = {  # of a v1 event, and the property that each is in v0
 _DAY: Final = 86_400_000_000  # microseconds
 _FALSE: Final = (False, "false", "0", 0)
 _TRUE: Final = (True, "true", "1", 1)
+_SAID: Final = (*_TRUE, *_FALSE)
+_NONE: Final = (NOTHING,) * 4
 
 
 class Event(msgspec.Struct, gc=False):
@@ -74,11 +78,21 @@ class Event(msgspec.Struct, gc=False):
     options: msgspec.Raw = NOTHING
 
 
+class Sent(Item, gc=False):
+    """``person``: traits of its sender that an event carries which is no identify; empty: none."""
+
+    person: bytes = b""
+
+    def stand_alone(self, name: str) -> None:
+        super().stand_alone(name)
+        self.person = b""
+
+
 _EVENT: Final = msgspec.json.Decoder(Event)
 _SEEN: Final = msgspec.json.Decoder(Seen)
 
 
-def item_of(raw: msgspec.Raw, record: Record, sent_at: str | None, library: str, unnamed: str | None) -> Item:
+def item_of(raw: msgspec.Raw, record: Record, sent_at: str | None, library: str, unnamed: str | None) -> Sent:
     """Raises ``RuleError`` and what ``assemble.FAULTS`` lists.
 
     ``sent_at`` and ``library`` are what the request says, where the event does not; ``unnamed`` is the name of an event
@@ -91,11 +105,21 @@ def item_of(raw: msgspec.Raw, record: Record, sent_at: str | None, library: str,
         raise RuleError(Outcome.MISSING_EVENT, event_id=event_id)
     properties = _whole(event, library)
     seen = _seen(properties)
-    item = Item(message_id=event_id or text(seen.insert_id), event=name, type=_KIND.get(name, "track"))
+    item = Sent(message_id=event_id or text(seen.insert_id), event=name, type=_KIND.get(name, "track"))
     _put_identity(item, event, seen, record)
     _put_times(item, event, seen, record.received_at, sent_at)
     _put_content(item, event, seen, properties)
+    describes = seen.set is not NOTHING or seen.set_once is not NOTHING or seen.unset is not NOTHING
+    if describes and item.type != "identify" and seen.person_wanted not in _FALSE and (traits := _traits(seen)) != b"{}":
+        item.person = traits
     return item
+
+
+def described(call: Call, traits: bytes) -> Made:
+    """The identify of an event that carries traits of its sender; sent again it has the same id."""
+    fields = msgspec.structs.asdict(call)
+    same = {"event_id": f"{call.event_id}:set", "kind": "identify", "event": "$identify"}
+    return Made(**fields | same | {"previous_id": None, "properties": traits})
 
 
 def _event(raw: msgspec.Raw) -> Event:
@@ -116,6 +140,9 @@ def _seen(properties: bytes) -> Seen:
 
 def _whole(event: Event, library: str) -> bytes:
     """The properties with what stands beside them: as v0 has them, so that an event is the same by either way."""
+    others = (event.set, event.set_once, event.unset, event.options)
+    if not library and event.session_id is None and event.window_id is None and others == _NONE:  # nearly always, of v0
+        return _with(bytes(event.properties), {})
     beside: dict[str, object] = {}
     for name, raw in (("$set", event.set), ("$set_once", event.set_once), ("$unset", event.unset)):
         if raw is not NOTHING and bytes(raw) != b"null":
@@ -138,6 +165,9 @@ def _with(properties: bytes, beside: dict[str, object]) -> bytes:
         properties = b"{}" if properties in (b"", b"null") else b'{"$value":' + properties + b"}"
     if not beside:
         return properties
+    if not any(f'"{name}"'.encode() in properties for name in beside) and b"\\u" not in properties:
+        rest = properties[1:].lstrip()  # none of the names stands there: put before what does
+        return msgspec.json.encode(beside) if rest.startswith(b"}") else msgspec.json.encode(beside)[:-1] + b"," + rest
     given: dict[str, object] = dict(tolerant.FIELDS.decode(properties))
     return msgspec.json.encode(beside | given)
 
@@ -159,12 +189,12 @@ def _put_identity(item: Item, event: Event, seen: Seen, record: Record) -> None:
 def _put_alias(item: Item, sender: str | None, alias: str | None, seen: Seen) -> None:
     """The alias becomes one with the sender, who stays; of a sender who is nobody known it is the name."""
     item.user_id, item.previous_id = sender, alias
-    if sender is not None and identifier(alias) and _is_anonymous(sender, seen):
+    if sender is not None and person(alias) and _is_anonymous(sender, seen):
         item.user_id, item.previous_id, item.anonymous_id = alias, sender, sender
 
 
 def _is_anonymous(sender: str, seen: Seen) -> bool:
-    if seen.is_identified in (*_TRUE, *_FALSE):
+    if seen.is_identified in _SAID:
         return seen.is_identified in _FALSE
     if text(seen.user_id) == sender:
         return False

@@ -8,15 +8,15 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from typing import Final
+
+from ingest.numbers import finite, integer
 
 _SURROGATES: Final = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]|\xed[\xa0-\xbf][\x80-\xbf]")
 _DOUBTFUL: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 # every escape is matched from the left, so that the "\\u0000" of an escaped backslash is never taken for a NUL
 _ESCAPE: Final = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u0000|u[dD][89a-fA-F]..|.)", re.DOTALL)
-_LONGEST_INTEGER: Final = 4_000  # digits; Python refuses to read more than 4,300
 
 REPLACEMENT: Final = "\ufffd".encode()
 
@@ -41,7 +41,7 @@ def grammar(body: bytes) -> bytes | None:
 def loads(data: bytes) -> object:
     """Raises ``ValueError`` or ``RecursionError``; what JSON cannot say (NaN, 1e999, endless integers) comes as None."""
     return json.loads(
-        data.decode("utf-8", "replace"), parse_constant=lambda _: None, parse_float=_finite, parse_int=_integer, strict=False
+        data.decode("utf-8", "replace"), parse_constant=lambda _: None, parse_float=finite, parse_int=integer, strict=False
     )
 
 
@@ -67,12 +67,3 @@ def _escape(found: re.Match[bytes]) -> bytes:
     if len(escape) == 6:
         return b"\\ufffd"
     return escape  # a pair of surrogates, or one of \n, \", \\ and their like
-
-
-def _finite(digits: str) -> float | None:
-    value = float(digits)
-    return value if math.isfinite(value) else None
-
-
-def _integer(digits: str) -> int | None:
-    return int(digits) if len(digits) <= _LONGEST_INTEGER else None

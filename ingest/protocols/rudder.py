@@ -35,7 +35,8 @@ from ingest.request import Request
 from ingest.scalar import Scalar
 
 GETS: Final = frozenset(("/rudder/pixel/track", "/rudder/pixel/page"))
-MAX_BODY_BYTES: Final = 4_096_000  # RudderStack's; its SDK for Python fills batches up to there
+MAX_BODY_BYTES: Final = 8_500_000  # its server takes 4,096,000, but its SDK for Python fills a batch up to 8 MiB
+MAX_EVENT_BYTES: Final = None  # its SDKs drop what has more than 32 KB themselves
 
 _PATHS: Final = {
     "/v1/merge": "/rudder/merge",
@@ -121,6 +122,10 @@ def unknown(arrived: Arrived) -> Answer:
     return _failure(401, "invalid write key" if _offers_a_key(arrived) else "failed to read writekey from header")
 
 
+def disabled(arrived: Arrived) -> Answer:
+    return answers.PIXEL if arrived.endpoint in GETS else _failure(404, "source is disabled")
+
+
 def other(method: str, path: str, asked: Asked) -> Answer | None:
     if (own := endpoint(path)) is not None:
         return answers.GET_ONLY if own in GETS else answers.POST_ONLY
@@ -202,7 +207,7 @@ def _configuration(method: str, asked: Asked) -> Answer:
                 "id": "jcurve",
                 "name": "jcurve",
                 "writeKey": key or "",
-                "enabled": True,
+                "enabled": key is None or not asked.off(key),
                 "config": {},
                 "sourceDefinitionId": "jcurve",
                 "sourceDefinition": {"name": "jcurve", "category": None},

@@ -54,6 +54,7 @@ SINGLE: Final = frozenset(f"/v1/{kind}" for kind in KINDS)  # their body is one 
 
 GETS: Final[frozenset[str]] = frozenset()
 MAX_BODY_BYTES: Final = None
+MAX_EVENT_BYTES: Final = None
 _BRIEFLY: Final = ((b"cache-control", b"private, max-age=60"),)
 
 _ITEM: Final = msgspec.json.Decoder(Item)
@@ -90,6 +91,10 @@ def refused(arrived: Arrived, reason: Outcome, message: str) -> Answer:
 
 def unknown(arrived: Arrived) -> Answer:
     return answers.NO_KEY
+
+
+def disabled(arrived: Arrived) -> Answer:
+    return answers.SOURCE_OFF
 
 
 def other(method: str, path: str, asked: Asked) -> Answer | None:

@@ -1,5 +1,6 @@
 """Snowplow's tracker protocol: ``POST /com.snowplowanalytics.snowplow/tp2``, the pixels ``/i`` and ``/ice.png``, and every
-``/{vendor}/{version}`` whose vendor holds a dot, as its trackers let their users choose.
+``/{vendor}/{version}``, as its trackers let their users choose: one without a dot in its vendor by POST alone, where nothing
+else of ours begins with that word, and what is no event of Snowplow's is kept and answered 404.
 
 Its protocol knows no keys: the write key is the ``aid`` (a tracker's ``appId``), or, where app ids must stay what they are,
 the first part of the path (``/jw_.../com.snowplowanalytics.snowplow/tp2``, ``/jw_.../i``) or ``writeKey`` in the query.
@@ -39,10 +40,16 @@ from ingest.request import Request
 
 POSTED: Final = "/snowplow/tp2"
 PIXEL: Final = "/snowplow/i"
+CHOSEN: Final = "/snowplow/chosen"  # a path of the user's own, by POST
 GETS: Final = frozenset((POSTED, PIXEL))
 MAX_BODY_BYTES: Final = 2_000_000  # Snowplow's collector stops there, too
+MAX_EVENT_BYTES: Final = 1_000_000  # Snowplow's collector stops there
 
 _PATH: Final = re.compile(r"(?:/jw_[^/]+)?(?:(?P<pixel>/i|/ice\.png)|/[^/.][^/]*\.[^/]+/[^/]+)")
+_CHOSEN: Final = re.compile(r"(?:/jw_[^/]+)?/(?P<vendor>[A-Za-z][\w-]*)/[^/.]+")
+_OURS: Final = frozenset(
+    ("api", "assets", "docs", "v1", "array", "projects", "people", "flags", "decide", "static", "metrics")
+)
 _COOKIE: Final = "sp"
 _VISITOR: Final = re.compile(rb"(?:^|; *)sp=([0-9a-fA-F-]{36})(?:;|$)")
 _YEAR: Final = 365 * 24 * 3600
@@ -51,6 +58,10 @@ _APPS: Final = 8  # different app ids that are looked up of a body
 
 class _App(msgspec.Struct, gc=False):
     aid: str = ""
+
+
+class _Kind(msgspec.Struct, gc=False):
+    e: msgspec.Raw = NOTHING
 
 
 class _Payload(msgspec.Struct, gc=False):
@@ -63,11 +74,15 @@ _PAYLOAD: Final = msgspec.json.Decoder(_Payload)
 _WHOLE: Final = msgspec.json.Decoder(msgspec.Raw)
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _AN_APP: Final = msgspec.json.Decoder(_App)
+_A_KIND: Final = msgspec.json.Decoder(_Kind)
 
 
 def endpoint(path: str) -> str | None:
     found = _parts(path)
-    return None if found is None else PIXEL if found["pixel"] else POSTED
+    if found is not None:
+        return PIXEL if found["pixel"] else POSTED
+    chosen = _CHOSEN.fullmatch(path)
+    return CHOSEN if chosen is not None and chosen["vendor"] not in _OURS else None
 
 
 def claims(content: bytes) -> bool:
@@ -84,6 +99,8 @@ def opened(arrived: Arrived) -> Opened | Refused:
     if isinstance(found, Refused):
         return found
     events, strict = found
+    if arrived.endpoint == CHOSEN and events and not any(_is_event(raw) for raw in events):
+        return Refused(Outcome.NOT_AN_OBJECT, "no SDK but Snowplow's posts here, and this is no event of its", content)
     private = arrived.request.header(b"sp-anonymous") is not None
     kept = "" if private else urlencode({"nuid": _visitor(arrived.request)})
     return Opened(strict, partial(_keys, events), kept, events=len(events), anonymous=private)
@@ -95,6 +112,8 @@ def taken(arrived: Arrived, opened: Opened) -> Answer:
 
 
 def refused(arrived: Arrived, reason: Outcome, message: str) -> Answer:
+    if arrived.endpoint == CHOSEN and reason is Outcome.NOT_AN_OBJECT:
+        return answers.NOT_HERE
     return answers.PIXEL if arrived.endpoint == PIXEL else _OK
 
 
@@ -102,10 +121,14 @@ def unknown(arrived: Arrived) -> Answer:
     return _NO_APP
 
 
+def disabled(arrived: Arrived) -> Answer:
+    return answers.SOURCE_OFF
+
+
 def other(method: str, path: str, asked: Asked) -> Answer | None:
     if path == "/sink-health":
         return _OK if method in ("GET", "HEAD") else answers.GET_ONLY
-    return None if endpoint(path) is None else answers.POST_ONLY
+    return None if endpoint(path) in (None, CHOSEN) else answers.POST_ONLY
 
 
 def decode(record: Record, mint: Mint, max_event_bytes: int) -> Decoded:
@@ -142,6 +165,13 @@ def _events(content: bytes) -> tuple[list[msgspec.Raw], bytes] | Refused:
         if inner is not NOTHING and bytes(inner)[:1] in (b"[", b"{"):
             whole = inner
     return _LIST.decode(whole) if bytes(whole).startswith(b"[") else [whole], strict
+
+
+def _is_event(raw: msgspec.Raw) -> bool:
+    try:
+        return _A_KIND.decode(raw).e is not NOTHING
+    except msgspec.MsgspecError:
+        return False
 
 
 def _keys(events: list[msgspec.Raw]) -> Iterator[str]:

@@ -10,10 +10,10 @@ ue          track, named by its schema    the data of the self-describing event,
 tr, ti      track ``transaction``, ``transaction_item``: order_id, total, sku, price, quantity ...
 ==========  ============================  ==========================================================
 
-A self-describing event whose schema is named ``identify`` is an identify and its data are traits: the one way to say whose a
-device is, since an event with both ids links none. ``uid`` is a user's id; ``duid`` is anonymous, else the ``userId`` of the
-entity ``client_session``, else what the network knows the sender by (``nuid``, the cookie). Who is anonymous by choice goes
-by the session, and without one each event stands alone: no id is given to strangers in common.
+A self-describing event whose schema is named ``identify`` is an identify and its data are traits. ``uid`` is a user's id;
+``duid`` is anonymous, else the ``userId`` of the entity ``client_session``, else what the network knows the sender by
+(``nuid``, the cookie). Where an event has both ids, the device becomes the user's, as Snowplow's own models stitch them. Who
+is anonymous by choice goes by the session, and without one each event stands alone: no id is given to strangers in common.
 
 Entities (``co``, ``cx``) are ``context.contexts``, as sent; whatever else an event has stands in the context under its name.
 """
@@ -23,6 +23,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -30,11 +31,11 @@ import msgspec
 
 from ingest.outcome import Outcome
 from ingest.protocols import repair, tolerant
-from ingest.protocols.assemble import Item, RuleError
+from ingest.protocols.assemble import Item, RuleError, Said
 from ingest.scalar import Scalar, text
 from ingest.times import SECOND, micros
 
-Fields = dict[str, msgspec.Raw]
+Fields = dict[str, msgspec.Raw | str]  # as texts where all are
 Entities = dict[str, Fields]
 
 _PINGED: Final = {"pp_mix": "minXOffset", "pp_max": "maxXOffset", "pp_miy": "minYOffset", "pp_may": "maxYOffset"}
@@ -49,6 +50,8 @@ _BOUGHT: Final = {
 }  # fmt: skip
 _NUMBERS: Final = frozenset((*_PINGED, "se_va", "tr_tt", "tr_tx", "tr_sh", "ti_pr", "ti_qu"))
 _TRACKED: Final = {"pp": ("page_ping", _PINGED), "tr": ("transaction", _ORDERED), "ti": ("transaction_item", _BOUGHT)}
+_READ: Final = ("client_session", "mobile_context", "application")  # the entities with a meaning here
+_SMALL: Final = 2_048  # bytes; a sender says half as much
 _PLAIN: Final = bytes.maketrans(b"-_ ", b"+/+")
 
 _SCALAR: Final = msgspec.json.Decoder(Scalar)
@@ -61,6 +64,8 @@ class _Described(msgspec.Struct, gc=False):
     data: msgspec.Raw = msgspec.Raw()
 
 
+_TEXTS: Final[msgspec.json.Decoder[Fields]] = msgspec.json.Decoder(dict[str, str])
+_ANY: Final = msgspec.json.Decoder()
 _DESCRIBED: Final = msgspec.json.Decoder(_Described)
 _ENTITIES: Final = msgspec.json.Decoder(list[_Described])
 
@@ -72,12 +77,16 @@ def read(raw: msgspec.Raw, visitor: str | None, unnamed: Callable[[], str]) -> I
     """
     if not bytes(raw).startswith(b"{"):
         raise RuleError(Outcome.NOT_AN_OBJECT, repr(bytes(raw)[:100]))
-    given = tolerant.FIELDS.decode(raw)
-    item = Item(message_id=_take(given, "eid"))
-    context: dict[str, object] = {}
-    entities = _put_entities(context, given)
+    given = _texts(raw)
+    item = Said(message_id=_take(given, "eid"))
+    described = _take_entities(given)
+    entities = {
+        name: _fields(bytes(one.data))
+        for one in reversed(described)  # the first of each name
+        if (name := _name(one.schema)) in _READ
+    }
     _put_times(item, given)
-    _put_sender(item, given, context, entities, visitor, unnamed)
+    session = _put_sender(item, given, entities, visitor, unnamed)
     kind = text(_take(given, "e")) or ""
     if kind == "ue":
         _describe(item, given)
@@ -93,10 +102,8 @@ def read(raw: msgspec.Raw, visitor: str | None, unnamed: Callable[[], str]) -> I
         item.properties = _named(given, names)
     else:
         item.type = kind or None
-    _put_context(context, given, entities)
-    item.context = msgspec.Raw(
-        msgspec.json.encode(context | {name: raw for name, raw in given.items() if name not in context})
-    )
+    item.said = _context_of(given, session, entities, bool(described))
+    item.context = msgspec.Raw(_with(item.said, described) if described else item.said)
     return item
 
 
@@ -113,22 +120,17 @@ def _put_times(item: Item, given: Fields) -> None:
         item.sent_at = item.timestamp
 
 
-def _put_sender(
-    item: Item,
-    given: Fields,
-    context: dict[str, object],
-    entities: Entities,
-    visitor: str | None,
-    unnamed: Callable[[], str],
-) -> None:
-    session = entities.get("client_session", {})
+def _put_sender(item: Item, given: Fields, entities: Entities, visitor: str | None, unnamed: Callable[[], str]) -> Scalar:
+    """The session."""
+    told = entities.get("client_session", {})
     item.user_id = _take(given, "uid")
     device, network = _take(given, "duid"), _take(given, "tnuid") or _take(given, "nuid")
-    context["sessionId"] = _take(given, "sid") or _scalar(session.get("sessionId"))
-    item.anonymous_id = device or _scalar(session.get("userId"))
+    session = _take(given, "sid") or _scalar(told.get("sessionId"))
+    item.anonymous_id = item.previous_id = device or _scalar(told.get("userId"))
     if text(item.user_id) is None and text(item.anonymous_id) is None:
-        own = network or visitor or context["sessionId"]
+        own = network or visitor or session
         item.anonymous_id = own if isinstance(own, str) else text(item.message_id) or unnamed()
+    return session
 
 
 def _describe(item: Item, given: Fields) -> None:
@@ -148,8 +150,8 @@ def _describe(item: Item, given: Fields) -> None:
     item.properties = item.traits = inner.data
 
 
-def _put_entities(context: dict[str, object], given: Fields) -> Entities:
-    """The first of each name; what cannot be read stays as it was sent."""
+def _take_entities(given: Fields) -> list[_Described]:
+    """What cannot be read stays as it was sent."""
     found: list[_Described] = []
     for field in ("co", "cx"):
         whole = _json({field: given[field]}, "co", "cx") if field in given else None
@@ -158,17 +160,43 @@ def _put_entities(context: dict[str, object], given: Fields) -> Entities:
             del given[field]
         except msgspec.MsgspecError:
             continue
-    if not found:
-        return {}
-    context["contexts"] = found
-    return {_name(one.schema): _fields(bytes(one.data)) for one in reversed(found)}
+    return found
 
 
-def _put_context(context: dict[str, object], given: Fields, entities: Entities) -> None:
+def _context_of(given: Fields, session: Scalar, entities: Entities, described: bool) -> bytes:
+    """The context but for the entities, which differ from event to event; a sender says the rest with each of them."""
+    if described:
+        given.pop("contexts", None)
+    phone, app = entities.get("mobile_context", {}), entities.get("application", {})
+    if phone or app:
+        return _context(given, session, phone, app)
+    said = tuple(given.items())
+    lengths = [len(value) for value in given.values() if type(value) is str]
+    if len(lengths) == len(said) and sum(lengths) <= _SMALL:
+        return _remembered(said, session)
+    return _context(given, session, {}, {})
+
+
+@lru_cache(maxsize=16_384)  # as many as ``ingest.steps`` remembers
+def _remembered(said: tuple[tuple[str, str], ...], session: Scalar) -> bytes:
+    return _context(dict(said), session, {}, {})
+
+
+def _context(given: Fields, session: Scalar, phone: Fields, app: Fields) -> bytes:
+    context: dict[str, object] = {"sessionId": session}
+    _put_context(context, given, phone, app)
+    return msgspec.json.encode(context | {name: raw for name, raw in given.items() if name not in context})
+
+
+def _with(context: bytes, described: list[_Described]) -> bytes:
+    entities = b'"contexts":' + msgspec.json.encode(described) + b"}"
+    return b"{" + entities if context == b"{}" else context[:-1] + b"," + entities
+
+
+def _put_context(context: dict[str, object], given: Fields, phone: Fields, app: Fields) -> None:
     page, url = {name: given.get(field) for name, field in _PAGE.items()}, _scalar(given.get("url"))
     for name in _PAGE.values():
         given.pop(name, None)
-    phone, app = entities.get("mobile_context", {}), entities.get("application", {})
     app_id = text(_take(given, "aid"))
     name, _, version = (text(_take(given, "tv")) or "").partition("-")
     objects: dict[str, Mapping[str, object]] = {
@@ -182,7 +210,7 @@ def _put_context(context: dict[str, object], given: Fields, entities: Entities) 
         },
         "os": {"name": phone.get("osType"), "version": phone.get("osVersion")},
         "device": {
-            "type": "mobile" if bytes(given.get("p", b"")) == b'"mob"' else None,
+            "type": "mobile" if _scalar(given.get("p")) == "mob" else None,
             "manufacturer": phone.get("deviceManufacturer"),
             "model": phone.get("deviceModel"),
         },
@@ -200,7 +228,7 @@ def _named(given: Fields, names: Mapping[str, str]) -> msgspec.Raw:
     return _object({names[field]: _number(given.pop(field), field) for field in [*names] if field in given})
 
 
-def _number(raw: msgspec.Raw, field: str) -> object:
+def _number(raw: msgspec.Raw | str, field: str) -> object:
     """``"2.5"`` is 2.5 where a number is meant."""
     value = _scalar(raw)
     if field not in _NUMBERS or not isinstance(value, str):
@@ -227,8 +255,9 @@ def _json(given: Fields, plain: str, encoded: str) -> bytes | None:
         if isinstance(value, str) and (document := _strict(decode(value))) is not None:
             del given[field]
             return document
-        if bytes(given.get(field, b"")).startswith(b"{"):
-            return bytes(given.pop(field))  # not even a text: an object as it is
+        if isinstance(raw := given.get(field), msgspec.Raw) and bytes(raw).startswith(b"{"):
+            del given[field]
+            return bytes(raw)  # not even a text: an object as it is
     return None
 
 
@@ -243,20 +272,29 @@ def _from_base64(value: str) -> bytes:
 def _strict(document: bytes) -> bytes | None:
     document = repair.text(document)
     try:
-        msgspec.json.decode(document)
+        _ANY.decode(document)
     except (msgspec.MsgspecError, RecursionError):
         return repair.grammar(document)
     return document
 
 
+@lru_cache(maxsize=4_096)
 def _name(schema: str) -> str:
     """``order`` of ``iglu:com.acme/order/jsonschema/1-0-0``; what is no such address names itself."""
     parts = schema.removeprefix("iglu:").split("/")
     return parts[1] if len(parts) == 4 else schema
 
 
+def _texts(raw: msgspec.Raw) -> Fields:
+    """Its trackers send texts and nothing else; what others put there stays uncut."""
+    try:
+        return _TEXTS.decode(raw)
+    except (msgspec.ValidationError, UnicodeDecodeError):
+        return dict(tolerant.FIELDS.decode(raw))
+
+
 def _fields(data: bytes) -> Fields:
-    return tolerant.FIELDS.decode(data) if data.startswith(b"{") else {}
+    return dict(tolerant.FIELDS.decode(data)) if data.startswith(b"{") else {}
 
 
 def _path(url: Scalar) -> str | None:
@@ -268,14 +306,21 @@ def _path(url: Scalar) -> str | None:
 
 def _take(given: Fields, name: str) -> Scalar:
     """Takes the field out; one that is an object or a list stays, so that the context keeps it."""
-    value = _scalar(given.get(name))
+    raw = given.get(name)
+    if type(raw) is str:
+        del given[name]
+        return raw
+    value = _scalar(raw)
     if value is not None:
         del given[name]
     return value
 
 
-def _scalar(raw: msgspec.Raw | None) -> Scalar:
+def _scalar(raw: msgspec.Raw | str | None) -> Scalar:
+    if raw is None or isinstance(raw, str):
+        return raw
     try:
-        return None if raw is None else _SCALAR.decode(raw)
+        value: Scalar = _SCALAR.decode(raw)
     except msgspec.ValidationError:
         return None
+    return value

@@ -2,8 +2,19 @@
 -- grain: person_id, account_id, day
 -- kind: check
 -- reads: activity
+-- First by a hash: groups of texts take twice the time and memory of groups of numbers.
+with repeated as (
+    select hash(person_id, account_id, day) as hashed
+    from activity
+    group by hash(person_id, account_id, day)
+    having count(*) > 1
+)
 select person_id, account_id, day, count(*) as copies, min(events) as events
 from activity
+where hash(person_id, account_id, day) in (select hashed from repeated)
 group by person_id, account_id, day
-having count(*) > 1 or min(events) < 1 or max(tracks + pages) > min(events) or max(bots) > min(events)
-    or max(first_seen) > min(last_seen)
+having count(*) > 1
+union all
+select person_id, account_id, day, 1 as copies, events
+from activity
+where events < 1 or tracks + pages > events or bots > events or first_seen > last_seen

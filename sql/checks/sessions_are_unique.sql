@@ -4,14 +4,11 @@
 -- reads: sessions, people
 -- First by a hash: groups of texts take twice the time and memory of groups of numbers.
 with repeated as (
-    select hash(session_id) as hashed, started from sessions group by hash(session_id), started having count(*) > 1
-),
-suspected as (
-    select sessions.session_id, sessions.started
-    from sessions join repeated on repeated.hashed = hash(sessions.session_id) and repeated.started = sessions.started
+    select hash(session_id, started) as hashed from sessions group by hash(session_id, started) having count(*) > 1
 )
 select session_id, started, count(*) as copies
-from suspected
+from sessions
+where hash(session_id, started) in (select hashed from repeated)
 group by session_id, started
 having count(*) > 1
 union all

@@ -2,19 +2,24 @@
 -- grain: session_id
 -- kind: check
 -- reads: sessions
--- As microseconds: a difference of times with a zone costs ten times as much. Which session it is is looked up of those found.
-with followed as (
+-- As microseconds: a difference of times with a zone costs ten times as much. First by a hash, as a sort by numbers alone takes
+-- half the time; then of those found alone.
+with hashed as (
+    select hash(person_id, source, bot) as stream, epoch_us(started) as begun, epoch_us(ended) as done from sessions
+),
+near as (
+    select stream, begun, done, lead(begun) over (partition by stream order by begun) as next_begun from hashed
+),
+suspected as (
+    select distinct stream from near where done < begun or next_begun - done <= 1800000000
+),
+followed as (
     select
-        person_id, source, bot, started, epoch_us(started) as begun, epoch_us(ended) as done,
+        session_id, started, ended, epoch_us(started) as begun, epoch_us(ended) as done,
         lead(epoch_us(started)) over (partition by person_id, source, bot order by epoch_us(started)) as next_begun
     from sessions
-),
-touching as (
-    select distinct person_id, source, bot, started
-    from followed
-    where done < begun or next_begun - done <= 1800000000
+    where hash(person_id, source, bot) in (select stream from suspected)
 )
-select sessions.session_id, sessions.started, sessions.ended
-from sessions
-join touching on touching.person_id = sessions.person_id and touching.source = sessions.source
-    and touching.bot = sessions.bot and touching.started = sessions.started
+select session_id, started, ended
+from followed
+where done < begun or next_begun - done <= 1800000000

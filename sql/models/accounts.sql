@@ -1,11 +1,11 @@
 -- one row per account that an event or a member belongs to
 -- grain: account_id
 -- kind: by_subject account_id
--- reads: activity, memberships, people, traits
+-- reads: account_people, memberships, people, traits
 -- What belongs to an account is told by sql/models/activity.sql. Members are those who have not left; the first member, whose
 -- channel is the account's, may have.
 with seen as (
-    select account_id, first_seen, last_seen from activity where account_id is not null
+    select account_id, first_seen, last_seen from account_people
     union all
     select account_id, since, since from memberships
 ),

@@ -1,6 +1,6 @@
 -- one row per invitation and person who came by it, or one without invitee while nobody has
 -- grain: invite_id, invitee
--- kind: whole
+-- kind: by_subject invite_id
 -- reads: invite_links, invite_generations
 -- Bound by funnels/invites.py: invite_generations, a row per person whom an invitation is credited for: one more than the
 -- inviter's. Whoever came without one is of generation 0.

@@ -3,9 +3,20 @@
 -- kind: relation
 -- reads: events, id_links
 -- An identify links its anonymous id; an alias links its previous id, which is that same anonymous id where the two are
--- equal, else a user id. Calls repeat themselves: of one pair's only those are kept that were the earliest when they came,
--- among these events and the links that the ledger has.
-with claims as (
+-- equal, else a user id. So does any other event whose previous id is its anonymous id: of senders for whom two ids on one
+-- event are one person's (Amplitude, Mixpanel, Snowplow). Calls repeat themselves: of one pair's only those are kept that were
+-- the earliest when they came, among these events and the links that the ledger has. Of such senders every event is a call:
+-- those later than what came first can go before anything is sorted. Files without a previous id are not read for them.
+with firsts as (
+    select
+        actor_id,
+        anonymous_id,
+        min_by(time, struct_pack(received_at := received_at, event_id := event_id)) as time
+    from events
+    where previous_id is not null and previous_id = anonymous_id and user_id is not null and kind not in ('identify', 'alias')
+    group by actor_id, anonymous_id
+),
+claims as (
     select
         event_id,
         time,
@@ -19,6 +30,18 @@ with claims as (
     from events
     where user_id is not null
         and ((kind = 'identify' and anonymous_id is not null) or (kind = 'alias' and previous_id is not null))
+    union all
+    select
+        events.event_id,
+        events.time,
+        events.received_at,
+        'anonymous:' || events.anonymous_id as id,
+        'user:' || events.user_id as owner,
+        events.actor_id as owner_actor_id
+    from events
+    join firsts on firsts.actor_id = events.actor_id and firsts.anonymous_id = events.anonymous_id
+    where events.previous_id is not null and events.previous_id = events.anonymous_id and events.user_id is not null
+        and events.kind not in ('identify', 'alias') and events.time <= firsts.time
 ),
 known as (
     select event_id, time, received_at, id, owner, owner_actor_id, true as fresh

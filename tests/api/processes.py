@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import httpx
 
@@ -36,8 +37,15 @@ class Running:
     data: Path
 
     def children(self) -> dict[str, int]:
-        """Role -> pid of the supervisor's children."""
-        found = {}
+        """Role -> pid of the supervisor's children; of several workers, one."""
+        return dict(self._children())
+
+    def workers(self) -> set[int]:
+        """The pids of all doors."""
+        return {pid for role, pid in self._children() if role == "door"}
+
+    def _children(self) -> list[tuple[str, int]]:
+        found = []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 status = (folder / "status").read_text()
@@ -45,7 +53,7 @@ class Running:
             except OSError:
                 continue
             if f"PPid:\t{self.process.pid}\n" in status and b"api.roles" in command:
-                found[command[command.index(b"api.roles") + 1].decode()] = int(folder.name)
+                found.append((command[command.index(b"api.roles") + 1].decode(), int(folder.name)))
         return found
 
     def get(self, path: str, key: str | None = None) -> httpx.Response:
@@ -63,10 +71,12 @@ class Running:
 
 
 @contextmanager
-def up(data: Path, *arguments: str, command: str = "up", **environment: str) -> Iterator[Running]:
-    """``jcurve up`` on a free port, ready; stopped at the end, and its children with it."""
+def up(
+    data: Path, *arguments: str, command: str = "up", logs: IO[str] | None = None, **environment: str
+) -> Iterator[Running]:
+    """``jcurve up`` on a free port, ready; stopped at the end, and its children with it. ``logs``: where its logs go."""
     line = [*COMMAND, command, "--data", str(data), "--port", "0", *arguments]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT | environment) as process:
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=logs, text=True, env=ENVIRONMENT | environment) as process:
         running = None
         try:
             assert process.stdout is not None
@@ -75,7 +85,7 @@ def up(data: Path, *arguments: str, command: str = "up", **environment: str) -> 
             running = Running(process, told.split()[4], data)
             yield running
         finally:
-            children = list(running.children().values()) if running else []
+            children = [pid for _, pid in running._children()] if running else []
             if process.poll() is None:
                 process.terminate()
                 try:

@@ -116,7 +116,7 @@ def test_a_list_pages_on_one_build_while_another_is_made(tmp_path: Path) -> None
             pages.append(client.get("/api/stages/registered/people", params={"limit": 2, "cursor": following}).json())
             following = pages[-1]["next"]
     found = [item["person"] for page in pages for item in page["items"]]
-    assert found == ["user:4", "user:3", "user:2", "user:1", "user:0"]
+    assert found == ["user:5", "user:4", "user:3", "user:2", "user:1"]
     assert [page["total"] for page in pages] == [5, 5, 5]
 
 

@@ -26,12 +26,13 @@ from ingest.load.plan import Request, opened
 from ingest.tombstones import Tombstones
 from ingest.wal import Log
 from tests.api.processes import jcurve
-from tests.api.world import NOW, World, track
+from tests.api.world import NOW, RECEIVED, World, track
 from tests.ingest.load.world import bring, written
 from tests.ingest.test_flush import Crash
+from tests.transforms import world as small
 from transforms import tidy as tidying
 from transforms.engine import Engine
-from transforms.forget import Ids, ids_of
+from transforms.forget import Ids, ids_of, others_events
 from transforms.layout import Rules
 from transforms.manifest import current
 from transforms.tables import TABLES
@@ -404,3 +405,14 @@ def rows_of(lake: Lake, table: str) -> pa.Table:
         rows = engine.table(f"from {table}")
         rows = rows.drop_columns([name for name in own if name in rows.column_names])
         return rows.sort_by([(name, "ascending") for name in rows.column_names])
+
+
+def test_somebody_elses_event_that_links_a_forgotten_device_stays_without_it() -> None:
+    ids = Ids(frozenset((f"user:{ADA}", f"anonymous:{DEVICE}")))
+    mine = small.call("e1", RECEIVED, user=ADA, anonymous=DEVICE, previous_id=DEVICE)
+    theirs = small.call("e2", RECEIVED, user="bob", anonymous=DEVICE, previous_id=DEVICE)
+    merged = small.call("e3", RECEIVED, kind="alias", user="bob", previous_id=ADA)
+    other = small.call("e4", RECEIVED, kind="alias", user="bob", anonymous=DEVICE, previous_id="bobby")
+    kept, changed = others_events(small.table([mine, theirs, merged, other]), ids)
+    found = [(row["event_id"], row["anonymous_id"], row["previous_id"]) for row in kept.to_pylist()]
+    assert (found, changed) == ([("e2", None, None), ("e4", None, "bobby")], 2)

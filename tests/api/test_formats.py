@@ -21,8 +21,8 @@ def test_csv_is_the_same_rows_flat_with_a_header(tmp_path: Path) -> None:
     assert people.headers["content-type"] == "text/csv; charset=utf-8"
     assert people.text.splitlines() == [
         "person,email,name,account,channel,entered,left,by",
-        "user:1,,,,direct,2026-02-01T00:00:01Z,,1 Signed Up 2026-02-01T00:00:01Z",
-        "user:0,,,,direct,2026-02-01T00:00:00Z,,0 Signed Up 2026-02-01T00:00:00Z",
+        "user:2,,,,direct,2026-02-01T00:00:01Z,,2 Signed Up 2026-02-01T00:00:01Z",
+        "user:1,,,,direct,2026-02-01T00:00:00Z,,1 Signed Up 2026-02-01T00:00:00Z",
     ]
     rows = list(csv.DictReader(io.StringIO(funnel.text)))
     assert [(row["group"], row["step"], row["stage"], row["reached"]) for row in rows] == [
@@ -43,7 +43,7 @@ def test_arrow_is_the_same_rows_as_a_stream(tmp_path: Path) -> None:
     with world.client() as client:
         answer = client.get("/api/stages/registered/people", headers={"Accept": "application/vnd.apache.arrow.stream"})
     table = pa.ipc.open_stream(answer.content).read_all()
-    assert table["person"].to_pylist() == ["user:1", "user:0"]
+    assert table["person"].to_pylist() == ["user:2", "user:1"]
     assert table.schema.field("entered").type == pa.timestamp("us", tz="UTC")
 
 
@@ -91,3 +91,17 @@ def test_the_preferred_format_is_answered_and_json_where_none_is_named(tmp_path:
     with World.at(tmp_path).client() as client:
         answer = client.get("/api/funnels", headers={"Accept": accept})
     assert answer.headers["content-type"].startswith(format_)
+
+
+@pytest.mark.parametrize("form", ["csv", "arrow"])
+def test_every_list_comes_in_every_format(tmp_path: Path, form: str) -> None:
+    """Such as the catalogue of metrics, whose settings are objects of their own."""
+    world = World.at(tmp_path)
+    world.send(*registrations(2), {"type": "odd"})
+    world.build()
+    with world.client() as client:
+        paths = client.get("/openapi.json").json()["paths"]
+        plain = [path for path, found in paths.items() if path.startswith("/api/") and "{" not in path and "get" in found]
+        assert len(plain) > 12
+        statuses = {path: client.get(path, params={"format": form}).status_code for path in plain if path != "/api/ready"}
+    assert set(statuses.values()) == {200}, statuses

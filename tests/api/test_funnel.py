@@ -219,16 +219,16 @@ def test_a_cursor_belongs_to_its_question(tmp_path: Path) -> None:
 
 def test_lists_and_explanations_come_as_csv_and_arrow(tmp_path: Path) -> None:
     world = World.at(tmp_path)
-    world.send(*registrations(1), track("Project Created", "0", "2026-02-01T01:00:00Z"))
+    world.send(*registrations(1), track("Project Created", "1", "2026-02-01T01:00:00Z"))
     with world.client() as client:
         people = {**HOW, "state": "converted"}
         as_csv = client.post("/api/funnel/people", json=people, headers={"Accept": "text/csv"}).text
         nobody = client.post("/api/funnel/people?format=csv", json={**people, "state": "excluded"}).text
-        why = client.post("/api/funnel/explain?format=csv", json={**HOW, "unit_id": "0"}).text
+        why = client.post("/api/funnel/explain?format=csv", json={**HOW, "unit_id": "1"}).text
         arrow = client.post("/api/funnel/people?format=arrow", json=people).content
     assert as_csv == (
         "unit,state,entered,reached,time_1,time_2\n"
-        "user:0,converted,2026-02-01T00:00:00Z,2,2026-02-01T00:00:00Z,2026-02-01T01:00:00Z\n"
+        "user:1,converted,2026-02-01T00:00:00Z,2,2026-02-01T00:00:00Z,2026-02-01T01:00:00Z\n"
     )
     assert nobody == "unit,state,entered,reached\n"
     assert why.splitlines()[0] == "id,name,time,code,step"

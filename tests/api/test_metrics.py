@@ -35,11 +35,13 @@ def test_metrics_tell_what_all_processes_did_by_source_protocol_and_outcome(tmp_
     with open_store(settings.store_address, settings.folder, NOW) as store:
         write = store.create_key("default", "write", "web", NOW)
     event = {"event": "A", "userId": "user-ada", "messageId": "m1"}
-    with up(tmp_path, "--collectors", "2") as running:
+    with up(tmp_path, "--workers", "2") as running:
         for _ in range(10):
             assert running.post("/v1/track", event, write).status_code == 200
         assert running.post("/v1/track", event, "jw_wrong").status_code == 401
         assert running.post("/v1/track", "no object", write).status_code == 400
+        capture = {"api_key": write, "event": "A", "distinct_id": "user-ada", "uuid": "m2"}
+        assert running.post("/i/v0/e", capture, write).status_code == 200
         web = {"source": "web", "protocol": "segment"}
         found = samples(running)
         assert found["jcurve_requests_total", labels(**web, outcome="stored")] == 10
@@ -48,7 +50,7 @@ def test_metrics_tell_what_all_processes_did_by_source_protocol_and_outcome(tmp_
         assert found["jcurve_request_bytes_total", labels(**web, outcome="stored")] >= 500
         assert found["jcurve_request_seconds_count", labels(protocol="segment")] == 12
         assert found["jcurve_log_commit_seconds_count", ()] >= 1
-        ended = {"project": "default", "source": "web"}
+        ended = {"project": "default", **web}
         accepted = "jcurve_events_total", labels(**ended, outcome="accepted")
         eventually(lambda: samples(running).get(accepted) == 1, "the flush has told of its events")
         eventually(
@@ -56,6 +58,8 @@ def test_metrics_tell_what_all_processes_did_by_source_protocol_and_outcome(tmp_
         )
         found = samples(running)
         assert found["jcurve_events_total", labels(**ended, outcome="duplicate")] == 9
+        posthog = {**ended, "protocol": "posthog", "outcome": "accepted"}
+        eventually(lambda: samples(running).get(("jcurve_events_total", labels(**posthog))) == 1, "each by its protocol")
         assert found["jcurve_log_bytes", labels(log="0001")] >= 0
         assert found["jcurve_log_age_seconds", labels(log="0002")] < 60
         text = running.get("/metrics").text

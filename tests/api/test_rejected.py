@@ -189,3 +189,18 @@ def test_rejected_events_leave_at_night_after_their_own_days_and_others_stay(tmp
     with world.client() as client:
         assert [json.loads(item["raw"])["type"] for item in items(client)] == ["odd 29"]
         assert len(items(client, "/api/events/recent")) == 2
+
+
+def test_what_was_told_of_its_request_does_not_part_an_events_path(tmp_path: Path) -> None:
+    world = World.at(tmp_path)
+    micros = int(RECEIVED.timestamp()) * 1_000_000
+    body = json.dumps({"batch": [ODD]}).encode()
+    paths = ("/v1/batch", "/v1/batch;country=DE", "/v1/batch;country=FR&ip=drop?x=1")
+    records = [Record(micros, "default", "test", path, "", "", body) for path in paths]
+    write_log(world.settings.folder.log, records).release()
+    flush(world)
+    with world.client() as client:
+        assert [(row["path"], row["events"]) for row in client.get("/api/rejected/counts").json()["items"]] == [
+            ("/v1/batch", 3)
+        ]
+        assert len(client.get("/api/rejected?path=/v1/batch").json()["items"]) == 3

@@ -177,13 +177,3 @@ def memory(pid: int) -> int:
     """Its proportional share of memory (PSS) in bytes: pages shared with others count in part."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
-
-
-def test_several_collectors_share_the_port_each_with_its_own_log(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    write, read = key(data, "write"), key(data, "read")
-    with up(data, "--collectors", "2") as running:
-        for n in range(20):
-            assert running.post("/v1/track", {"event": "A", "userId": str(n)}, write).status_code == 200
-        eventually(in_lake(running, read, 20), "the lake has the events of both")
-        assert len([folder for folder in (data / "log").iterdir() if folder.is_dir()]) == 2

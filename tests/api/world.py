@@ -45,8 +45,11 @@ class World:
 
     def send(self, *calls: Mapping[str, Any], project: str = "default", received: datetime = RECEIVED) -> None:
         """Through the log and the flush, as if they had come in one batch at that moment."""
+        self.put(json.dumps({"batch": calls}).encode(), project=project, received=received)
+
+    def put(self, body: bytes, project: str = "default", received: datetime = RECEIVED) -> None:
+        """The same for a batch as it stands."""
         micros = int(received.timestamp()) * 1_000_000
-        body = json.dumps({"batch": calls}).encode()
 
         async def append() -> None:
             log = Log.open(self.settings.folder.log, now=lambda: micros)
@@ -111,5 +114,5 @@ def track(event: str, user: str, time: str, **properties: object) -> dict[str, A
 
 
 def registrations(count: int) -> list[dict[str, Any]]:
-    """People ``0``, ``1``, ... who sign up a second after the other."""
-    return [track("Signed Up", str(n), f"2026-02-01T00:00:{n:02d}Z") for n in range(count)]
+    """People ``1``, ``2``, ... who sign up a second after the other."""
+    return [track("Signed Up", str(n + 1), f"2026-02-01T00:00:{n:02d}Z") for n in range(count)]

@@ -78,11 +78,11 @@ def _measure(rounds: int, seconds: float) -> tuple[Rounds, Rounds]:
     """The rounds with singles, and those with batches."""
     texts = (request("/v1/track", KEY, single()), request("/v1/batch", KEY, batch()))
     found: tuple[Rounds, Rounds] = ({name: [] for name in NAMES}, {name: [] for name in NAMES})
-    server_core, sender_core = _cores()
+    server_core, sender_core = cores()
     with tempfile.TemporaryDirectory(prefix="jcurve-bench-") as folder, ExitStack() as stack:
         data = Path(folder)
-        _publish(data)
-        servers = {name: stack.enter_context(_server(name, data, server_core)) for name in NAMES}
+        publish(data)
+        servers = {name: stack.enter_context(server(name, data, server_core)) for name in NAMES}
         everywhere = os.sched_getaffinity(0)
         os.sched_setaffinity(0, {sender_core})
         try:
@@ -90,35 +90,35 @@ def _measure(rounds: int, seconds: float) -> tuple[Rounds, Rounds]:
                 for runs, text, connections in zip(found, texts, CONNECTIONS, strict=True):
                     for name in NAMES:
                         runs[name].append(_run(*servers[name], text, seconds, connections))
-                    _empty(data / "log")
+                    empty(data / "log")
         finally:
             os.sched_setaffinity(0, everywhere)
     return found
 
 
 def _run(port: int, pid: int, text: bytes, seconds: float, connections: int) -> Round:
-    before = _processor_seconds(pid)
+    before = processor_seconds(pid)
     run = load(port, text, seconds, connections)
-    return Round(run.requests / run.seconds, run.total / (_processor_seconds(pid) - before), run.busy)
+    return Round(run.requests / run.seconds, run.total / (processor_seconds(pid) - before), run.busy)
 
 
-def _processor_seconds(pid: int) -> float:
+def processor_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _cores() -> tuple[int, int]:
-    cores = sorted(os.sched_getaffinity(0))
-    return cores[0], cores[-1]
+def cores() -> tuple[int, int]:
+    allowed = sorted(os.sched_getaffinity(0))
+    return allowed[0], allowed[-1]
 
 
-def _publish(folder: Path) -> None:
+def publish(folder: Path) -> None:
     key = {"hash": hash_of(KEY), "project": "default", "source": "bench", "kind": "write"}
     (folder / "keys.json").write_text(json.dumps({"keys": [key]}))
 
 
 @contextmanager
-def _server(name: str, folder: Path, core: int) -> Iterator[tuple[int, int]]:
+def server(name: str, folder: Path, core: int) -> Iterator[tuple[int, int]]:
     """The port and the process id of a server on ``core``."""
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
         port = int(listener.getsockname()[1])
@@ -156,7 +156,7 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError("a server of the benchmark does not listen")
 
 
-def _empty(log: Path) -> None:
+def empty(log: Path) -> None:
     """The flush's stand-in: a benchmark that kept its log would fill the disk."""
     for segment in log.glob("*/*.segment"):
         segment.unlink(missing_ok=True)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -40,7 +41,9 @@ def main(folder: Path) -> None:
     with Index(folder / "index") as index:
         began, cpu = time.perf_counter(), time.process_time()
         Flush(folder / "log", lake, index).once()
-        print(json.dumps({"seconds": time.perf_counter() - began, "processor_seconds": time.process_time() - cpu}))
+        took = {"seconds": time.perf_counter() - began, "processor_seconds": time.process_time() - cpu}
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10  # MB
+    print(json.dumps({**took, "memory": memory}))
 
 
 if __name__ == "__main__":

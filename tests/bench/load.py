@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -49,11 +50,12 @@ class _Sender(asyncio.Protocol):
             self.transport.write(self.request)
 
 
-def request(path: str, key: str, body: bytes) -> bytes:
+def request(path: str, key: str, body: bytes, headers: Sequence[tuple[str, str]] = ()) -> bytes:
     basic = base64.b64encode(f"{key}:".encode()).decode()
+    more = "".join(f"{name}: {value}\r\n" for name, value in headers)
     head = (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Basic {basic}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Content-Type: application/json\r\n{more}Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -23,13 +25,22 @@ class Collecting:
     data: Path
     url: str
     key: str
+    process: subprocess.Popen[str]
 
-    def rows(self, table: str, ids: Collection[str]) -> list[dict[str, Any]]:
+    def kill(self) -> None:
+        """kill -9 of all its processes, the supervisor first, which would start the others again."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for each in (pid, *map(int, children)):
+            os.kill(each, signal.SIGKILL)
+        self.process.wait()
+
+    def rows(self, table: str, ids: Collection[str], columns: list[str] | None = None) -> list[dict[str, Any]]:
         """A table's rows once all of ``ids`` are among them, or after PATIENCE; properties and context as objects."""
         deadline = time.monotonic() + PATIENCE
         while True:
             handle = Lake(str(self.data / "lake")).open("default", table)
-            rows = [] if handle is None else handle.to_pyarrow_table().to_pylist()
+            rows = [] if handle is None else handle.to_pyarrow_table(columns=columns).to_pylist()
             if {row["event_id"] for row in rows}.issuperset(ids) or time.monotonic() > deadline:
                 return [with_objects(row) for row in rows]
             time.sleep(0.1)
@@ -42,7 +53,8 @@ class Collecting:
 
     def rejected(self, ids: Collection[str]) -> dict[str, str]:
         """Why the events of these ids were rejected, by id."""
-        return {row["event_id"]: row["reason"] for row in self.rows("rejected", ids) if row["event_id"] in ids}
+        rows = self.rows("rejected", ids, ["event_id", "reason"])
+        return {row["event_id"]: row["reason"] for row in rows if row["event_id"] in ids}
 
 
 def with_objects(row: dict[str, Any]) -> dict[str, Any]:
@@ -60,7 +72,7 @@ def collecting(data: Path) -> Iterator[Collecting]:
         try:
             ready = process.stdout.readline()
             assert "ready at http://" in ready, ready
-            yield Collecting(data, ready.split(" ready at ")[1].split()[0], created.stdout.strip())
+            yield Collecting(data, ready.split(" ready at ")[1].split()[0], created.stdout.strip(), process)
         finally:
             process.terminate()
             process.wait(timeout=30)

@@ -7,8 +7,9 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 from ingest.answers import unavailable
 from ingest.cors import allowed
 from ingest.errors import LogFull
+from tests.e2e import wire
 
 Fault = Literal["none", "full", "lost"]  # full: the collector's 503; lost: it stored the events, and its answer never came
 _HOP: frozenset[str] = frozenset(("connection", "transfer-encoding", "keep-alive", "date", "server"))
@@ -27,6 +29,13 @@ class Exchange:
     path: str
     status: int  # 0: the connection was cut
     body: bytes  # inflated
+    headers: Mapping[str, str] = field(default_factory=dict)
+    packed: bool = False  # with gzip
+
+    @cached_property
+    def ticks(self) -> tuple[tuple[int, str], ...]:
+        """Number and id of each numbered event in it."""
+        return wire.ticks(self.method, self.path, self.body)
 
     def values(self, name: str) -> list[str]:
         """All values of a field, at any depth of a JSON body: the ids of its events."""
@@ -36,7 +45,7 @@ class Exchange:
 @dataclass
 class Proxy:
     upstream: str
-    faults: list[Fault] = field(default_factory=list)  # of the next POSTs
+    faults: list[Fault] = field(default_factory=list)  # of the next requests with events
     seen: list[Exchange] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -66,6 +75,20 @@ class Proxy:
                 answers.setdefault(event_id, []).append(exchange.status)
         return answers
 
+    def ticks(self) -> dict[int, list[int]]:
+        """The same of numbered events, by their numbers."""
+        answers: dict[int, list[int]] = {}
+        for exchange in list(self.seen):
+            for number, _ in exchange.ticks:
+                answers.setdefault(number, []).append(exchange.status)
+        return answers
+
+    def ids(self) -> dict[int, str]:
+        """The numbered events' ids; fails where one came again under another."""
+        found = {tick for exchange in self.seen for tick in exchange.ticks}
+        assert len({number for number, _ in found}) == len(found)
+        return dict(sorted(found))
+
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
@@ -79,18 +102,21 @@ class _Handler(BaseHTTPRequestHandler):
     def _pass(self) -> None:
         proxy = self.server.proxy
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        fault: Fault = proxy.faults.pop(0) if self.command == "POST" and proxy.faults else "none"
+        fault: Fault = proxy.faults.pop(0) if proxy.faults and _carries_events(self.command, self.path) else "none"
         status, headers, text = self._full() if fault == "full" else self._forward(body)
         plain = gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
-        proxy.seen.append(Exchange(self.command, self.path, 0 if fault == "lost" else status, plain))
+        proxy.seen.append(
+            Exchange(self.command, self.path, 0 if fault == "lost" else status, plain, dict(self.headers), plain is not body)
+        )
+        self.close_connection = True  # a browser would itself send again what a connection that it has used loses
         if fault == "lost":
-            self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
             return
         self.send_response_only(status)
         for name, value in headers:
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(text)))
+        self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(text)
@@ -123,6 +149,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class'
         """Not on the tests' output."""
+
+
+def _carries_events(method: str, path: str) -> bool:
+    if method == "POST":
+        return not path.startswith(("/flags", "/decide"))
+    return method == "GET" and ("data=" in path or "eid=" in path)
 
 
 def _values(value: object, name: str) -> Iterable[str]:

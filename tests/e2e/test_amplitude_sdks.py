@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
 import pytest
 
 from tests.e2e import driver
 from tests.e2e.collector import Collecting, collecting
-from tests.e2e.driver import needs_browser, needs_node
-from tests.e2e.proxy import Fault, Proxy
+from tests.e2e.driver import Chromium, needs_browser, needs_node
+from tests.e2e.proxy import Proxy
 
 THEN = datetime(2025, 3, 30, 1, 30, 0, 123_000, tzinfo=UTC)
 PYTHON, NODE = "amplitude_send.py", "amplitude_send.mjs"
@@ -30,9 +27,9 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collecting]:
         yield running
 
 
-def send(script: str, url: str, key: str, pace: str, patience: int = 60) -> Any:
+def send(script: str, url: str, key: str, pace: str) -> Any:
     if script == PYTHON:
-        return driver.python(script, url, key, pace, str(patience))
+        return driver.python(script, url, key, pace, "60")
     return driver.node(script, url, key, pace)
 
 
@@ -41,24 +38,17 @@ def summary(row: Row) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize(
-    ("script", "path", "faults"),
-    [
-        pytest.param(PYTHON, "/2/httpapi", [], id="python"),
-        pytest.param(PYTHON, "/batch", ["full", "full"], id="python in a storm"),  # both give up what a cut connection held
-        pytest.param(NODE, "/batch", [], id="node", marks=needs_node),
-        pytest.param(NODE, "/2/httpapi", ["full", "full"], id="node in a storm", marks=needs_node),
-    ],
+    ("script", "path"),
+    [pytest.param(PYTHON, "/2/httpapi", id="python"), pytest.param(NODE, "/batch", id="node", marks=needs_node)],
 )
-def test_a_servers_sdk(collector: Collecting, script: str, path: str, faults: list[Fault]) -> None:
-    with Proxy(collector.url, list(faults)) as proxy:
+def test_a_servers_sdk(collector: Collecting, script: str, path: str) -> None:
+    with Proxy(collector.url) as proxy:
         sent = send(script, proxy.url + path, collector.key, "once")
     bad = sent["made"].pop(2)
     rows = collector.stored(sent["made"])
     assert collector.rejected([bad]) == {bad: "illegal_id"}
     assert set(sent["told"].values()) == {200} and len(sent["told"]) == 7
-    answers = proxy.attempts("insert_id")
-    assert {answer[-1] for answer in answers.values()} == {200}
-    assert max(map(len, answers.values())) == 1 + len(faults)  # none comes again unless we failed it
+    assert set(map(tuple, proxy.attempts("insert_id").values())) == {(200,)}
     assert [summary(row) for row in rows] == [
         ("identify", "$identify", "user-1", "dev-1", ""),
         ("track", "Signed Up", "user-1", "dev-1", ""),
@@ -83,52 +73,21 @@ def test_a_servers_sdk(collector: Collecting, script: str, path: str, faults: li
 
 
 @pytest.mark.parametrize("script", BOTH)
-def test_a_wrong_key_is_refused_once(collector: Collecting, script: str) -> None:
-    with Proxy(collector.url) as proxy:
-        sent = send(script, proxy.url + "/2/httpapi", "jw_nobodys", "once", patience=2)
-    assert set(map(tuple, proxy.attempts("insert_id").values())) == {(400,)}
-    assert set(sent["told"].values()) == (set() if script == PYTHON else {400})
-
-
-@pytest.mark.parametrize("script", BOTH)
 def test_a_batch_that_is_too_large_comes_again_in_parts(collector: Collecting, script: str) -> None:
     with Proxy(collector.url) as proxy:
-        sent = send(script, proxy.url + "/2/httpapi", collector.key, "large")
+        sent = send(script, proxy.url + "/2/httpapi", collector.key, "many")
     assert set(sent["told"].values()) == {200}
     assert len(collector.stored(sent["made"])) == 90
     assert {exchange.status for exchange in proxy.posts()} == {413, 200}
     assert all(answer.count(200) == 1 for answer in proxy.attempts("insert_id").values())
 
 
-@needs_node
-def test_events_sent_while_the_collector_restarts_are_there_once(tmp_path: Path) -> None:
-    with ThreadPoolExecutor() as pool, Proxy("") as proxy:
-        with collecting(tmp_path) as before:
-            proxy.upstream = before.url
-            url = proxy.url + "/2/httpapi"
-            sending = [pool.submit(send, script, url, before.key, "slow") for script in (PYTHON, NODE)]
-            deadline = monotonic() + 30
-            while len([post for post in proxy.posts() if post.status == 200]) < 10 and monotonic() < deadline:
-                sleep(0.02)
-        with collecting(tmp_path) as after:
-            proxy.upstream = after.url
-            sent = [future.result() for future in sending]
-            assert len(after.stored([event_id for each in sent for event_id in each["made"]])) == 80
-    assert {code for each in sent for code in each["told"].values()} == {200}
-    assert 502 in {status for answer in proxy.attempts("insert_id").values() for status in answer}  # while it was away
-
-
-@needs_node
 @needs_browser
-@pytest.mark.parametrize(
-    ("query", "faults"),
-    [({}, []), ({"transport": "beacon"}, []), ({"wait": "3000"}, ["full", "lost"])],
-    ids=["calm", "beacon", "storm"],
-)
-def test_the_browsers_sdk(collector: Collecting, tmp_path: Path, query: dict[str, str], faults: list[Fault]) -> None:
-    with Proxy(collector.url, list(faults)) as proxy:
+@pytest.mark.parametrize("query", [{}, {"transport": "beacon"}], ids=["fetch", "beacon"])
+def test_the_browsers_sdk(collector: Collecting, chromium: Chromium, query: dict[str, str]) -> None:
+    with Proxy(collector.url) as proxy:
         where = {"url": f"{proxy.url}/2/httpapi", "key": collector.key, "utm_source": "news"}
-        sent = driver.browser("amplitude.html", tmp_path / "profile", **where, **query)
+        sent = chromium.visit("amplitude.html", **where, **query)
     wired = {event["insert_id"]: event for post in proxy.posts() for event in json.loads(post.body)["events"]}
     assert set(wired) == {event["insert_id"] for event in sent["made"]}
     made = {event_id: event for event_id, event in wired.items() if event.get("user_id") != "undefined"}
@@ -154,6 +113,4 @@ def test_the_browsers_sdk(collector: Collecting, tmp_path: Path, query: dict[str
         assert row["time"] == row["original_time"]
         if row["kind"] == "track":
             assert row["properties"] == made[row["event_id"]].get("event_properties", {})
-    answers = proxy.attempts("insert_id")
-    assert {answer[-1] for answer in answers.values()} == {200}
-    assert max(map(len, answers.values())) == 1 + len(faults)
+    assert set(map(tuple, proxy.attempts("insert_id").values())) == {(200,)}

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 
 from ingest.actor import actor_id
+from tests.e2e import driver
 from tests.e2e.collector import Collecting, collecting
+from tests.e2e.driver import Chromium, needs_browser, needs_node
 
-SDKS = Path(__file__).with_name("sdks")
-NODE = shutil.which("node")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 THEN = datetime(2025, 3, 30, 1, 30, 0, 123_000, tzinfo=UTC)
-
-needs_node = pytest.mark.skipif(
-    NODE is None or not (SDKS / "node_modules").is_dir(), reason="needs node, and npm ci --prefix tests/e2e/sdks"
-)
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 
 Row = dict[str, Any]
 
@@ -39,13 +23,6 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collecting]:
     """One for all SDKs of this file; each has a source of its own by the events' library."""
     with collecting(tmp_path_factory.mktemp("data")) as running:
         yield running
-
-
-def output(*command: str) -> list[Row]:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
-    assert done.returncode == 0, done.stderr
-    made: list[Row] = json.loads(done.stdout.splitlines()[-1])
-    return made
 
 
 def stored(collector: Collecting, made: list[Row]) -> list[Row]:
@@ -70,7 +47,7 @@ def check_times(rows: list[Row], made: list[Row]) -> None:
 
 @pytest.mark.parametrize("encoding", ["plain", "gzip"])
 def test_the_python_sdk(collector: Collecting, encoding: str) -> None:
-    made = output(sys.executable, str(SDKS / "send.py"), collector.url, collector.key, encoding)
+    made = driver.python("segment_send.py", collector.url, collector.key, encoding)
     rows = stored(collector, made)
     assert [summary(row) for row in rows] == [
         ("identify", "$identify", "user-1", "anon-1", "", ""),
@@ -101,7 +78,7 @@ def test_the_python_sdk(collector: Collecting, encoding: str) -> None:
 
 @needs_node
 def test_the_node_sdk(collector: Collecting) -> None:
-    made = output(str(NODE), str(SDKS / "send.mjs"), collector.url, collector.key)
+    made = driver.node("segment_send.mjs", collector.url, collector.key, "once")
     rows = stored(collector, made)
     assert [summary(row) for row in rows] == [
         ("identify", "$identify", "user-1", "anon-1", "", ""),
@@ -128,16 +105,13 @@ def test_the_node_sdk(collector: Collecting) -> None:
     assert {row["library"] for row in rows} == {"@segment/analytics-node/3.1.0"}
 
 
-@needs_node
 @needs_browser
-@pytest.mark.parametrize("delivery", [{}, {"batching": 1}])
-def test_the_browser_sdk_in_a_real_browser(collector: Collecting, tmp_path: Path, delivery: dict[str, int]) -> None:
-    with pages() as origin:
-        query = urlencode(
-            {"cdn": collector.url, "key": collector.key, "utm_source": "news", "utm_medium": "email", **delivery}
-        )
-        page = f"{origin}/page.html?{query}"
-        made = output(str(NODE), str(SDKS / "browse.mjs"), str(CHROMIUM), str(tmp_path / "profile"), page)
+@pytest.mark.parametrize("delivery", [{}, {"batching": "1"}])
+def test_the_browser_sdk_in_a_real_browser(collector: Collecting, chromium: Chromium, delivery: dict[str, str]) -> None:
+    query = {"url": collector.url, "key": collector.key, "utm_source": "news", "utm_medium": "email", **delivery}
+    page = chromium.open("segment.html", **query)
+    made = page.told()
+    assert page.close() == []
     rows = stored(collector, made)
     anonymous = made[0]["anonymousId"]
     assert [summary(row)[:4] for row in rows] == [
@@ -158,8 +132,8 @@ def test_the_browser_sdk_in_a_real_browser(collector: Collecting, tmp_path: Path
     for row in rows:
         assert row["library"].startswith("analytics.js/next-")
         assert (row["page_url"], row["page_path"], row["utm_source"], row["utm_medium"]) == (
-            page,
-            "/page.html",
+            page.url,
+            "/segment.html",
             "news",
             "email",
         )
@@ -168,27 +142,3 @@ def test_the_browser_sdk_in_a_real_browser(collector: Collecting, tmp_path: Path
 
 def test_nothing_of_all_that_was_rejected(collector: Collecting) -> None:
     assert collector.rows("rejected", []) == []
-
-
-class Files(SimpleHTTPRequestHandler):
-    """The page, and the SDK's own bundle under ``/sdk/``."""
-
-    def translate_path(self, path: str) -> str:
-        bundle = SDKS / "node_modules/@segment/analytics-next/dist/umd"
-        return str(bundle / path[5:]) if path.startswith("/sdk/") else super().translate_path(path)
-
-    def log_request(self, code: object = "-", size: object = "-") -> None:
-        pass
-
-
-@contextmanager
-def pages() -> Iterator[str]:
-    """Serves the page from a port of its own, so that its calls to the collector cross origins."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, directory=str(SDKS))) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,11 +11,10 @@ import pytest
 
 from tests.e2e import driver
 from tests.e2e.collector import Collecting, collecting
-from tests.e2e.driver import needs_browser, needs_node
-from tests.e2e.proxy import Fault, Proxy
+from tests.e2e.driver import Chromium, needs_browser, needs_node
+from tests.e2e.proxy import Proxy
 
 THEN = datetime(2025, 3, 30, 1, 30, 0, 123_000, tzinfo=UTC)
-STORM: list[Fault] = ["full", "lost"]  # each of the first two POSTs goes wrong
 PYTHON, NODE = "snowplow_send.py", "snowplow_send.mjs"
 BOTH = [pytest.param(PYTHON, id="python"), pytest.param(NODE, id="node", marks=needs_node)]
 
@@ -29,21 +25,21 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collecting]:
         yield running
 
 
-def send(script: str, url: str, key: str, pace: str, patience: str = "20") -> Any:
-    return (driver.python if script.endswith(".py") else driver.node)(script, url, key, pace, patience)
+def send(script: str, url: str, key: str, pace: str) -> Any:
+    return (driver.python if script.endswith(".py") else driver.node)(script, url, key, pace, "20")
 
 
-@pytest.mark.parametrize(("pace", "faults"), [("once", []), ("once", STORM), ("pixel", [])], ids=["calm", "storm", "pixel"])
+@pytest.mark.parametrize("pace", ["once", "pixel"])
 @pytest.mark.parametrize("script", BOTH)
-def test_a_servers_tracker(collector: Collecting, script: str, pace: str, faults: list[Fault]) -> None:
-    with Proxy(collector.url, list(faults)) as proxy:
+def test_a_servers_tracker(collector: Collecting, script: str, pace: str) -> None:
+    with Proxy(collector.url) as proxy:
         sent = send(script, proxy.url, collector.key, pace)
     *good, bad = sent["made"]
     rows = collector.stored(good)
     assert sent["left"] == 0
     assert collector.rejected([bad]) == {bad: "illegal_id"}
     assert {answer[-1] for answer in proxy.attempts("eid").values()} == ({200} if pace == "once" else set())
-    assert len(proxy.seen) == (7 if pace == "pixel" else 1 + len(faults))  # none comes again unless we failed it
+    assert len(proxy.seen) == (7 if pace == "pixel" else 1)  # none comes again
     assert [(row["kind"], row["event"]) for row in rows] == [
         ("page", "$page"), ("track", "page_ping"), ("track", "add"), ("track", "order"),
         ("identify", "$identify"), ("track", "screen_view"),
@@ -69,41 +65,15 @@ def test_a_servers_tracker(collector: Collecting, script: str, pace: str, faults
 
 
 @pytest.mark.parametrize("script", BOTH)
-def test_a_wrong_key_is_refused_once(collector: Collecting, script: str) -> None:
-    with Proxy(collector.url) as proxy:
-        send(script, proxy.url, "shop", "once", "1")
-    assert [exchange.status for exchange in proxy.seen] == [401]
-
-
-@pytest.mark.parametrize("script", BOTH)
 def test_a_body_that_is_too_large_is_kept_and_never_comes_again(collector: Collecting, script: str) -> None:
     with Proxy(collector.url) as proxy:
-        sent = send(script, proxy.url, collector.key, "large")
+        sent = send(script, proxy.url, collector.key, "many")
     *over, fitting = sent["made"]
     assert sent["left"] == 0
     assert proxy.attempts("eid") == {event_id: [200] for event_id in sent["made"]}
     assert len(collector.stored([fitting])) == 1
     (kept,) = [row["raw"] for row in collector.rows("rejected", []) if over[0].encode() in row["raw"]]
     assert len(kept) == 2_000_000
-
-
-@needs_node
-def test_events_sent_while_the_collector_restarts_are_there_once(tmp_path: Path) -> None:
-    with ThreadPoolExecutor() as pool, Proxy("") as proxy:
-        with collecting(tmp_path) as before:
-            proxy.upstream = before.url
-            sending = [pool.submit(send, script, proxy.url, before.key, "slow") for script in (PYTHON, NODE)]
-            deadline = monotonic() + 30
-            while len([post for post in proxy.posts() if post.status == 200]) < 10 and monotonic() < deadline:
-                sleep(0.02)
-        with collecting(tmp_path) as after:
-            proxy.upstream = after.url
-            sent = [future.result() for future in sending]
-            assert len(after.stored([event_id for each in sent for event_id in each["made"]])) == 80
-    assert [each["left"] for each in sent] == [0, 0]
-    answers = proxy.attempts("eid").values()
-    assert {answer[-1] for answer in answers} == {200}
-    assert 502 in {status for answer in answers for status in answer}  # some came while it was away
 
 
 def ids_of(proxy: Proxy) -> list[str]:
@@ -113,15 +83,12 @@ def ids_of(proxy: Proxy) -> list[str]:
     return list(dict.fromkeys(event_id for ids in (*pixels, *posted) for event_id in ids))
 
 
-@needs_node
 @needs_browser
-@pytest.mark.parametrize(
-    ("query", "faults"), [({}, []), ({"method": "get"}, []), ({"wait": "15000"}, STORM)], ids=["post", "get", "storm"]
-)
-def test_the_browsers_tracker(collector: Collecting, tmp_path: Path, query: dict[str, str], faults: list[Fault]) -> None:
-    with Proxy(collector.url, list(faults)) as proxy:
+@pytest.mark.parametrize("query", [{}, {"method": "get"}], ids=["post", "get"])
+def test_the_browsers_tracker(collector: Collecting, chromium: Chromium, query: dict[str, str]) -> None:
+    with Proxy(collector.url) as proxy:
         where = {"url": proxy.url, "key": collector.key, "utm_source": "news"}
-        sent = driver.browser("snowplow.html", tmp_path / "profile", **where, **query)
+        sent = chromium.visit("snowplow.html", **where, **query)
     rows = collector.stored(ids_of(proxy))
     assert sent["good"] == 5
     assert [(row["kind"], row["event"], row["user_id"]) for row in rows] == [
@@ -138,27 +105,14 @@ def test_the_browsers_tracker(collector: Collecting, tmp_path: Path, query: dict
         assert (row["anonymous_id"], row["session_id"]) == (sent["device"], sent["session"])
         assert (row["page_path"], row["utm_source"], row["browser"]) == ("/snowplow.html", "news", "Chrome")
         assert (row["library"], row["time"]) == ("snowplow-js/4.10.1", row["original_time"])
-    answers = proxy.attempts("eid").values()
-    assert {answer[-1] for answer in answers} <= {200}
-    assert sum(len(answer) > 1 for answer in answers) <= 5 * len(faults)  # only what we failed came back
+    assert set(map(tuple, proxy.attempts("eid").values())) <= {(200,)}
 
 
-@needs_node
 @needs_browser
-def test_who_is_anonymous_by_choice_leaves_events_and_nothing_else(collector: Collecting, tmp_path: Path) -> None:
+def test_who_is_anonymous_by_choice_leaves_events_and_nothing_else(collector: Collecting, chromium: Chromium) -> None:
     with Proxy(collector.url) as proxy:
-        driver.browser("snowplow.html", tmp_path / "profile", url=proxy.url, key=collector.key, anonymous="1")
+        chromium.visit("snowplow.html", url=proxy.url, key=collector.key, anonymous="1")
     rows = collector.stored(ids_of(proxy))
     assert [(row["user_id"], row["anonymous_id"]) for row in rows] == [(None, row["event_id"]) for row in rows]
     assert len(rows) == 5
     assert {row["session_id"] for row in rows} == {None}
-
-
-@needs_node
-@needs_browser
-def test_a_browser_with_a_wrong_key_gives_up(collector: Collecting, tmp_path: Path) -> None:
-    with Proxy(collector.url) as proxy:
-        sent = driver.browser("snowplow.html", tmp_path / "profile", url=proxy.url, key="shop", wait="1500")
-    assert sent["good"] == 0
-    assert {(status, again) for status, again in sent["bad"]} == {(401, False)}
-    assert {tuple(answer) for answer in proxy.attempts("eid").values()} == {(401,)}

@@ -26,6 +26,7 @@ TABLES = (
     "sole_memberships",
     "sessions",
     "people",
+    "account_people",
     "accounts",
     "stages",
     "invites",

@@ -12,7 +12,11 @@ from ingest.http import ASGIApp, Collector, CollectorSettings
 from ingest.keys import Key
 from ingest.record import Record
 
-KEYS = {"jw_web": Key("default", "web", "write"), "jr_read": Key("default", "reader", "read")}
+KEYS = {
+    "jw_web": Key("default", "web", "write"),
+    "jw_off": Key("default", "old", "write", on=False),
+    "jr_read": Key("default", "reader", "read"),
+}
 RECEIVED = 1_790_000_000_000_000  # 2026-09-21T14:13:20Z
 
 Message = MutableMapping[str, Any]
@@ -35,9 +39,14 @@ class MemoryLog:
 @dataclass
 class KnownKeys:
     fault: str | None = None
+    doubted: str | None = None
+    more: dict[str, Key] = field(default_factory=dict)
 
     def __call__(self, key: str) -> Key | None:
-        return KEYS.get(key)
+        return KEYS.get(key) or self.more.get(key)
+
+    def doubt(self, key: str) -> str | None:
+        return self.doubted
 
     def healthy(self) -> str | None:
         return self.fault
@@ -67,6 +76,19 @@ class Door:
             given["authorization"] = basic(key + ":")
         return self.send("POST", path, body if isinstance(body, bytes) else msgspec.json.encode(body), given)
 
+    async def asked(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """The status, within a loop that runs already."""
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        await self.app(scope_of(method, path, headers, ""), receive, send)
+        return int(sent[0]["status"])
+
     def send(
         self,
         method: str,
@@ -80,18 +102,21 @@ class Door:
         chunks = [body[start : start + size] for start in range(0, len(body), size)] or [b""]
         messages: list[Message] = [{"type": "http.request", "body": part, "more_body": True} for part in chunks]
         messages[-1]["more_body"] = False
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": path,
-            "query_string": query.encode(),
-            "scheme": "http",
-            "client": ("192.0.2.7", 4711),
-            "headers": [(k.lower().encode(), v.encode()) for k, v in {"host": "here:8123", **(headers or {})}.items()],
-        }
-        start, *rest = exchange(self.app, scope, messages)
+        start, *rest = exchange(self.app, scope_of(method, path, headers or {}, query), messages)
         named = {name.decode(): value.decode() for name, value in start["headers"]}
         return Reply(start["status"], named, b"".join(message["body"] for message in rest))
+
+
+def scope_of(method: str, path: str, headers: Mapping[str, str], query: str) -> Message:
+    return {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": query.encode(),
+        "scheme": "http",
+        "client": ("192.0.2.7", 4711),
+        "headers": [(k.lower().encode(), v.encode()) for k, v in {"host": "here:8123", **headers}.items()],
+    }
 
 
 def exchange(app: ASGIApp, scope: Message, messages: list[Message]) -> list[Message]:

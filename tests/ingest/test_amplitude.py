@@ -176,6 +176,12 @@ def test_a_device_without_a_user_is_anonymous() -> None:
     assert (call.user_id, call.anonymous_id, call.actor_id) == (None, "dev-1", actor_id("anonymous", "dev-1"))
 
 
+def test_a_device_that_an_event_names_beside_its_user_becomes_that_users() -> None:
+    call = one()
+    assert (call.kind, call.user_id, call.anonymous_id, call.previous_id) == ("track", "user-1", "dev-1", "dev-1")
+    assert [one(user_id=None).previous_id, one(device_id=None).previous_id] == [None, None]
+
+
 def test_an_event_without_an_insert_id_gets_one_and_a_copy_keeps_its_own() -> None:
     bare = {"event_type": "E", "user_id": "u"}
     calls, _ = decoded(bare, EVENT, EVENT, client_upload_time="2026-09-21T14:13:19Z")
@@ -251,7 +257,7 @@ def test_revenue_is_a_property_wherever_it_stands() -> None:
         ({"event_type": "E", "insert_id": "i2"}, "missing_identity", "i2"),
         ({"event_type": "E", "user_id": "undefined", "insert_id": "i2"}, "illegal_id", "i2"),
         ({"event_type": "E", "user_id": {"a": 1}, "insert_id": "i2"}, "illegal_id", "i2"),
-        ({**EVENT, "insert_id": "i2", "event_properties": {"x": "x" * 40_000}}, "too_large", "i2"),
+        ({**EVENT, "insert_id": "i2", "event_properties": {"x": "x" * 1_100_000}}, "too_large", "i2"),
         ({"event_type": "$groupidentify", "user_id": "u", "insert_id": "i2", "groups": 7}, "missing_group", "i2"),
     ],
 )
@@ -306,3 +312,10 @@ def test_no_bytes_bring_the_door_down_or_vanish(path: str, content: bytes) -> No
     door = Door()
     assert door.post(path, content).status in (200, 400)
     assert len(door.log.records) == 1
+
+
+def test_a_page_that_asks_for_its_remote_configuration_hears_that_there_is_none() -> None:
+    door = Door()
+    assert door.send("GET", "/config/jw_web", query="config_group=browser").json() == {"configs": {}}
+    assert door.send("POST", "/config/jw_web", query="config_group=browser").status == 405
+    assert door.send("GET", "/config/jw_web").status == 404  # somebody else's

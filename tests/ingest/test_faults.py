@@ -71,15 +71,16 @@ def publish_key(data: Path) -> None:
 class PlainSender(threading.Thread):
     """Sends singles and batches, each until it is answered with 200 or the test ends."""
 
-    def __init__(self, name: str, port: int, stop: threading.Event, chance: random.Random) -> None:
+    def __init__(self, name: str, port: int, stop: threading.Event, chance: random.Random, key: str = KEY) -> None:
         super().__init__(name=name)
+        self._key = key
         self.acknowledged: set[str] = set()
         self._base = f"http://127.0.0.1:{port}/v1"
         self._stop_sending = stop
         self._chance = chance
 
     def run(self) -> None:
-        with httpx.Client(auth=(KEY, ""), timeout=5) as client:
+        with httpx.Client(auth=(self._key, ""), timeout=5) as client:
             number = 0
             while not self._stop_sending.is_set():
                 ids = [f"{self.name}-{number + at}" for at in range(self._chance.choice((1, 1, 7, 40)))]

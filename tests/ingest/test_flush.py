@@ -67,7 +67,8 @@ def test_a_rejected_event_keeps_its_bytes_its_reason_and_its_place(tmp_path: Pat
     assert flush(tmp_path) == 1
     [row] = rows(Lake(str(tmp_path / "lake")), "shop", "rejected")
     assert set(row) == set(REJECTED.names)
-    assert (row["reason"], row["event_id"], row["source"], row["path"]) == ("missing_event", "m2", "web", "/v1/batch")
+    assert (row["reason"], row["event_id"], row["source"]) == ("missing_event", "m2", "web")
+    assert row["path"] == "/v1/batch?~ip=127.0.0.1&~ua=test%2F1&~list=batch"  # what a replay needs of the request
     assert row["raw"] == b'{"type": "track", "userId": "u", "messageId": "m2"}'
     assert row["month"] == "2026-01"
     assert outcomes(tmp_path) == {"accepted": 1, "rejected:missing_event": 1}
@@ -379,13 +380,16 @@ def test_what_comes_under_a_forgotten_id_is_kept_out_and_counted(tmp_path: Path)
         call("8", userId="device"),
         call("9", userId="julia", anonymousId="new"),
     ]
-    write_log(tmp_path / "log", [batch(*calls), batch(call("a", userId="julia"), project="blog")]).release()
+    paired = {"event_type": "Seen", "insert_id": "0", "user_id": "bob", "device_id": "device"}  # which links the two
+    amplitude = Record(NOON, "shop", "web", "/amplitude/batch", "", "", json.dumps({"events": [paired]}).encode())
+    write_log(tmp_path / "log", [batch(*calls), amplitude, batch(call("a", userId="julia"), project="blog")]).release()
     flush(tmp_path)
     lake = Lake(str(tmp_path / "lake"))
-    kept = [(row["event_id"], row["user_id"], row["anonymous_id"]) for row in rows(lake, "shop", "events")]
-    assert kept == [("3", "bob", None), ("8", "device", None)]
+    names = ("event_id", "user_id", "anonymous_id", "previous_id")
+    kept = [tuple(row[name] for name in names) for row in rows(lake, "shop", "events")]
+    assert kept == [("3", "bob", None, None), ("8", "device", None, None), ("0", "bob", None, None)]
     assert [row["event_id"] for row in rows(lake, "shop", "rejected")] == ["7"]
-    assert outcomes(tmp_path) == {"accepted": 2, "forgotten": 6, "rejected:missing_event": 1}
+    assert outcomes(tmp_path) == {"accepted": 3, "forgotten": 6, "rejected:missing_event": 1}
     assert outcomes(tmp_path, "blog") == {"accepted": 1}
     assert tombstones.lift("shop", ["user:julia", "user:nobody"]) == 1
     write_log(tmp_path / "log", [batch(call("1", userId="julia"))], name="0002").release()

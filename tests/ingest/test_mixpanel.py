@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.errors import LogFull
-from ingest.protocols import decode, mixpanel
+from ingest.protocols import decode, mixpanel, mixpanel_seen
 from ingest.protocols.call import Call, Reject
 from ingest.record import Record
 from tests.ingest.asgi import RECEIVED, Door, basic
@@ -244,6 +244,7 @@ def test_an_event_without_an_id_is_named_by_its_place() -> None:
 def test_who_it_was(ids: dict[str, Any], user: str | None, anonymous: str | None) -> None:
     call = tracked(**ids)
     assert (call.user_id, call.anonymous_id) == (user, anonymous)
+    assert call.previous_id == ("d1" if "$user_id" in ids and "$device_id" in ids else None)  # both named: one person
 
 
 @pytest.mark.parametrize(
@@ -324,3 +325,34 @@ def test_every_event_ends_as_one_call_or_one_reject(events: list[object], at: st
     calls, rejects = decoded(*events, at=at)
     assert len(calls) + len(rejects) == len(events)
     assert mixpanel.claims(json.dumps(events).encode()) in (True, False)
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ('{"a":1,"token":"jw_web","b":2}', {"a": 1, "b": 2}),
+        ('{"token":"jw_web","b":2}', {"b": 2}),
+        ('{"token":"jw_web"}', {}),
+        ('{"a":1,"token":"jw_web"}', {"a": 1}),
+        ('{ "a" : 1 , "token" : "jw_web" }', {"a": 1}),
+        ('{"a":{"token":"jw_web"},"token":"jw_web"}', {"a": {"token": "jw_web"}}),
+        ('{"a":{"token":"jw_web"},"tok\\u0065n":"jw_web"}', {"a": {"token": "jw_web"}}),
+        ('{"a":"x,\\"token\\":\\"jw_web\\"","token":"jw_web"}', {"a": 'x,"token":"jw_web"'}),
+        ('{"token":"jw_web","token":"jw_other"}', {}),
+        ('{"token":["jw_web"],"a":1}', {"a": 1}),
+        ('{"token":null}', {}),
+        ("{}", {}),
+    ],
+)
+def test_the_write_key_alone_is_taken_out_of_the_properties(sent: str, kept: dict[str, object]) -> None:
+    seen, _ = mixpanel_seen.read(sent.encode())
+    assert json.loads(mixpanel_seen.without_token(sent.encode(), seen.token)) == kept
+
+
+def test_a_page_that_asks_for_remote_settings_hears_that_no_sessions_are_recorded() -> None:
+    door = Door()
+    asked = "mp_lib=web&sdk_config=1"
+    assert door.send("GET", "/settings/", query=asked).json() == {"sdk_config": {"config": {"record_sessions_percent": 0}}}
+    assert door.send("OPTIONS", "/settings/", query=asked).status == 200
+    assert door.send("POST", "/settings/", query=asked).status == 405
+    assert door.send("GET", "/settings").status == 404  # somebody else's

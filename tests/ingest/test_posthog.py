@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.protocols import decode
-from ingest.protocols.call import Call, Reject
+from ingest.protocols.call import Call, Made, Reject, received
 from ingest.protocols.posthog import MAX_BODY_BYTES, claims
 from tests.ingest.asgi import KEYS, RECEIVED, Door, Reply
 
@@ -115,7 +115,7 @@ def test_two_tokens_in_one_list_and_an_unknown_one_are_401(monkeypatch: pytest.M
 
 @pytest.mark.parametrize(
     ("sent", "expected"),
-    [("user-1", "user-1"), (42, "42"), (4.5, "4.5"), (True, "true"), ({"a": 1}, '{"a":1}'), ("x" * 300, "x" * 200)],
+    [("user-1", "user-1"), (42, "42"), (4.5, "4.5"), ([True], "[true]"), ({"a": 1}, '{"a":1}'), ("x" * 300, "x" * 200)],
 )
 def test_a_distinct_id_of_any_type_is_a_text(sent: object, expected: str) -> None:
     assert one(event("x", sent)).user_id == expected
@@ -176,6 +176,33 @@ def test_calls_about_people_and_groups_become_ours() -> None:
     assert who(one(event("$groupidentify", "$company_7", **of_group))) == ("group", None, "$company_7", None)
     engaged = one({"$distinct_id": "user-1", "$set": {"a": 1}}, "/engage")
     assert (who(engaged)[:2], json.loads(engaged.properties)) == (("identify", "user-1"), {"a": 1})
+
+
+SAID = {"$set": {"plan": "pro"}, "$set_once": {"plan": "free", "first": 1}, "$unset": ["old"]}
+
+
+def test_any_event_may_say_what_its_person_is_like() -> None:
+    door = Door()
+    sent = [
+        {**event("paid", "user-1", **SAID), "uuid": "t"},
+        {**event("$pageview", "user-1"), **SAID, "uuid": "p"},
+        event("paid", "dev-1", **SAID, **{"$process_person_profile": False}),
+        event("paid", "user-1", **{"$set": {}}),
+    ]
+    door.post("/e", {"api_key": "jw_web", "batch": sent})
+    calls, rejects = found(door)
+    told = [(call.kind, call.event_id, call.user_id, type(call) is Made) for call in calls]
+    assert told == [
+        ("track", "t", "user-1", False),
+        ("identify", "t:set", "user-1", True),
+        ("page", "p", "user-1", False),
+        ("identify", "p:set", "user-1", True),
+        ("track", "minted-2", None, False),
+        ("track", "minted-3", "user-1", False),
+    ]
+    assert json.loads(calls[1].properties) == {"plan": "pro", "first": 1, "old": None}
+    assert (calls[1].time, calls[1].session_id) == (calls[0].time, calls[0].session_id)
+    assert (received(calls), rejects) == (4, [])
 
 
 def test_pages_screens_sessions_and_groups_are_read_into_columns() -> None:
@@ -420,5 +447,9 @@ def test_every_event_ends_as_one_call_or_one_reject_whatever_is_in_it(batch: lis
     reply = door.post(path, {"api_key": "jw_web", "batch": batch, "sent_at": batch and batch[0]})
     assert reply.status == 200
     calls, rejects = found(door)
-    assert len(calls) + len(rejects) == len(batch)
+    assert received(calls) + len(rejects) == len(batch)
     claims(json.dumps(batch).encode())
+
+
+def test_the_configuration_does_not_name_surveys_whose_script_an_sdk_would_ask_for() -> None:
+    assert "surveys" not in Door().send("GET", "/array/jw_web/config").json()

@@ -9,19 +9,28 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pytest
 
 from ingest import replay
+from ingest.batch import Decoder
+from ingest.columns import events_table
 from ingest.flush import Flush
 from ingest.ids import HOUR, Index, received_since
 from ingest.lake import Lake
+from ingest.limits import Limits
 from ingest.protocols import decode
+from ingest.protocols.assemble import CHECK, Mint
+from ingest.protocols.call import received
+from ingest.protocols.family import Decoded
 from ingest.record import Record
+from tests.ingest.asgi import RECEIVED, Door, basic
+from tests.ingest.fuzz.seeds import SEEDS, Seed
 from tests.ingest.world import NOON, SECOND, batch, event_ids, rows, track, write_log
 
 LATER = NOON + HOUR
-STRICT = partial(decode, max_event_bytes=150)
+STRICT = partial(decode, max_event_bytes=150, limits=Limits(name=100))
 TEXT = {"text": "x" * 200}
 
 
@@ -29,21 +38,30 @@ def long(event_id: str | None, **more: object) -> dict[str, object]:
     return track(event_id, properties=TEXT) | more
 
 
-def rejected(data: Path, *records: Record) -> Lake:
-    """A lake that got these records while an event could have 150 bytes."""
+def refuse(record: Record, mint: Mint) -> Decoded:
+    """As where a tracking plan lets nothing in."""
+    token = CHECK.set(lambda call: f"{call.event}: not in the plan")
+    try:
+        return decode(record, mint)
+    finally:
+        CHECK.reset(token)
+
+
+def rejected(data: Path, *records: Record, decoder: Decoder = STRICT) -> Lake:
+    """A lake that got these records while an event could have 150 bytes, or under such another decoder."""
     write_log(data / "log", records).release()
     lake = Lake(str(data / "lake"))
     with Index(data / "index") as index:
-        Flush(data / "log", lake, index, decoder=STRICT).once()
+        Flush(data / "log", lake, index, decoder=decoder).once()
     return lake
 
 
-def ask(data: Path, lake: Lake) -> None:
+def ask(data: Path, lake: Lake, now: int = LATER) -> None:
     """Hand over all that is rejected."""
     handle = lake.open("shop", "rejected")
     assert handle is not None
     found: pa.Table = handle.to_pyarrow_table()
-    replay.hand_over(data / "import", "shop", found, lambda: LATER)
+    replay.hand_over(data / "import", "shop", found, lambda: now)
 
 
 def flushed(data: Path, lake: Lake) -> dict[str, int]:
@@ -108,13 +126,50 @@ def test_a_body_that_was_refused_gives_its_sound_events_and_keeps_the_others_apa
 
 
 def test_an_event_of_amplitudes_batch_is_read_as_one(tmp_path: Path) -> None:
-    event = {"user_id": "u1", "event_type": "Paid", "insert_id": "i", "event_properties": TEXT}
+    event = {"user_id": "u1", "event_type": "x" * 101, "insert_id": "i"}
     body = json.dumps({"api_key": "k", "events": [event]}).encode()
     lake = rejected(tmp_path, Record(NOON, "shop", "web", "/amplitude/batch", "", "", body))
-    assert [row["reason"] for row in rows(lake, "shop", "rejected")] == ["too_large"]
+    assert [row["reason"] for row in rows(lake, "shop", "rejected")] == ["too_complex"]
     ask(tmp_path, lake)
     assert flushed(tmp_path, lake) == {"accepted": 1}
     assert event_ids(lake) == ["i"]
+
+
+def test_what_was_told_of_its_request_holds_for_a_replay_too(tmp_path: Path) -> None:
+    body = json.dumps({"batch": [long("a", context={"ip": "203.0.113.77", "sessionId": 7})]}).encode()
+    lake = rejected(tmp_path, Record(NOON, "shop", "web", "/v1/batch;ip=drop&private=anonymous", "", "", body))
+    assert [row["reason"] for row in rows(lake, "shop", "rejected")] == ["too_large"]
+    ask(tmp_path, lake)
+    assert flushed(tmp_path, lake) == {"accepted": 1}
+    [row] = rows(lake, "shop", "events")
+    assert (row["user_id"], row["anonymous_id"], row["session_id"], row["context"]) == (None, "nobody-a", None, "{}")
+
+
+ELSEWHERE = ("received_at", "log", "log_offset", "event_id")  # of a replayed event other than of one that was taken at once
+
+
+@pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: seed.name)
+def test_a_replayed_event_is_what_it_would_have_been(tmp_path: Path, seed: Seed) -> None:
+    [record] = records_of(seed)
+    (expected, _) = decode(record, lambda number: f"minted-{number}")
+    lake = rejected(tmp_path, record, decoder=refuse)
+    assert [row["reason"] for row in rows(lake, "shop", "rejected")] == ["plan"] * len(seed.events(2))
+    ask(tmp_path, lake, RECEIVED + 2 * HOUR)
+    assert flushed(tmp_path, lake)["accepted"] == received(expected)
+    assert rows(lake, "shop", "rejected") == []
+    stored, wanted = rows(lake, "shop", "events"), events_table(expected, "", range(len(expected))).to_pylist()
+    assert [{**row, **dict.fromkeys(ELSEWHERE)} for row in stored] == [{**row, **dict.fromkeys(ELSEWHERE)} for row in wanted]
+    if "minted-0" not in (row["event_id"] for row in wanted):
+        assert [row["event_id"] for row in stored] == [row["event_id"] for row in wanted]
+
+
+def records_of(seed: Seed) -> list[Record]:
+    """Two events of a seed (one, where it carries no more) as the door logs them, sent by a clock that is an hour slow."""
+    door = Door()
+    body = b"" if seed.method == "GET" else json.dumps(seed.envelope(seed.events(2))).encode()
+    headers = {"authorization": basic("jw_web"), "user-agent": "Mozilla/5.0 (iPhone) Mobile", **seed.headers}
+    assert door.send(seed.method, seed.path, body, headers, seed.query).status == 200
+    return [msgspec.structs.replace(record, project="shop", received_at=RECEIVED + HOUR) for record in door.log.records]
 
 
 @pytest.mark.parametrize("step", ["in hand", "claimed", "stored events", "stored rejected", "removed", "indexed", "retired"])

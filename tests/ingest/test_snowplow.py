@@ -54,12 +54,23 @@ def base64url(document: object, padded: bool = False) -> str:
     return encoded if padded else encoded.rstrip("=")
 
 
-@pytest.mark.parametrize("path", [TP2, "/com.acme/v1", f"{TP2}/", f"/jw_web{TP2}"])
+@pytest.mark.parametrize("path", [TP2, "/com.acme/v1", f"{TP2}/", f"/jw_web{TP2}", "/acme/track", "/jw_web/my-own/path"])
 def test_events_posted_to_any_vendors_path_are_taken(path: str) -> None:
     door = Door()
     reply = door.send("POST", path, body({**EVENT, "aid": "shop" if "jw_" in path else "jw_web"}))
     assert (reply.status, reply.body, reply.headers["content-type"]) == (200, b"ok", "text/plain; charset=utf-8")
-    assert [record.path.partition("?")[0] for record in door.log.records] == ["/snowplow/tp2"]
+    assert [record.path.partition("?")[0] for record in door.log.records] == [
+        "/snowplow/tp2" if "." in path else "/snowplow/chosen"
+    ]
+
+
+def test_what_is_no_event_of_its_is_not_taken_at_a_path_of_the_users_own_but_kept() -> None:
+    door = Door()
+    assert door.post("/V1/track", {"event": "Paid", "userId": "u"}).status == 404
+    assert [record.path.partition("#")[0] for record in door.log.records] == ["/snowplow/chosen"]
+    assert door.send("POST", "/V1/track", b'{"event":"Paid","userId":"u"}').status == 404
+    assert door.send("GET", "/acme/track").status == 404
+    assert len(door.log.records) == 1
 
 
 @pytest.mark.parametrize(
@@ -249,6 +260,19 @@ def test_times_are_corrected_by_the_senders_clock_unless_they_are_true(
 def test_who_it_was(fields: dict[str, Any], user: str | None, anonymous: str | None) -> None:
     call = one(kept=f"?nuid={VISITOR}", **fields)
     assert (call.user_id, call.anonymous_id) == (user, anonymous)
+
+
+def test_a_device_that_an_event_names_beside_its_user_becomes_that_users() -> None:
+    session = {"schema": "iglu:com.acme/client_session/jsonschema/1-0-2", "data": {"userId": "d2"}}
+    entities = json.dumps({"schema": "iglu:com.acme/contexts/jsonschema/1-0-0", "data": [session]})
+    for fields, previous in (
+        ({"uid": "u1", "duid": "d1"}, "d1"),
+        ({"uid": "u1", "duid": None, "co": entities}, "d2"),
+        ({"uid": "u1", "duid": None, "nuid": "n1"}, None),
+        ({"duid": "d1"}, None),
+    ):
+        call = one(**fields)
+        assert (call.kind, call.previous_id) == ("page", previous)
 
 
 def test_an_anonymous_session_is_one_sender() -> None:

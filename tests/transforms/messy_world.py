@@ -129,7 +129,7 @@ def _event(chance: Random, event_id: str, users: list[str], devices: list[str], 
     time += timedelta(microseconds=chance.choice((0, 0, 0, 1, 999_999)))
     columns: Row = {
         "event": chance.choice(_EVENTS) if kind == "track" else f"${kind}",
-        "previous_id": chance.choice((*users, device)) if kind == "alias" else None,
+        "previous_id": chance.choice((*users, device)) if kind == "alias" else _linked(chance, kind, user, device),
         "account_id": chance.choice((None, None, None, *accounts)) if kind != "group" else chance.choice(accounts),
         "received_at": time + timedelta(minutes=chance.randrange(90)),
         "source": chance.choice(("web", "app")),
@@ -142,6 +142,11 @@ def _event(chance: Random, event_id: str, users: list[str], devices: list[str], 
     }
     traits = _traits(chance, users, accounts) if kind in ("identify", "group") else _properties(chance, users)
     return call(event_id, time, kind=kind, user=user, anonymous=device, traits=traits) | columns
+
+
+def _linked(chance: Random, kind: str, user: str | None, device: str | None) -> str | None:
+    """Of some senders an event with two ids links them."""
+    return device if user is not None and kind != "identify" and chance.random() < 0.2 else None
 
 
 def _traits(chance: Random, users: list[str], accounts: list[str]) -> dict[str, object]:

@@ -24,7 +24,19 @@ EVENTS: list[Row] = [
     call("e4", at(40), user="2"),
 ]
 BUILT = dict.fromkeys(  # first versions
-    ("seen_ids", "actors", "memberships", "sole_memberships", "sessions", "people", "activity", "accounts", "runaway_ids"), 1
+    (
+        "seen_ids",
+        "actors",
+        "memberships",
+        "sole_memberships",
+        "sessions",
+        "people",
+        "activity",
+        "account_people",
+        "accounts",
+        "runaway_ids",
+    ),
+    1,
 )
 BROKEN = Model(
     parse("models/people.sql", "people", "-- x\n-- grain: person\n-- kind: whole\n-- reads: actors\nselect no from actors")
@@ -50,7 +62,7 @@ def test_a_build_writes_its_tables_and_a_manifest_that_names_them(tmp_path: Path
     assert result.manifest.tables == {"events": 1, "id_links": 1, **BUILT}
     assert (result.manifest.number, result.rows, result.changed, dict(result.before)) == (
         1,
-        3 + 1 + 1 + 4 + 2 + 1 + 3 + 4,
+        3 + 1 + 1 + 4 + 2 + 1 + 1 + 3 + 4,
         True,
         {},
     )
@@ -134,6 +146,14 @@ def test_a_check_that_fails_leaves_the_last_good_tables_in_force(tmp_path: Path)
     assert current(lake, "default") == first.manifest
     assert people(lake) == [("anonymous:x", 3), ("user:2", 1)]
     assert lake.version("default", "people") == 1
+
+
+def test_a_first_build_of_an_event_that_is_stored_twice_is_refused(tmp_path: Path) -> None:
+    lake = lake_of(tmp_path, [*EVENTS, call("e4", at(41), user="2")])
+    with pytest.raises(CheckFailed) as caught:
+        built(lake)
+    assert [(one.rule, one.count) for one in caught.value.violations] == [("event_ids_are_unique", 1)]
+    assert current(lake, "default") is None
 
 
 def test_a_build_that_dies_between_its_tables_and_the_manifest_is_made_good_by_the_next(

@@ -16,7 +16,7 @@ from transforms.core import CORE
 from transforms.engine import Engine
 from transforms.errors import CheckFailed
 from transforms.ledger import LEDGER, fresh_links
-from transforms.tables import ID_LINKS, INVITES, STAGES
+from transforms.tables import ID_LINKS, INVITES, STAGES, TABLES
 
 EVENTS = [
     call("e1", at(0), kind="page", anonymous="x"),
@@ -49,6 +49,10 @@ LIMIT = {"dedup_limit": timedelta(days=30)}
 BREAKS = {
     "account_days_add_up": ("account_days", "select * replace (events + 1 as events) from account_days"),
     "account_days_are_unique": ("account_days", "select * replace (events + 1 as people) from account_days"),
+    "account_people_cover_activity": (
+        "account_people",
+        "select * replace (last_seen + interval 1 hour as last_seen) from account_people",
+    ),
     "accounts_are_not_their_own_parents": ("accounts", "select * replace (account_id as parent) from accounts"),
     "accounts_are_seen_in_order": (
         "accounts",
@@ -138,9 +142,40 @@ def test_a_broken_world_is_found(sound: Engine, name: str) -> None:
     assert found.count >= len(found.examples) >= 1
 
 
+@pytest.mark.parametrize("name", [name for name in BREAKS if name not in (*checks.AT_NIGHT, "copies_stand_apart")])
+def test_a_repair_that_breaks_a_table_is_found_by_looking_at_what_it_moved(sound: Engine, name: str) -> None:
+    relation, text = BREAKS[name]
+    _all_came(sound)
+    checks.run_repaired(sound)
+    sound.bind(relation, sound.table(text))
+    _all_came(sound)
+    with pytest.raises(CheckFailed) as caught:
+        checks.run_repaired(sound)
+    assert name in [found.rule for found in caught.value.violations]
+
+
+def test_a_repair_that_leaves_sessions_to_nobody_is_found(sound: Engine) -> None:
+    _all_came(sound, but=("sessions",))
+    sound.bind("people", sound.table("select * from people where person <> 'user:2'"))
+    with pytest.raises(CheckFailed) as caught:
+        checks.run_repaired(sound)
+    assert "sessions_are_unique" in [found.rule for found in caught.value.violations]
+
+
+def _all_came(engine: Engine, but: tuple[str, ...] = ()) -> None:
+    """Tells the checks that a repair put in every row that there is, but those of some tables."""
+    for name, schema in TABLES.items():
+        rows = schema.empty_table() if name in but or name not in engine.relations else engine.table(f"from {name}")
+        for told in ("came", "changed"):
+            engine.bind(f"{told}_{name}", rows)
+        engine.bind(f"went_{name}", schema.empty_table())
+    engine.bind("moved_events", engine.table("select *, true as came from events"))
+    engine.bind("moved_id_links", engine.table("select *, true as came from id_links"))
+
+
 def test_what_joins_all_events_is_checked_at_night_and_not_by_a_build(sound: Engine) -> None:
     sound.bind("account_days", sound.table(BREAKS["account_days_add_up"][1]))
-    assert checks.run(sound, at_night=False) == len(names("checks")) - 4
+    assert checks.run(sound, at_night=False) == len(names("checks")) - 5
     with pytest.raises(CheckFailed):
         checks.run(sound)
 

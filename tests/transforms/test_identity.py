@@ -8,9 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.actor import actor_id
-from tests.transforms.world import Row, at, built, call, rows_of
+from ingest.lake import Lake
+from tests.transforms.world import Row, at, built, call, rows_of, table
 from transforms.core import CORE
+from transforms.engine import Engine
 from transforms.identity import components
+from transforms.ledger import fresh_links
+from transforms.tables import ID_LINKS
 
 ACTORS = CORE[:6]
 STREAMS = int(os.environ.get("JCURVE_TEST_IDENTITY_STREAMS", "60"))
@@ -56,6 +60,38 @@ def test_identify_links_the_anonymous_id_to_the_user() -> None:
 
 def test_a_track_call_with_both_ids_links_nothing_and_makes_no_second_person() -> None:
     assert people([call("e1", at(), user="42", anonymous="a1")]) == {"user:42": "user:42"}
+
+
+def both(event_id: str, minutes: int, user: str, anonymous: str) -> Row:
+    """An event of a sender for whom two ids on one event are one person's."""
+    return call(event_id, at(minutes=minutes), user=user, anonymous=anonymous, previous_id=anonymous)
+
+
+def test_an_event_whose_previous_id_is_its_anonymous_one_links_the_two() -> None:
+    rows = [call("e1", at(), kind="page", anonymous="a1"), both("e2", 1, "42", "a1"), both("e3", 2, "42", "a1")]
+    actors = built(rows, models=ACTORS)["actors"]
+    assert sorted(rows_of(actors, "id", "person", "linked_by")) == [
+        ("anonymous:a1", "anonymous:a1", "e2"),
+        ("user:42", "anonymous:a1", None),
+    ]
+
+
+def test_of_events_that_link_two_ids_the_ledger_keeps_those_that_were_the_earliest_when_they_came() -> None:
+    came = {"e1": 10, "e2": 11, "e3": 12, "e4": 13}
+    rows = [
+        both(name, minutes, "42", "a1") | {"received_at": at(minutes=came[name])}
+        for name, minutes in (("e1", 5), ("e2", 7), ("e3", 3), ("e4", 4))
+    ]
+    rows.append(identify("e5", 1, "42", "a1") | {"received_at": at(minutes=20)})
+    with Engine(Lake("unused"), "default", {}) as engine:
+        engine.bind("events", table(rows))
+        engine.bind("id_links", ID_LINKS.empty_table())
+        links = fresh_links(engine)
+    assert sorted(rows_of(links, "entry", "known_at")) == [
+        ("e1", at(minutes=10)),
+        ("e3", at(minutes=12)),
+        ("e5", at(minutes=20)),
+    ]
 
 
 def test_two_devices_of_one_user_are_one_person() -> None:

@@ -186,7 +186,8 @@ class World:
         user = (
             str(self.random.randint(1, 6)) if kind in ("identify", "alias", "group") or self.random.random() < 0.5 else None
         )
-        device = choose("abcdefgh") if user is None or kind == "identify" else None
+        both = kind == "identify" or (kind == "track" and self.random.random() < 0.2)
+        device = choose("abcdefgh") if user is None or both else None
         number = self.number
         columns: Row = {"source": choose(["web", "app"]), "bot": self.random.random() < 0.1}
         traits: dict[str, object] = {}
@@ -210,6 +211,7 @@ class World:
                 "invitee_email": f"{self.random.randint(1, 6)}@x.example",
             }
             columns["account_id"] = choose([None, None, None, "one", "four"])
+            columns["previous_id"] = device if user is not None else None  # such an event links its two ids
         event = choose(EVENTS) if kind == "track" else None
         if event == LEFT_BY:
             columns["account_id"] = choose([None, "one", "two", "three", "x.example"])

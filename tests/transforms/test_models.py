@@ -41,6 +41,7 @@ def test_no_events_make_empty_tables() -> None:
             "sessions",
             "first_touches",
             "people",
+            "account_people",
             "activity",
             "accounts",
         ],

@@ -102,6 +102,7 @@ def test_a_run_is_recorded_with_its_versions_and_rows(world: World) -> None:
         "sole_memberships",
         "sessions",
         "people",
+        "account_people",
         "activity",
         "accounts",
         "runaway_ids",

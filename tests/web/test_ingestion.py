@@ -43,6 +43,32 @@ def test_a_pause_keeps_the_list_still(signed_in: Page, server: Server) -> None:
     signed_in.wait_for("While paused")
 
 
+ROWS = "[...document.querySelectorAll('.events tbody tr')].map((row) => row.innerText)"
+
+
+def test_the_live_list_is_filtered_by_event_who_source_and_outcome(signed_in: Page, server: Server) -> None:
+    faulty = {"type": "track", "event": "Filtered", "properties": {"mail": "live-4"}}
+    sent = [{"type": "track", "userId": f"live-{n}", "event": name} for n, name in ((3, "Filtered"), (4, "Not this"))]
+    signed_in.open("#/ingestion")
+    server.send("default", json.dumps({"batch": [*sent, faulty]}).encode())
+    signed_in.wait(f"{ROWS}.some((row) => row.includes('Not this'))")
+    signed_in.type(".live-filters [name=event]", "filtered")
+    signed_in.wait(f"{ROWS}.length === 2 && !{ROWS}.some((row) => row.includes('Not this'))")
+    signed_in.type(".live-filters [name=outcome]", "rejected")
+    signed_in.wait(f"{ROWS}.length === 1 && {ROWS}[0].includes('missing identity')")
+    signed_in.type(".live-filters [name=outcome]", "accepted")
+    signed_in.wait(f"{ROWS}.length === 1 && {ROWS}[0].includes('live-3')")
+    signed_in.type(".live-filters [name=event]", "")
+    signed_in.type(".live-filters [name=user]", "LIVE-4")
+    signed_in.wait(f"{ROWS}.length === 1 && {ROWS}[0].includes('Not this')")
+    signed_in.type(".live-filters [name=source]", "default")
+    signed_in.type(".live-filters [name=user]", "nobody at all")
+    signed_in.wait_for("None of the last 10,000 events matches.")
+    signed_in.type(".live-filters [name=user]", "")
+    signed_in.wait(f"{ROWS}.length > 10")
+    assert signed_in.faults == []
+
+
 def test_a_rejected_event_shows_its_reason_and_its_raw_text(signed_in: Page, server: Server) -> None:
     signed_in.open("#/ingestion")
     server.send("default", b'{"batch": [{"type": "track", "event": "Nobody did this"}]}')
@@ -91,3 +117,35 @@ def test_rejected_events_stand_by_reason_and_an_admin_replays_them(chromium: Bro
 def test_without_a_tracking_plan_the_page_says_how_to_make_one(signed_in: Page) -> None:
     signed_in.open("#/ingestion")
     signed_in.wait_for("There is no plan: put JSON Schemas of events into plan/ of the definitions.")
+
+
+def items(server: Server) -> list[dict[str, Any]]:
+    found: Any = server.get("sources")["items"]
+    return list(found)
+
+
+def test_an_admin_makes_a_source_switches_it_and_sees_its_new_key_once(chromium: Browser, server: Server) -> None:
+    page = chromium.page(server.base)
+    page.open(f"#key={server.admin_key}")
+    page.wait_for("Overview")
+    page.open("#/ingestion")
+    page.wait("!!document.querySelector('.sources form')")
+    page.type(".sources form input", "kiosk")
+    page.click(".sources form button")
+    page.wait("/jw_[0-9a-f]{32}/.test(document.querySelector('.sources [role=status]').textContent)")
+    row = "[...document.querySelectorAll('.sources tbody tr')].find((row) => row.textContent.includes('kiosk'))"
+    page.wait(f"{row}?.textContent.includes('as by default')")
+    page.evaluate(f"{row}.querySelector('button').click()")
+    page.wait(f"{row}.textContent.includes('Switch on')")
+    page.evaluate(f"{row}.querySelectorAll('button')[1].click()")
+    page.wait(f"{row}.textContent.includes('until')")
+    assert [source["on"] for source in items(server) if source["name"] == "kiosk"] == [False]
+    page.close()
+
+
+def test_a_reader_sees_the_sources_and_is_told_what_changing_them_takes(signed_in: Page, server: Server) -> None:
+    signed_in.open("#/ingestion")
+    signed_in.wait("!!document.querySelector('.sources tbody button')")
+    signed_in.click(".sources tbody button")
+    signed_in.wait_for("This takes an admin key")
+    assert all(source["on"] for source in items(server) if source["name"] != "kiosk")

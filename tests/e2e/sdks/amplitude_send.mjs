@@ -1,10 +1,11 @@
-// node amplitude_send.mjs URL KEY PACE: the real @amplitude/analytics-node; PACE as in amplitude_send.py.
+// node amplitude_send.mjs URL KEY PACE: the real @amplitude/analytics-node; PACE and PATIENCE as in amplitude_send.py.
 import { randomUUID } from "node:crypto";
 import { createInstance, Identify, Revenue } from "@amplitude/analytics-node";
+import { play } from "./pace.mjs";
 
 const [serverUrl, key, pace] = process.argv.slice(2);
 const client = createInstance();
-const flushIntervalMillis = pace === "large" ? 1500 : 100; // all of them in one batch, which is too large
+const flushIntervalMillis = pace === "many" ? 1500 : 100; // all of them in one batch, which is too large
 await client.init(key, { serverUrl, flushIntervalMillis, flushQueueSize: 100, flushMaxRetries: 1000, logLevel: 0 }).promise;
 const made = [];
 const sent = [];
@@ -24,13 +25,10 @@ if (pace === "once") {
   send("revenue", user, new Revenue().setProductId("p").setPrice(3.99).setQuantity(3));
   send("groupIdentify", {}, "company", "acme", new Identify().set("name", "Acme GmbH"));
   send("setGroup", user, "company", "acme");
-} else if (pace === "large") {
+} else if (pace === "many") {
   for (let number = 0; number < 90; number++) send("track", user, "Filled", { text: "x".repeat(20_000) });
 } else {
-  for (let number = 0; number < 40; number++) {
-    send("track", user, "Ticked", { n: number });
-    await new Promise((done) => setTimeout(done, 100));
-  }
+  await play(pace, (n, user_id, text) => send("track", { user_id }, "Ticked", { n, text }), () => client.flush().promise);
 }
 const told = {};
 for (const result of await Promise.all(sent)) told[result.event.insert_id] = result.code;

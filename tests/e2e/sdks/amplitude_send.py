@@ -1,7 +1,7 @@
-"""``python amplitude_send.py URL KEY PACE PATIENCE``: the real amplitude-analytics makes events; prints them and what it was
+"""``amplitude_send URL KEY PACE PATIENCE``: the real amplitude-analytics makes events; prints them and what it was
 told of each within PATIENCE seconds (of a wrong key it tells nothing).
 
-PACE ``once``: one of each kind, one of them by "undefined". ``large``: 90 events of 20 KB. ``slow``: 40 over four seconds.
+PACE ``once``: one of each kind, one of them by "undefined". ``many``: 90 events of 20 KB. Else as ``pace``.
 """
 
 import json
@@ -11,11 +11,13 @@ import uuid
 
 from amplitude import Amplitude, BaseEvent, Config, EventOptions, GroupIdentifyEvent, Identify, IdentifyEvent, Revenue
 
+from tests.e2e.sdks.pace import play
+
 url, key, pace, patience = sys.argv[1:]
 made: list[str] = []
 told: dict[str, int] = {}
-interval = 1500 if pace == "large" else 100  # all of them in one batch, which is too large
-settings = Config(server_url=url, flush_interval_millis=interval, flush_queue_size=100)
+interval = 1500 if pace == "many" else 100  # all of them in one batch, which is too large
+settings = Config(server_url=url, flush_interval_millis=interval, flush_queue_size=100, flush_max_retries=1000)
 settings.callback = lambda event, code, _: told.update({event.insert_id: code})
 client = Amplitude(key, settings)
 
@@ -24,6 +26,11 @@ def send(event: BaseEvent) -> None:
     event.insert_id = str(uuid.uuid4())
     made.append(event.insert_id)
     client.track(event)
+
+
+def numbered(number: int, text: str) -> dict[str, object]:
+    """In pieces: the SDK cuts a text after 1,024 characters."""
+    return {"n": number, "text": [text[at : at + 1000] for at in range(0, len(text), 1000)]}
 
 
 if pace == "once":
@@ -47,13 +54,11 @@ if pace == "once":
     send(GroupIdentifyEvent(groups={"company": "acme"}, group_properties=company.user_properties))
     joined = Identify().set("company", "acme").user_properties
     send(IdentifyEvent(user_id="user-1", groups={"company": "acme"}, user_properties=joined))
-elif pace == "large":
+elif pace == "many":
     for _ in range(90):
         send(BaseEvent("Filled", user_id="user-1", event_properties={f"text{at}": "x" * 1000 for at in range(20)}))
 else:
-    for number in range(40):
-        send(BaseEvent("Ticked", user_id="user-1", event_properties={"n": number}))
-        time.sleep(0.1)
+    play(pace, lambda n, who, text: send(BaseEvent("Ticked", user_id=who, event_properties=numbered(n, text))), client.flush)
 deadline = time.monotonic() + float(patience)
 while len(told) < len(made) and time.monotonic() < deadline:
     time.sleep(0.05)

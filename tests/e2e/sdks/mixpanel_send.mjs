@@ -1,6 +1,7 @@
 // node mixpanel_send.mjs URL KEY PACE USER: the real mixpanel makes events; prints their ids, and by id which of them failed.
 import { randomUUID } from "node:crypto";
 import Mixpanel from "mixpanel";
+import { play } from "./pace.mjs";
 
 const [url, key, pace, user] = process.argv.slice(2);
 const { hostname, port } = new URL(url);
@@ -32,10 +33,7 @@ if (pace === "once") {
   made.push(batch[0].properties.$insert_id, batch[2].properties.$insert_id);
   send("batch", client, "track_batch", batch);
 } else {
-  for (let number = 0; number < 40; number++) {
-    track(user, "Ticked", { n: number });
-    await new Promise((done) => setTimeout(done, 100));
-  }
+  await play(pace, (n, who, text) => track(who, "Ticked", { n, text }), () => Promise.all(told));
 }
 await Promise.all(told);
-console.log(JSON.stringify({ made, failed }));
+console.log(JSON.stringify({ made, failed, errors: Object.values(failed) }));

@@ -1,16 +1,17 @@
-"""``python mixpanel_send.py URL KEY PACE USER``: the real mixpanel makes events of USER; prints their ids and its errors.
+"""``mixpanel_send URL KEY PACE USER``: the real mixpanel makes events of USER; prints their ids and its errors.
 
 PACE ``once``: one of each kind, one of them by "undefined", then updates of people and groups; ``buffered``: the same in
-lists. ``large``: 50 events of 220 KB at once. ``slow``: 40 over four seconds. It retries https alone: here http, too.
+lists. ``many``: 50 events of 220 KB at once. Else as ``pace``. It retries https alone: here http, too.
 """
 
 import json
 import sys
-import time
 import uuid
 from typing import Any
 
 from mixpanel import BufferedConsumer, Consumer, Mixpanel, MixpanelException
+
+from tests.e2e.sdks.pace import play
 
 url, key, pace, user = sys.argv[1:]
 where = {
@@ -19,7 +20,7 @@ where = {
     "groups_url": f"{url}/groups",
     "import_url": f"{url}/import",
 }
-consumer: Any = (BufferedConsumer if pace in ("buffered", "large") else Consumer)(retry_limit=60, **where)
+consumer: Any = (BufferedConsumer if pace in ("buffered", "many") else Consumer)(retry_limit=60, **where)
 session = getattr(consumer, "_consumer", consumer)._session
 session.mount("http://", session.adapters["https://"])
 session.adapters["https://"].max_retries.backoff_max = 0.5  # seconds
@@ -54,13 +55,11 @@ if pace in ("once", "buffered"):
     if pace == "buffered":
         consumer.flush()
     track(user, "Done", {})
-elif pace == "large":
+elif pace == "many":
     for _ in range(50):
         track(user, "Filled", {"text": "x" * 220_000})
 else:
-    for number in range(40):
-        track(user, "Ticked", {"n": number})
-        time.sleep(0.1)
+    play(pace, lambda n, who, text: track(who, "Ticked", {"n": n, "text": text}), lambda: None)
 if pace == "buffered":
     consumer.flush()
 print(json.dumps({"made": made, "errors": errors}))

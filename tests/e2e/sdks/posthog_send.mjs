@@ -1,18 +1,18 @@
-// node posthog_send.mjs URL KEY PACE MODE: the real posthog-node; as posthog_send.py. PACE "large": 30 events of 800 KB.
+// node posthog_send.mjs URL KEY PACE MODE: the real posthog-node; as posthog_send.py. PACE "many": 30 events of 800 KB.
 import { PostHog } from "posthog-node";
+import { play } from "./pace.mjs";
 
 const [host, key, pace, mode] = process.argv.slice(2);
 process.env.POSTHOG_CAPTURE_MODE = mode;
 const errors = [];
-const many = pace === "large" ? 30 : 20;
+const many = pace === "many" ? 30 : 20;
 const client = new PostHog(key, { host, flushAt: many, flushInterval: 300, fetchRetryCount: 200, fetchRetryDelay: 300 });
 client.on("error", (error) => errors.push(String(error)));
-const made = [];
+let made = [];
 for (const kind of ["capture", "identify", "alias"]) client.on(kind, (message) => made.push(message.uuid));
 const timestamp = new Date("2025-03-30T01:30:00.123Z");
 const capture = (event, distinctId, properties = {}, rest = {}) => client.capture({ event, distinctId, properties, ...rest });
 const alive = setInterval(() => {}, 1000); // as a server is: the SDK's own timers do not keep a process
-const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 if (pace === "once") {
   capture("$identify", "user-1", { $anon_distinct_id: "anon-1", $set: { email: "zoë@example.com" } }, { timestamp });
@@ -25,13 +25,10 @@ if (pace === "once") {
   capture("$pageview", "user-1", { $current_url: "https://a.example/docs?utm_source=news" });
   capture("$screen", "user-1", { $screen_name: "Home", $session_id: "s-1" });
   client.alias({ distinctId: "user-1", alias: "user-0" });
-} else if (pace === "large") {
+} else if (pace === "many") {
   for (let number = 0; number < many; number++) capture("Overfilled", "user-1", { text: "x".repeat(800_000) });
 } else {
-  for (let number = 0; number < many; number++) {
-    capture("Ticked", "user-1", { n: number });
-    await pause(100);
-  }
+  made = await play(pace, (n, who, text) => capture("Ticked", who, { n, text }), () => client.flush().catch(() => {}));
 }
 await client.shutdown(60_000);
 clearInterval(alive);

@@ -1,14 +1,15 @@
-"""``python posthog_send.py URL KEY PACE MODE``: the real posthog makes calls; prints their ids, and the errors it met.
+"""``posthog_send URL KEY PACE MODE``: the real posthog makes calls; prints their ids, and the errors it met.
 
-PACE ``once``: one call of each kind, one of them by "undefined". ``slow``: 20 small ones over two seconds. MODE: v0 or v1.
+PACE ``once``: one call of each kind, one of them by "undefined"; else as ``pace``, and prints how many. MODE: v0 or v1.
 """
 
 import json
 import sys
-import time
 from datetime import UTC, datetime
 
 from posthog import Posthog
+
+from tests.e2e.sdks.pace import play
 
 url, key, pace, mode = sys.argv[1:]
 errors: list[str] = []
@@ -21,6 +22,7 @@ client = Posthog(
     gzip=mode == "v0",
     on_error=lambda error, _: errors.append(str(error)),
 )
+made: object
 then = datetime(2025, 3, 30, 1, 30, 0, 123_000, tzinfo=UTC)
 if pace == "once":
     signed_up = {"plan": "pro", "price": 19.99, "tags": ["a", None], "emoji": "🦔 café"}
@@ -40,9 +42,10 @@ if pace == "once":
         client.alias("user-1", "user-0"),  # as it lies on the wire: user-0 is another name of user-1
     ]
 else:
-    made = []
-    for number in range(20):
-        made.append(client.capture("Ticked", distinct_id="user-1", properties={"n": number}))
-        time.sleep(0.1)
+
+    def tick(number: int, who: str, text: str) -> None:
+        client.capture("Ticked", distinct_id=who, properties={"n": number, "text": text})
+
+    made = play(pace, tick, client.flush)
 client.shutdown()
 print(json.dumps({"made": made, "errors": errors}, default=str))

@@ -1,13 +1,18 @@
 // node rudder_send.mjs URL KEY PACE: the real @rudderstack/rudder-sdk-node; PACE as in rudder_send.py.
 import Analytics from "@rudderstack/rudder-sdk-node";
+import { play } from "./pace.mjs";
 
 const [dataPlaneUrl, key, pace] = process.argv.slice(2);
 const errors = [];
 const options = { dataPlaneUrl, flushAt: 10, flushInterval: 300, logLevel: "none", errorHandler: (error) => errors.push(String(error)) };
-if (pace === "slow") Object.assign(options, { retryCount: 100, axiosRetryConfig: { retryDelay: () => 300 } });
+Object.assign(options, { retryCount: 100, axiosRetryConfig: { retryDelay: () => 300 } });
 const analytics = new Analytics(key, options);
 const timestamp = new Date("2025-03-30T01:30:00.123Z");
-const made = [];
+let made = [];
+const drained = async () => {
+  while (analytics.queue.length) await analytics.flush().catch(() => {});
+  await (analytics.pendingFlush ?? Promise.resolve()).catch(() => {});
+};
 const call = (kind, message) => {
   made.push({ messageId: `node-${pace}-${made.length}-${Date.now()}`, ...message });
   analytics[kind](made.at(-1));
@@ -23,15 +28,11 @@ if (pace === "once") {
   call("page", { userId: "user-1", category: "Docs", name: "Getting started", properties: { path: "/docs" } });
   call("screen", { userId: "user-1", category: "App", name: "Home" });
   call("alias", { userId: "user-1", previousId: "user-0" });
-} else if (pace === "large") {
+} else if (pace === "many") {
   for (let number = 0; number < 11; number++) call("track", { userId: "user-1", event: "Filled", properties: { text: "x".repeat(30_000) } });
-  call("track", { userId: "user-1", event: "Overfilled", properties: { text: "x".repeat(4_150_000) } });
 } else {
-  for (let number = 0; number < 40; number++) {
-    call("track", { userId: "user-1", event: "Ticked", properties: { n: number } });
-    await new Promise((done) => setTimeout(done, 100));
-  }
+  const tick = (n, userId, text) => analytics.track({ userId, event: "Ticked", properties: { n, text } });
+  made = await play(pace, tick, drained);
 }
-while (analytics.queue.length) await analytics.flush().catch(() => {});
-await (analytics.pendingFlush ?? Promise.resolve()).catch(() => {});
+await drained();
 console.log(JSON.stringify({ made, errors }));

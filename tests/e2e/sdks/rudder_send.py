@@ -1,22 +1,33 @@
-"""``python rudder_send.py URL KEY PACE``: the real rudder-sdk-python makes calls; prints them, and the errors it met.
+"""``rudder_send URL KEY PACE``: the real rudder-sdk-python makes calls; prints them, and the errors it met.
 
-PACE ``once``: one call of each kind, one of them by "undefined". ``large``: 60 events of 20 KB, and one larger than any
-server takes. ``slow``: 40 small ones over four seconds.
+PACE ``once``: one call of each kind, one of them by "undefined". ``many``: 60 events of 20 KB and, in the same batch of
+more than 4 MiB, as many of 130 KB as go into it. Else as ``pace``, and prints how many they were.
 """
 
 import json
 import sys
-import time
 from datetime import UTC, datetime
 
 from rudderstack.analytics.client import Client
+
+from tests.e2e.sdks.pace import play
 
 url, key, pace = sys.argv[1:]
 errors: list[str] = []
 client = Client(key, host=url, upload_interval=0.2, on_error=lambda error, _: errors.append(str(error)))
 then = datetime(2025, 3, 30, 1, 30, 0, 123_000, tzinfo=UTC)
+made: object
+
+
+def tick(number: int, who: str, text: str) -> None:
+    try:
+        client.track(who, "Ticked", {"n": number, "text": text})
+    except RuntimeError as error:
+        errors.append(str(error)[:100])
+
+
 if pace == "once":
-    made = [
+    calls = [
         client.identify("user-1", {"email": "zoë@example.com", "name": "Zoë 🦔"}, anonymous_id="anon-1", timestamp=then),
         client.track("user-1", "Signed Up", {"plan": "pro", "price": 19.99, "tags": ["a", None], "emoji": "🦔 café"}),
         client.track("undefined", "Ghost Seen"),
@@ -27,14 +38,11 @@ if pace == "once":
         client.screen("user-1", "App", "Home"),
         client.alias("user-0", "user-1"),
     ]
-elif pace == "large":
-    made = [client.track("user-1", "Filled", {"text": "x" * 20_000}) for _ in range(60)]
-    time.sleep(1)  # so that they are a batch of their own
-    made.append(client.track("user-1", "Overfilled", {"text": "x" * 4_150_000}))
+    made = [message for _, message in calls]
+elif pace == "many":
+    sizes = [("Filled", 20_000)] * 60 + [("Overfilled", 130_000)] * 32
+    made = [client.track("user-1", name, {"text": "x" * size})[1] for name, size in sizes]
 else:
-    made = []
-    for number in range(40):
-        made.append(client.track("user-1", "Ticked", {"n": number}))
-        time.sleep(0.1)
+    made = play(pace, tick, client.flush)
 client.shutdown()
-print(json.dumps({"made": [message for _, message in made], "errors": errors}, default=str))
+print(json.dumps({"made": made, "errors": errors}, default=str))

@@ -1,5 +1,6 @@
 // node snowplow_send.mjs URL KEY PACE PATIENCE: the real @snowplow/node-tracker; PACE as in snowplow_send.py.
 import * as snowplow from "@snowplow/node-tracker";
+import { play } from "./pace.mjs";
 
 const [endpoint, appId, pace, patience] = process.argv.slice(2);
 const answers = [];
@@ -10,7 +11,7 @@ const tracker = snowplow.newTracker(
     endpoint: endpoint.replace("http://", ""),
     protocol: "http",
     eventMethod: pace === "pixel" ? "get" : "post",
-    bufferSize: { slow: 1, large: 3 }[pace] ?? 7,
+    bufferSize: { slow: 1, many: 3 }[pace] ?? 7,
     maxPostBytes: 4_000_000,
     onRequestSuccess: (events) => (left -= events.length),
     onRequestFailure: ({ events, status, willRetry }) => (answers.push([status ?? 0, willRetry]), willRetry || (left -= events.length)),
@@ -38,15 +39,17 @@ if (pace === "once" || pace === "pixel") {
   tracker.setUserId("undefined");
   tracker.setDomainUserId("null");
   send(described("ghost", {}));
-} else if (pace === "large") {
+} else if (pace === "many") {
   for (const size of [1, 1_000_000, 1_000_000]) send(described("filled", { text: "x".repeat(size) }));
   await new Promise((done) => setTimeout(done, 500));
   send(described("fitting", { text: "x".repeat(10_000) }));
 } else {
-  for (let number = 0; number < 40; number++) {
-    send(described("ticked", { n: number }));
-    await new Promise((done) => setTimeout(done, 100));
-  }
+  const tick = (n, who, text) => {
+    tracker.setUserId(who);
+    tracker.setDomainUserId(who);
+    send(described("ticked", { n, text }));
+  };
+  await play(pace, tick, () => tracker.flush());
 }
 const deadline = Date.now() + Number(patience) * 1000;
 do {

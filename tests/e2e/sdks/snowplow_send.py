@@ -1,8 +1,8 @@
-"""``python snowplow_send.py URL KEY PACE PATIENCE``: the real snowplow-tracker makes events; prints their ids in order, and
+"""``snowplow_send URL KEY PACE PATIENCE``: the real snowplow-tracker makes events; prints their ids in order, and
 how many were not taken within PATIENCE seconds.
 
-PACE ``once``: one of each kind, one of them by "undefined"; ``pixel``: the same by GET. ``large``: two batches, the first
-too large. ``slow``: 40 over four seconds.
+PACE ``once``: one of each kind, one of them by "undefined"; ``pixel``: the same by GET. ``many``: two batches, the first
+too large. Else as ``pace``.
 """
 
 import json
@@ -22,12 +22,14 @@ from snowplow_tracker import (
     Tracker,
 )
 
+from tests.e2e.sdks.pace import play
+
 url, key, pace, patience = sys.argv[1:]
 taken: list[object] = []
 emitter = Emitter(
     url,
     method="get" if pace == "pixel" else "post",
-    batch_size={"slow": 1, "large": 3}.get(pace, 7),
+    batch_size={"slow": 1, "many": 3}.get(pace, 7),
     on_success=taken.extend,
     max_retry_delay_seconds=1,
 )
@@ -53,14 +55,17 @@ if pace in ("once", "pixel"):
     send(described("identify", {"email": "zoë@example.com"}))
     send(ScreenView(id_="a0b1", name="Home"))
     send(described("ghost", {}, event_subject=Subject().set_user_id("undefined").set_domain_user_id("null")))
-elif pace == "large":
+elif pace == "many":
     for size in (1, 1_000_000, 1_000_000):
         send(described("filled", {"text": "x" * size}))
     send(described("fitting", {"text": "x" * 10_000}))
 else:
-    for number in range(40):
-        send(described("ticked", {"n": number}))
-        time.sleep(0.1)
+
+    def tick(number: int, who: str, text: str) -> None:
+        of = Subject().set_user_id(who).set_domain_user_id(who)
+        send(described("ticked", {"n": number, "text": text}, event_subject=of))
+
+    play(pace, tick, tracker.flush)
 tracker.flush()
 deadline = time.monotonic() + float(patience)
 while len(taken) < len(made) and time.monotonic() < deadline:

@@ -130,27 +130,28 @@ No time,someday,u1,,
 ,2026-01-01,u1,,
 Nobody,2026-01-01,,,
 Undefined,2026-01-01,undefined,,
+Guest,2026-01-01,,guest,
 Broken,2026-01-01,u1,,{broken
 Too,few
 $group,2026-01-01,u1,,
 """
     report = bring(tmp_path, csv(tmp_path / "a.csv", text))
     expected = {
-        "illegal_id": 1,
+        "illegal_id": 2,
         "missing_event": 1,
         "missing_identity": 1,
         "missing_time": 2,
         "unreadable": 2,
         "missing_group": 1,
     }
-    assert (report.rows, report.taken, report.refused, report.reconciled) == (9, 1, expected, True)
+    assert (report.rows, report.taken, report.refused, report.reconciled) == (10, 1, expected, True)
     assert outcomes(tmp_path) == {"accepted": 1, **{f"rejected:{reason}": number for reason, number in expected.items()}}
     kept = rejected(tmp_path)
-    assert len(kept) == 8 and {row["path"] for row in kept} == {"import:a.csv"}
+    assert len(kept) == 9 and {row["path"] for row in kept} == {"import:a.csv"}
     assert b"Too,few" in [row["raw"] for row in kept]
     assert any(b'"event":"Nobody"' in bytes(str(row["raw"]), "utf-8") for row in kept)
     again = bring(tmp_path, csv(tmp_path / "a.csv", text))
-    assert (again.taken, again.refused_before, len(rejected(tmp_path))) == (0, 8, 8)
+    assert (again.taken, again.refused_before, len(rejected(tmp_path))) == (0, 9, 9)
 
 
 def test_parquet_keeps_the_types_of_its_columns(tmp_path: Path) -> None:

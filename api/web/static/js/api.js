@@ -41,6 +41,10 @@ export function put(path, body) {
   return ask(path, { method: "PUT", body: JSON.stringify(body) });
 }
 
+export function patch(path, body) {
+  return ask(path, { method: "PATCH", body: JSON.stringify(body) });
+}
+
 export function remove(path) {
   return ask(path, { method: "DELETE" });
 }

@@ -6,6 +6,7 @@ import { plan } from "./plan.js";
 import { reasons } from "./reasons.js";
 import { rejections } from "./rejections.js";
 import { snippets } from "./snippets.js";
+import { sources } from "./sources.js";
 import { fillWith } from "./states.js";
 import { outcomes, runs, vitals } from "./vitals.js";
 
@@ -19,7 +20,6 @@ export function ingestion({ signal, status }) {
     plan: el("div"),
     runs: el("div"),
   };
-  const live = liveEvents();
   const byReason = reasons();
   const settle = (work) => work.catch((error) => window.dispatchEvent(new CustomEvent("apifailure", { detail: error })));
   const show = (now) => {
@@ -27,6 +27,7 @@ export function ingestion({ signal, status }) {
     places.outcomes.replaceChildren(outcomes(now.outcomes));
     places.runs.replaceChildren(runs(now));
   };
+  const live = liveEvents(() => settle(live.refresh({ signal, anyway: true })));
   show(status);
   const refresh = () =>
     Promise.all([
@@ -34,7 +35,7 @@ export function ingestion({ signal, status }) {
         show(now);
         return byReason.refresh(now.outcomes, { signal });
       }),
-      live.paused() ? null : get("events/recent", { limit: 50 }, { signal }).then((answer) => live.show(answer.items)),
+      live.refresh({ signal }),
       fillWith(places.rejected, "8rem", signal, async () =>
         rejections((await get("rejected/recent", { limit: 20 }, { signal })).items, places.rejected),
       ),
@@ -60,6 +61,7 @@ export function ingestion({ signal, status }) {
     card("Rejected by reason", "After a fix, or with another limit, an admin decodes them again", byReason.node),
     card("Tracking plan", "Events that break their JSON Schema, by rule", places.plan),
     card("Runs", "Builds, newest first", places.runs),
+    card("Sources", "What sends, how it is set up, and its write keys", sources({ signal }).node),
     card("Send events here", "Any Segment SDK works", el("div", { class: "body" }, snippets())),
   );
 }

@@ -87,8 +87,8 @@ export function snippets() {
     el(
       "p",
       { class: "small quiet" },
-      "No write key yet? ",
-      el("code", {}, "jcurve keys create write --data DIR"),
+      "No write key yet? Make a source above, or ",
+      el("code", {}, "jcurve sources create website --data DIR"),
       " prints one.",
     ),
   );
