@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib
 import keyword
+from typing import NoReturn
 
 import click
+
+from api.ending import at_once
 
 COMMANDS = {
     "up": "Serve everything on one port: collector, builds, query API, dashboard.",
@@ -52,5 +55,16 @@ def main() -> None:
     """jcurve: from an SDK's call to a registration -> activation -> PQL -> paid funnel."""
 
 
+def run() -> NoReturn:
+    """``jcurve`` as a process."""
+    try:
+        main()
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            raise
+        at_once(end.code or 0)
+    at_once(0)
+
+
 if __name__ == "__main__":
-    main()
+    run()

@@ -16,9 +16,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NoReturn
 
 from api import logs
+from api.ending import at_once
 from api.settings import Settings, decoded
 
 logger = logging.getLogger("api.roles")  # as a script its name is another
@@ -80,7 +81,7 @@ def serve(given: Given) -> None:
 ROLES: Final[dict[str, Callable[[Given], None]]] = {role.__name__: role for role in (prepare, door, flush, work, serve)}
 
 
-def main() -> None:
+def main() -> NoReturn:
     line = bytearray()
     while not line.endswith(b"\n"):
         line += os.read(0, 65536) or b"\n"
@@ -96,6 +97,7 @@ def main() -> None:
     logger.info("started")
     ROLES[sys.argv[1]](Given(settings, listener, given["serve"], stop))
     logger.info("ended")
+    at_once(0)
 
 
 def _end_with_parent() -> None:
