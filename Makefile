@@ -52,8 +52,8 @@ oracle: setup ## A million random streams through the matcher and the brute forc
 	JCURVE_TEST_ORACLE_STREAMS=1000000 $(BIN)/python -m pytest tests/funnels/test_differential.py $(ARGS)
 
 faults: setup ## Kill collector and flush 200 times while an SDK sends; nothing acknowledged may be lost or be there twice
-	JCURVE_TEST_KILLS=200 JCURVE_TEST_WEATHER_SEEDS=50 $(BIN)/python -m pytest tests/ingest/test_faults.py tests/ingest/test_weather.py \
-	  tests/api/test_workers.py $(ARGS)
+	JCURVE_TEST_KILLS=200 JCURVE_TEST_WEATHER_SEEDS=50 JCURVE_TEST_SDK_KILLS=20 $(BIN)/python -m pytest \
+	  tests/ingest/test_faults.py tests/ingest/test_weather.py tests/api/test_workers.py tests/e2e/test_every_sdk.py $(ARGS)
 
 fuzz: setup ## Damaged requests of every SDK family, and schemathesis on every route (EXAMPLES=2000 of each, other ones each time)
 	JCURVE_TEST_FUZZ=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest tests/ingest/test_fuzz.py tests/api/test_fuzz.py $(ARGS)

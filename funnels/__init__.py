@@ -12,8 +12,10 @@ Owns
 - who stands behind a number (``listing``), and why one unit stands where it does (``explain``, over its ``story``): read and
   matched by the same code as the number;
 - reading events: ``direct`` (names without filters, straight from the files: ``scan`` -> ``who`` -> ``gather``; ``tags``:
-  exclusions and values on the way, ``ties`` of them; ``people`` keeps who is who) beside the query of ``stream_sql``;
-  ``parts`` matches what is too much for memory; ``answers`` are kept;
+  what rows carry on the way; ``people`` keeps who is who) beside the query of ``stream_sql``; ``parts`` matches people after
+  people; ``valued`` then reads the values of witnesses (``places``: rows by number; ``json_spans``), and ``ties`` settles
+  those at one instant; ``answers`` are kept;
+- a process that answers: ``warm`` (what its first question would wait for), ``memory`` (what it keeps);
 - what an answer holds: ``steps``, ``survival`` (Kaplan-Meier), ``groups`` (breakdowns, ``lanes``), figures of ``stats``;
 - ``cohorts`` (written in definitions or a request) -> ``cohort_sql`` (their members);
 - ``driver_question`` -> ``drivers`` (``driver_sql``): what goes with converting, over the same streams and matcher;
@@ -37,14 +39,26 @@ Decisions
 - Events named without filters are read without a query. Context: a join by actor and a sort of all events took most of a
   question's time. Choice: ``scan`` picks row groups by their statistics, ``who`` gives each actor a number from a hash in
   memory, ``gather`` appends rows to partitions of units and orders each of these within the cache. The rows of names with
-  filters come from DuckDB and go the same way. Exclusions and the values of columns of text lie in the spare bits of a row's
-  mask. Price: what needs more of a row (properties, holds, accounts, sessions, re-entry first) is still a query; so is which
-  of two values at one instant comes first, where a witness meets it. Tried: sorting each person's rows by insertion or
-  merging took three times as long as counting them by two digits of their time first.
+  filters come from DuckDB and go the same way. Price: accounts, sessions, first-ever steps, order strict, presets, filters
+  at the top, and values that do not lie in the event itself are still a query. Tried: sorting each person's rows by
+  insertion or merging took three times as long as counting them by two digits of their time first.
+- Values after matching. Context: a breakdown by a property read every event's JSON, 24 times the plain question's time.
+  Choice: exclusions, and the number of the row among all that are read, lie in the spare bits of its mask; after matching
+  only the row groups of witnesses are read for values, and their codes kept, up to 64 MB. Price: where numbers do not fit
+  (67 million rows with six steps, fewer with more) columns of text lie there as codes, and JSON is a query; what all rows
+  must tell (values held constant, ``all``) is read of all rows.
+- As many questions read at a time as there are threads. Context: ten at once took more processor time than ten after another
+  (caches, the GIL), and ten times the memory. Choice: the others wait in ``bounds.in_turn``. Price: who asks little waits
+  for those before.
 - People after people. Context: a third of 100 million events do not fit a question's memory together with their order.
-  Choice: some million rows are ordered and matched at a time, and only the witnesses' events are kept; where not even the
-  rows fit, the files are read again for the next people. Price: who asks for the streams themselves (lists, explanations)
-  gets them whole, or ``TooLarge``.
+  Choice: each thread orders and matches so few rows at a time that they lie in the cache, and only the witnesses' events
+  are kept; where not even the rows fit, the files are read again for the next people. Price: who asks for the streams
+  themselves (lists, explanations) gets them whole, or ``TooLarge``.
+- Decoded columns are kept. Context: of a question over few events, a third of the time went into opening and decoding its
+  row groups, the same each time. Choice: 64 MB of them, told apart by file and row group, which never change; only what was
+  not asked for in a long while makes room, since larger questions would otherwise push all out in turn. Price: that memory,
+  and a first question that is slower. Tried: a table of actors that needs fewer misses of the cache, the rows of a person
+  sorted by one digit of their time; neither was worth its lines.
 - A kept answer holds for a minute while its windows are open. Context: the completeness mark moves all the time. Choice: the
   answer says the moment it is of; closed windows are told with the newest. Price: a minute's lag, if nothing new came.
 - Sessions are found anew per question. Context: events and merges since the last build have no row in ``sessions``. Choice:

@@ -75,7 +75,7 @@ def _queried(engine: Engine, query: Query, limits: Limits) -> Found:
 
 def _direct(reading: direct.Reading, rules: Rules | None) -> Found:
     """Without a query, or almost."""
-    groups: Sequence[tuple[Value, ...]] = reading.tags.values or [(None,) * len(reading.query.groups_by)]
+    groups: Sequence[tuple[Value, ...]] = ()
     by = reading.query.funnel.breakdown
     if rules is None or (by is not None and by.attribution == "all"):
         whole = reading.whole()
@@ -93,7 +93,7 @@ def _direct(reading: direct.Reading, rules: Rules | None) -> Found:
     counts = reading.counts
     return Found(
         streams,
-        groups,
+        groups or reading.tags.values or [(None,) * len(reading.query.groups_by)],
         counts.without_unit,
         counts.bots,
         counts.internal,

@@ -48,7 +48,21 @@ MAX_EVENT_BYTES: Final = 1_000_000  # Snowplow's collector stops there
 _PATH: Final = re.compile(r"(?:/jw_[^/]+)?(?:(?P<pixel>/i|/ice\.png)|/[^/.][^/]*\.[^/]+/[^/]+)")
 _CHOSEN: Final = re.compile(r"(?:/jw_[^/]+)?/(?P<vendor>[A-Za-z][\w-]*)/[^/.]+")
 _OURS: Final = frozenset(
-    ("api", "assets", "docs", "v1", "array", "projects", "people", "flags", "decide", "static", "metrics")
+    [
+        "api",
+        "array",
+        "assets",
+        "config",
+        "decide",
+        "docs",
+        "flags",
+        "metrics",
+        "people",
+        "projects",
+        "settings",
+        "static",
+        "v1",
+    ]
 )
 _COOKIE: Final = "sp"
 _VISITOR: Final = re.compile(rb"(?:^|; *)sp=([0-9a-fA-F-]{36})(?:;|$)")

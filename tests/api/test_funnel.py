@@ -189,8 +189,8 @@ def test_pages_keep_to_the_data_of_the_first_one(tmp_path: Path) -> None:
         first = ask(client, "/people", **HOW, state="reached", step=1, limit=2)
         world.send(
             track("Signed Up", "late", "2026-02-01T00:00:02.5Z"),
-            {"type": "alias", "previousId": "3", "userId": "4", "messageId": "m", "timestamp": "2026-02-01T00:00:00Z"},
-            track("Project Created", "4", "2026-02-02T00:00:00Z"),
+            {"type": "alias", "previousId": "4", "userId": "5", "messageId": "m", "timestamp": "2026-02-01T00:00:00Z"},
+            track("Project Created", "5", "2026-02-02T00:00:00Z"),
         )
         world.build()
         pages, following = [first], first["next"]
@@ -198,10 +198,10 @@ def test_pages_keep_to_the_data_of_the_first_one(tmp_path: Path) -> None:
             pages.append(ask(client, "/people", **HOW, state="reached", step=1, limit=2, after=following))
             following = pages[-1]["next"]
         again = ask(client, "/people", **HOW, state="reached", step=1)
-    assert [item["unit"] for page in pages for item in page["items"]] == [f"user:{n}" for n in range(5)]
+    assert [item["unit"] for page in pages for item in page["items"]] == [f"user:{n}" for n in range(1, 6)]
     assert {(page["total"], page["as_of"], page["data"]["events"]) for page in pages} == {(5, first["as_of"], 1)}
     assert all(item["reached"] == 1 for page in pages for item in page["items"])
-    assert [(item["unit"], item["reached"]) for item in again["items"]][-2:] == [("user:late", 1), ("user:3", 2)]
+    assert [(item["unit"], item["reached"]) for item in again["items"]][-2:] == [("user:late", 1), ("user:4", 2)]
 
 
 def test_a_cursor_belongs_to_its_question(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_a_cursor_belongs_to_its_question(tmp_path: Path) -> None:
         other_page = ask(client, "/people", **HOW, state="reached", step=1, limit=2, after=following)
     assert (other.status_code, other.json()["errors"][0]["message"]) == (422, "another question's cursor")
     assert (broken.status_code, broken.json()["errors"][0]["path"]) == (422, "after")
-    assert [item["unit"] for item in other_page["items"]] == ["user:1", "user:2"]
+    assert [item["unit"] for item in other_page["items"]] == ["user:2", "user:3"]
 
 
 def test_lists_and_explanations_come_as_csv_and_arrow(tmp_path: Path) -> None:

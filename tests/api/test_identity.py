@@ -1,8 +1,11 @@
 """Identity through the API: why ids are one person, and undo of a link, at once in ad-hoc answers, then in the tables."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.api.world import Client, World, track
 
@@ -23,6 +26,56 @@ def world_of(folder: Path) -> World:
     world.send(PAGE, LINKED, track("Signed Up", "7", WHEN.format(3)))
     world.build()
     return world
+
+
+def amplitude(name: str, **ids: str) -> dict[str, Any]:
+    return {"event_type": name, "insert_id": name, "time": 1_769_904_000_000, **ids}
+
+
+def snowplow(name: str, **ids: str) -> dict[str, Any]:
+    return {"e": "se", "se_ac": name, "eid": name, "ttm": "1769904000000", **ids}
+
+
+def mixpanel(name: str, distinct: str, **ids: str) -> dict[str, Any]:
+    within = {"distinct_id": distinct, "$insert_id": name, "time": 1_769_904_000, **ids}
+    return {"event": name, "properties": within}
+
+
+def posthog(name: str, distinct: str, **within: object) -> dict[str, Any]:
+    return {"event": name, "uuid": name, "distinct_id": distinct, "timestamp": "2026-02-01T00:00:00Z", "properties": within}
+
+
+VISITS: dict[str, tuple[object, object, object]] = {  # as a visitor, as who is both, as a user
+    "/amplitude/httpapi": (
+        amplitude("a", device_id="dev-1"), amplitude("b", device_id="dev-1", user_id="user-1"), amplitude("c",
+        user_id="user-1")
+    ),
+    "/snowplow/tp2": (snowplow("a", duid="dev-1"), snowplow("b", duid="dev-1", uid="user-1"), snowplow("c", uid="user-1")),
+    "/mixpanel/track": (
+        mixpanel("a", "$device:dev-1", **{"$device_id": "dev-1"}),
+        mixpanel("b", "user-1", **{"$device_id": "dev-1", "$user_id": "user-1"}),
+        mixpanel("c", "user-1"),
+    ),
+    "/posthog/events": (
+        posthog("a", "dev-1", **{"$is_identified": False}),
+        posthog("$identify", "user-1", **{"$anon_distinct_id": "dev-1"}),
+        posthog("c", "user-1", **{"$set": {"plan": "pro"}}),
+    ),
+}  # fmt: skip
+LISTS = {"/amplitude/httpapi": "events", "/snowplow/tp2": "data", "/posthog/events": "batch"}
+
+
+@pytest.mark.parametrize("path", VISITS)
+def test_a_visitor_and_the_user_it_turns_out_to_be_are_one_person_in_every_family(tmp_path: Path, path: str) -> None:
+    world = World.at(tmp_path)
+    world.put(json.dumps({LISTS[path]: VISITS[path]} if path in LISTS else VISITS[path]).encode(), path=path)
+    world.build()
+    with world.client() as client:
+        found = person(client, "user:user-1")
+        assert [one["id"] for one in found["ids"]] == ["anonymous:dev-1", "user:user-1"]
+        assert person(client, "anonymous:dev-1")["person"] == found["person"]
+        assert found["traits"] == ({"plan": "pro"} if "posthog" in path else {})
+        assert client.get("/api/status").json()["outcomes"] == {"accepted": 3}
 
 
 def reached(client: Client, **parameters: str) -> list[int]:

@@ -47,14 +47,14 @@ class World:
         """Through the log and the flush, as if they had come in one batch at that moment."""
         self.put(json.dumps({"batch": calls}).encode(), project=project, received=received)
 
-    def put(self, body: bytes, project: str = "default", received: datetime = RECEIVED) -> None:
-        """The same for a batch as it stands."""
+    def put(self, body: bytes, project: str = "default", received: datetime = RECEIVED, path: str = "/v1/batch") -> None:
+        """The same for a body as it stands, of the family that logs under ``path``."""
         micros = int(received.timestamp()) * 1_000_000
 
         async def append() -> None:
             log = Log.open(self.settings.folder.log, now=lambda: micros)
             try:
-                await log.append(project, "test", "/v1/batch", "127.0.0.1", "", body)
+                await log.append(project, "test", path, "127.0.0.1", "", body)
             finally:
                 log.close()
 

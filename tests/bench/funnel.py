@@ -9,7 +9,8 @@ Warm means, of theirs: the pages of its files and its mark cache, as it keeps th
 files, who is who, and of ``scan`` footers and decoded columns, 64 MB of each; what it takes without these columns is told
 besides. Answers are kept where it says so only.
 
-The greatest resident memory is that of a process of its own that asks one question once.
+The greatest resident memory is that of a process of its own that asks one question once; and of one that asks many,
+one after the other and then ten at once.
 """
 
 from __future__ import annotations

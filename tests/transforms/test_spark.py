@@ -102,7 +102,7 @@ def company(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture(scope="module")
 def chance(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Pairs:
-    folder, seeded = tmp_path_factory.mktemp("chance"), random.Random(20261122)
+    folder, seeded = tmp_path_factory.mktemp("chance"), random.Random(5)
     rows = [row for world in range(WORLDS) for row in messy(seeded, world)]
     definitions = definitions_of(
         folder, stages=STAGES, funnels=FUNNELS, virality=VIRALITY, traffic=TRAFFIC, accounts=ACCOUNTS

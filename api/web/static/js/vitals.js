@@ -74,7 +74,7 @@ export function outcomes(counts) {
 }
 
 function kind(name) {
-  return name.startsWith("rejected") ? "bad" : name === "duplicate" ? "warn" : "good";
+  return name.startsWith("rejected") ? "bad" : ["duplicate", "no_consent"].includes(name) ? "warn" : "good";
 }
 
 export function runs({ runs: list, now }) {
