@@ -20,12 +20,13 @@ STRANGERS: Final = NOBODY | _any_case(
     (
         *("anonymous", "anonymous-user", "anon", "guest", "not_authenticated", "unknown", "n/a", "na"),
         *("id", "distinct_id", "distinctid", "email", "user", "system", "backend"),
-        *("0", "-1", "true", "false", "00000000-0000-0000-0000-000000000000"),
+        *("-1", "true", "false", "00000000-0000-0000-0000-000000000000"),
     )
 )
 """No id of a person: what strangers in common would be sent under, all of whom would become one. The words are those that
 PostHog's capture v1 and Mixpanel's import refuse (github.com/PostHog/posthog, rust/capture/src/v1/analytics/constants.rs;
-docs.mixpanel.com/troubleshooting/errors/server-side-events-without-a-user), but for Android's build ``lmy47d``.
+docs.mixpanel.com/troubleshooting/errors/server-side-events-without-a-user), but for Android's build ``lmy47d``
+and for ``0``, from which many a database counts its people.
 """
 
 
