@@ -320,7 +320,7 @@ def test_an_id_of_nobody_in_particular_is_rejected_with_its_reason(name: object)
 
 
 def test_words_that_only_look_like_nobody_are_ids() -> None:
-    for name in ("undefined-1", "guesthouse", "0x0", "00", "ID7", "nulls", "1", 1, "anonymous@example.com"):
+    for name in ("undefined-1", "guesthouse", "0", "0x0", "00", "ID7", "nulls", "1", 1, "anonymous@example.com"):
         assert one(sent(door(), {"batch": [TRACK | {"userId": name}]})).user_id == str(name)
     assert "1" not in STRANGERS and len(STRANGERS) > 60
 
