@@ -108,7 +108,7 @@ def month_of(time: datetime, received_at: datetime) -> str:
     endless partitions.
     """
     latest = received_at.astimezone(UTC) + timedelta(days=31)
-    return min(max(time.astimezone(UTC).strftime("%Y-%m"), FIRST_MONTH), latest.strftime("%Y-%m"))
+    return min(max(time.astimezone(UTC).isoformat()[:7], FIRST_MONTH), latest.isoformat()[:7])
 
 
 def named_ids(content: Mapping[str, object]) -> Iterator[tuple[str, str]]:

@@ -135,6 +135,12 @@ def _in_time(engine: Engine) -> dict[str, Mapping[str, str]]:
         edges = engine.table(f"select min(day) as least, max(day) as greatest from came_{table}").to_pylist()[0]
         days = "false" if edges["least"] is None else f"day between date '{edges['least']}' and date '{edges['greatest']}'"
         found[check] = {table: f"{narrow} where {days}"}
+    if "sessions" in engine.relations:
+        found |= _near_sessions(engine)
+    return found
+
+
+def _near_sessions(engine: Engine) -> dict[str, Mapping[str, str]]:
     edges = engine.table("select min(started) as least, max(ended) as greatest from came_sessions").to_pylist()[0]
     text = _BY_PERSON["sessions"]
     if edges["least"] is None:
@@ -146,12 +152,13 @@ def _in_time(engine: Engine) -> dict[str, Mapping[str, str]]:
     others = "select * from near_sessions where person_id not in (select person_id from lost_people)"
     engine.make("near_sessions", near)  # more than one check, and each more than once, reads them out of many files
     is_lost = engine.make("lost_people", _LOST_PEOPLE)
-    found["sessions_do_not_touch"] = {"sessions": "from near_sessions"}
-    found["sessions_are_unique"] = {
-        "sessions": f"{others} union all {lost}" if is_lost else "from near_sessions",
-        "people": _BY_PERSON["people"],
+    return {
+        "sessions_do_not_touch": {"sessions": "from near_sessions"},
+        "sessions_are_unique": {
+            "sessions": f"{others} union all {lost}" if is_lost else "from near_sessions",
+            "people": _BY_PERSON["people"],
+        },
     }
-    return found
 
 
 @contextmanager

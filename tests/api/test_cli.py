@@ -152,6 +152,7 @@ def test_every_command_has_help_and_takes_a_data_folder_and_a_project(tmp_path: 
         "identity": ["identity", "links"],
         "projects": ["projects", "list"],
         "rejected": ["rejected", "list"],
+        "sources": ["sources", "list"],
     }.get(command, [command])
     told = jcurve(*words, "--help", data=tmp_path).stdout
     assert "--data" in told
