@@ -44,6 +44,7 @@ class Batch:
     tallies: Counter[Tally] = field(default_factory=Counter)
     displaced: list[Displaced] = field(default_factory=list)  # rows of the lake in whose place some of the calls are
     measured: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # by source, protocol and outcome, for a meter
+    _won: list[Call] = field(default_factory=list)  # the calls that are in their place
     _spans: list[int] = field(default_factory=list)  # offsets from which on
     _protocols: list[str] = field(default_factory=list)  # these were the senders' protocols
 
@@ -104,12 +105,18 @@ class Batch:
         """
         settled = self._compare(claim, lake, log)
         copies, self.displaced = settled.copies, settled.displaced
+        self._won = [self.calls[at] for at in settled.won]
         for at in copies | settled.won:
             self._recount_call(at, Outcome.DUPLICATE)
         if copies:
             self.calls = [call for at, call in enumerate(self.calls) if at not in copies]
             self.offsets = [offset for at, offset in enumerate(self.offsets) if at not in copies]
         claim.tallies.update(self.tallies)
+
+    def accepted(self) -> list[Call]:
+        """The calls that are kept and counted as accepted; the others are in a copy's place, which was."""
+        won = {id(call) for call in self._won}
+        return [call for call in self.calls if id(call) not in won]
 
     def _compare(self, claim: Claim, lake: Lake, log: str) -> Settled:
         months = columns.months([call.time for call in self.calls], [call.received_at for call in self.calls])

@@ -249,8 +249,8 @@ class Flush:
             self._at(f"stored {table}")
 
     def _warn(self, batch: Batch, claim: Claim) -> None:
-        """Count which of the events to be stored break the tracking plan."""
-        for call, broken in self._plan.warned(batch.calls) if self._plan else ():
+        """Count which of the accepted events break the tracking plan."""
+        for call, broken in self._plan.warned(batch.accepted()) if self._plan else ():
             what = (broken.rule, call.source, call.received_at, call.event_id, broken.found)
             claim.violations.append(Violation(batch.project, call.event, *what))
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from api.app import lake_of
 from api.decoding import decoder_of
@@ -27,9 +30,9 @@ def planned(world: World, *schemas: dict[str, Any], **sources: str) -> None:
     (folder / "sources.json").write_text(json.dumps(sources))
 
 
-def send(world: World, source: str, *calls: dict[str, Any], name: str = "9000") -> None:
+def send(world: World, source: str, *calls: dict[str, Any], name: str = "9000", at: datetime = RECEIVED) -> None:
     body = json.dumps({"batch": calls}).encode()
-    record = Record(int(RECEIVED.timestamp()) * 1_000_000, "default", source, "/v1/batch", "", "", body)
+    record = Record(int(at.timestamp()) * 1_000_000, "default", source, "/v1/batch", "", "", body)
     write_log(world.settings.folder.log, [record], name=name).release()
     flush(world)
 
@@ -71,11 +74,12 @@ def test_a_source_is_allowed_warned_or_refused(tmp_path: Path) -> None:
     assert items[1]["found"] == "'gold' is not one of ['free', 'pro']"
 
 
-def test_what_breaks_the_plan_is_counted_by_rule_and_a_copy_of_it_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("later", [-1, 1], ids=["and the copy came first", "and the copy came later"])
+def test_what_breaks_the_plan_is_counted_by_rule_and_a_copy_of_it_once(tmp_path: Path, later: int) -> None:
     world = World.at(tmp_path)
     planned(world, SIGN_UP, **{"*": "warn"})
     send(world, "web", sign_up("1", plan="gold"), sign_up("2"), sign_up("3"), sign_up("3"))
-    send(world, "web", sign_up("3"), name="9001")
+    send(world, "web", sign_up("3"), name="9001", at=RECEIVED + timedelta(seconds=later))
     assert [(row["rule"], row["events"], row["event_id"]) for row in answer(world)["items"]] == [
         ('required ["plan"]', 2, sign_up("3")["messageId"]),
         (RULE, 1, sign_up("1")["messageId"]),
