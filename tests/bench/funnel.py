@@ -75,7 +75,7 @@ QUESTIONS: Final = (
     Question("6 frequent steps, whole range", _FREQUENT, _YEAR, {"texts": 1.0, "parquet": 0.35}),
     Question("6 frequent steps, one week", _FREQUENT, _WEEK, {"texts": 1.0, "parquet": 0.35}),
 )
-_THEIRS: Final = {"texts": "MergeTree, ids as text", "ids": "MergeTree, 64-bit ids", "parquet": "the same Parquet"}
+_THEIRS: Final = {"texts": "its MergeTree, ids as text", "ids": "its MergeTree, 64-bit ids", "parquet": "the same Parquet"}
 
 
 _MORE: Final[dict[str, dict[str, object]]] = {
@@ -171,7 +171,7 @@ def _beside(question: Question, size: str, ours: Worker, theirs: Worker, rounds:
         of_processor = middle["ours"].processor / middle[name].processor
         aim, met = ("", None) if most is None else (f"{most} ×", ratio <= most)
         found_it = f"{ratio:.2f} × ({of_processor:.2f} × of processor time)"
-        yield Figure(f"… against ClickHouse's {title}, {middle[name]}", found_it, aim, met)
+        yield Figure(f"… against ClickHouse on {title}, {middle[name]}", found_it, aim, met)
 
 
 def _middle(found: Sequence[Took]) -> Took:
