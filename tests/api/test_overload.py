@@ -82,12 +82,20 @@ class Sender:
         return time.monotonic() - started
 
     def answer(self) -> tuple[int, str]:
+        """Status and text of one answer, its body read to the end: head and body may come apart."""
         said = b""
         while b"\r\n\r\n" not in said:
-            part = self.socket.recv(65536)
-            assert part, said
-            said += part
-        return int(said.split()[1]), said.decode()
+            said += self.more(said)
+        head, _, body = said.partition(b"\r\n\r\n")
+        length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        while len(body) < length:
+            body += self.more(head + body)
+        return int(said.split()[1]), (head + b"\r\n\r\n" + body).decode()
+
+    def more(self, said: bytes) -> bytes:
+        part = self.socket.recv(65536)
+        assert part, said
+        return part
 
 
 @pytest.mark.parametrize("where", ["nothing", "head", "body", "second request"])
