@@ -254,6 +254,20 @@ def test_one_bad_event_never_fails_its_batch(seed: Seed, bad: object) -> None:
     assert json.loads(reject.raw) == ({**BAD, "api_key": KEY} if seed.name == "posthog list" else bad)
 
 
+@pytest.mark.parametrize("depth", [100, 5_000])
+@pytest.mark.parametrize("seed", [seed for seed in POSTED if not seed.single], ids=of_seed)
+def test_an_event_nested_too_deep_takes_nothing_of_its_batch_along(seed: Seed, depth: int) -> None:
+    """However deep: beyond a thousand levels no reader goes."""
+    good, bad = seed.events(2)
+    next((bad[name] for name in ("properties", "event_properties", "$set") if name in bad), bad)["deep"] = "here"
+    body = json.dumps(seed.envelope([good, bad])).replace('"here"', "[" * depth + "7" + "]" * depth)
+    door = Door()
+    assert ask(door, seed, body.encode()).status == (400 if seed.name == "mixpanel import" else 200)
+    [(found, [reject])] = calls(door)
+    assert len([call for call in found if not call.event_id.endswith(":set")]) == 1
+    assert (reject.reason, reject.raw.count(b"[") >= depth) == ("too_complex", True)
+
+
 WITH_IDS = [seed for seed in SEEDS if seed.name not in ("mixpanel engage", "mixpanel groups")]
 
 
