@@ -4,7 +4,7 @@ Who is too slow is cut off without an answer: SDKs send again what a broken conn
 for good what was answered 408, as any 4xx. What had come of it is freed. A connection that never sends anything counts, too;
 one that idles between two requests is uvicorn's affair. A request that arrives at once, as nearly all do, costs no timer.
 
-Who would rather go on in HTTP/2 (``Upgrade: h2c``, as Java's own client says in every first request) is answered in HTTP/1.1:
+Who would rather go on in HTTP/2 (``Upgrade: h2c``, as Java's own client does) is answered in HTTP/1.1:
 the parser would take the request's body for that other protocol's.
 """
 
