@@ -1,6 +1,5 @@
 """Sources: made, set up, switched off and rotated, by command and by the API; what collectors know of them."""
 
-import json
 import socket
 import sqlite3
 import subprocess
@@ -211,7 +210,7 @@ def test_a_read_key_sees_the_sources_and_changes_none(tmp_path: Path) -> None:
 
 
 def test_a_server_takes_events_and_drains_them_while_the_store_is_away(tmp_path: Path) -> None:
-    """The keys were published before; what nobody can look up is answered 503, not refused. What needs the store waits for it,
+    """The keys were published before; what nobody can look up is answered 503, not refused. What needs the store waits,
     and holds up neither the door nor the end."""
     data, nowhere = tmp_path / "data", "postgresql+psycopg://jcurve@127.0.0.1:1/jcurve"
     pytest.importorskip("psycopg")
