@@ -67,10 +67,15 @@ class _Kind(msgspec.Struct, gc=False):
 class _Payload(msgspec.Struct, gc=False):
     """``{"schema": "iglu:.../payload_data/...", "data": [event, ...]}``"""
 
+    data: list[msgspec.Raw]
+
+
+class _Holder(msgspec.Struct, gc=False):
     data: msgspec.Raw = NOTHING
 
 
 _PAYLOAD: Final = msgspec.json.Decoder(_Payload)
+_HOLDER: Final = msgspec.json.Decoder(_Holder)
 _WHOLE: Final = msgspec.json.Decoder(msgspec.Raw)
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _AN_APP: Final = msgspec.json.Decoder(_App)
@@ -156,12 +161,16 @@ def _parts(path: str) -> re.Match[str] | None:
 
 def _events(content: bytes) -> tuple[list[msgspec.Raw], bytes] | Refused:
     """A body's events and the body as strict JSON. One without an envelope is an event, or a list of them."""
-    found = envelope.strictly(repair.text(content), _WHOLE.decode)
+    content = repair.text(content)
+    try:
+        return _PAYLOAD.decode(content).data, content  # nearly always
+    except (msgspec.MsgspecError, RecursionError):
+        found = envelope.strictly(content, _WHOLE.decode)
     if isinstance(found, Refused):
         return found
     whole, strict = found
     if bytes(whole).startswith(b"{"):
-        inner = _PAYLOAD.decode(whole).data
+        inner = _HOLDER.decode(whole).data
         if inner is not NOTHING and bytes(inner)[:1] in (b"[", b"{"):
             whole = inner
     return _LIST.decode(whole) if bytes(whole).startswith(b"[") else [whole], strict
