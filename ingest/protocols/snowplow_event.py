@@ -87,11 +87,22 @@ _CONTEXTS: Final = msgspec.json.Decoder(_Contexts)
 
 
 def read(raw: msgspec.Raw, visitor: str | None, unnamed: Callable[[], str]) -> Item:
-    """Raises ``RuleError`` and what ``assemble.FAULTS`` lists.
+    """Raises ``RuleError`` and what ``assemble.FAULTS`` lists, as does ``item_of``.
 
-    ``visitor`` is the request's cookie, None where its sender is to stay unknown; ``unnamed`` names an event without an id.
+    Its trackers send texts and nothing else; what others put there stays uncut.
     """
-    given = _fields_of(raw)
+    try:
+        given = _TEXTS.decode(raw)
+    except (msgspec.ValidationError, UnicodeDecodeError):
+        if not bytes(raw).startswith(b"{"):
+            raise RuleError(Outcome.NOT_AN_OBJECT, repr(bytes(raw)[:100])) from None
+        given = dict(tolerant.FIELDS.decode(raw))
+    return item_of(given, visitor, unnamed)
+
+
+def item_of(given: Fields, visitor: str | None, unnamed: Callable[[], str]) -> Item:
+    """``visitor`` is the request's cookie, None where its sender is to stay unknown; ``unnamed`` names an event without an
+    id. What ``given`` holds is taken out of it."""
     item = Said(message_id=_take(given, "eid"))
     described = _take_entities(given)
     entities = _read_of(described) if described else {}
@@ -336,16 +347,6 @@ def _name(schema: str) -> str:
     """``order`` of ``iglu:com.acme/order/jsonschema/1-0-0``; what is no such address names itself."""
     parts = schema.removeprefix("iglu:").split("/")
     return parts[1] if len(parts) == 4 else schema
-
-
-def _fields_of(raw: msgspec.Raw) -> Fields:
-    """Its trackers send texts and nothing else; what others put there stays uncut."""
-    try:
-        return _TEXTS.decode(raw)
-    except (msgspec.ValidationError, UnicodeDecodeError):
-        if not bytes(raw).startswith(b"{"):
-            raise RuleError(Outcome.NOT_AN_OBJECT, repr(bytes(raw)[:100])) from None
-        return dict(tolerant.FIELDS.decode(raw))
 
 
 def _fields(data: bytes) -> Fields:
