@@ -36,7 +36,7 @@ def exceeded(limits: Limits, event: str, properties: bytes) -> str | None:
         return f"a name of {len(event)} characters; at most {limits.name} are taken"
     if len(properties) <= 2 * limits.depth:
         return None
-    opened = _counted(properties, b"{", limits.depth) + _counted(properties, b"[", limits.depth)  # no deeper than this
+    opened = _counted(properties, _OPENING[0], limits.depth) + _counted(properties, _OPENING[1], limits.depth)
     if opened > limits.depth and (found := depth(properties)) > limits.depth:
         return f"objects and lists {found} deep; at most {limits.depth} are taken"
     if len(properties) > _LEAST * limits.properties and (found := len(_FIELDS.decode(properties))) > limits.properties:
@@ -44,7 +44,7 @@ def exceeded(limits: Limits, event: str, properties: bytes) -> str | None:
     return None
 
 
-def _counted(document: bytes, byte: bytes, most: int) -> int:
+def _counted(document: bytes, byte: int, most: int) -> int:
     """How often a byte stands there, as far as ``most`` and one. It leaps from one to the next: there are few."""
     found, at = 0, document.find(byte)
     while at >= 0 and found <= most:

@@ -96,14 +96,14 @@ def _joined(event: str, properties: msgspec.Raw, event_id: str | None) -> Item:
 
 
 def _put_ids(item: Item, ids: Ids, distinct: str, event_id: str | None) -> None:
-    found = who(*(None if one == "" else one for one in ids))
+    found = who(*[None if one == "" else one for one in ids])
     item.user_id = _id(found.get("userId"), distinct, event_id)
     item.anonymous_id = _id(found.get("anonymousId"), "$device_id", event_id)
 
 
 def _id(value: object, name: str, event_id: str | None) -> Scalar:
     """A number may be an id; what is an object, a list or a truth value is none."""
-    if value is None or (isinstance(value, str | int | float) and not isinstance(value, bool)):
+    if value is None or type(value) in (str, int, float):
         return str(bare(value)) if is_device(value) else value
     raise RuleError(Outcome.ILLEGAL_ID, f"{name} is {value!r:.100}", event_id)
 
