@@ -45,19 +45,27 @@ def exceeded(limits: Limits, event: str, properties: bytes) -> str | None:
 
 def too_deep(limits: Limits, document: bytes) -> str | None:
     """What is too much of properties or of a context, or None."""
-    if opened(document) > limits.depth and (found := depth(document)) > limits.depth:
+    if opened(document, limits.depth) > limits.depth and (found := depth(document)) > limits.depth:
         return f"objects and lists {found} deep; at most {limits.depth} are taken"
     return None
 
 
-def opened(document: bytes) -> int:
-    """How many objects and lists there are, or more: none lies deeper, so that each byte is looked at rarely."""
-    return document.count(b"{") + document.count(b"[")
+def opened(document: bytes, most: int) -> int:
+    """How many objects and lists there are, or more, as far as ``most`` of each: so deep may they lie, and no deeper."""
+    return _counted(document, _OPENING[0], most) + _counted(document, _OPENING[1], most)
+
+
+def _counted(document: bytes, byte: int, most: int) -> int:
+    """How often a byte stands there, as far as ``most`` and one. It leaps from one to the next: there are few."""
+    found, at = 0, document.find(byte)
+    while at >= 0 and found <= most:
+        found, at = found + 1, document.find(byte, at + 1)
+    return found
 
 
 def depth(document: bytes) -> int:
     """How many objects and lists stand within each other, the outermost included. The document is sound JSON."""
-    if opened(document) < 2:
+    if opened(document, 2) < 2:
         return 1
     deepest = level = 0
     in_text = escaped = False
