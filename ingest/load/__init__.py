@@ -20,7 +20,8 @@ Invariants
   within its file, and a refused row likewise. So it does not matter which files are imported together.
 - A kill at any point is answered by the same command again: it goes on behind the last chunk that was handed over. Chunks
   come out the same, as the order (time, file, row) is total and the files of a plan do not change (else it is another plan).
-- A time is history: it is kept as it stands, not corrected for a sender's clock. A row without one is refused, never "now".
+- A time is history: it is kept as it stands, not corrected for a sender's clock. A row without one is refused, never "now",
+  and so is one before 1990: a clock that was never set, or a 0.
 
 Decisions
 - *The flush stores, the import only prepares.* Context: the flush owns ids and counts, and an import must run beside ``up``.

@@ -26,7 +26,7 @@ from ingest.outcome import Outcome
 from ingest.protocols import decode, repair
 from ingest.protocols.call import Call, Reject
 from ingest.record import Record
-from ingest.times import AHEAD
+from ingest.times import AHEAD, EARLIEST
 
 Telling = Callable[[Mapping[str, object]], Mapping[str, object]]
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -69,7 +69,7 @@ class _Judge:
         calls, rejects = self._decoded(line, place)
         for call in calls:
             time = call.original_time if call.original_time is not None else call.sent_at
-            if time is None:
+            if time is None or time < EARLIEST:
                 self._refused.append(
                     (Reject(Outcome.MISSING_TIME, Outcome.MISSING_TIME.help, call.event_id or None, line), place)
                 )
@@ -130,7 +130,7 @@ class _Judge:
 
     def _merge(self, row: Mapping[str, object], line: bytes, place: int) -> Reject | None:
         told = amplitude.merge(row)
-        if told.time is None:
+        if told.time is None or told.time < EARLIEST:
             return Reject(Outcome.MISSING_TIME, Outcome.MISSING_TIME.help, None, line)
         if told.gone is None or told.heir is None:
             return Reject(Outcome.MISSING_IDENTITY, "a merge names amplitude_id and merged_amplitude_id", None, line)
