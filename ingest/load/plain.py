@@ -136,8 +136,10 @@ def _judged(columns: Mapping[str, str], plan: Plan, number: int, name: str) -> s
                 case when {_NO_TIME} or original > {latest} then {started} else original end as happened
             from read
         )
-        select event_id, kind, event, happened::timestamptz as time, case when not {_NO_TIME} then original::timestamptz end as original_time,
-            anonymous_id, user_id, previous_id, account_id, {_absent()}, false as bot, properties, '{{}}' as context,
+        select event_id, kind, event, happened::timestamptz as time,
+            case when not {_NO_TIME} then original::timestamptz end as original_time,
+            anonymous_id, user_id, previous_id, account_id,
+            {_absent()}, false as bot, properties, '{{}}' as context,
             least(
                 greatest(strftime(happened, '%Y-%m'), '{FIRST_MONTH}'), strftime({started} + interval 31 day, '%Y-%m')
             ) as month,
