@@ -36,9 +36,10 @@ Decisions
   over (of a month only one copy may stand: ``ids``); what comes in meanwhile is found by the index. Price: the ids of a
   month are read once per chunk of it.
 - *Who is who becomes calls.* Context: Mixpanel and Amplitude link a device to a user by an event that carries both,
-  Amplitude exports merges of its own ids, PostHog's events carry the person's id. Choice: ``identities`` makes identify
-  and alias calls of them, each at the first time it can have been known. Price: events that no file holds, counted apart;
-  merges are understood only beside the events of their ids.
+  Amplitude exports merges of its own ids, PostHog's events carry the person's id, and its persons export says whose an id
+  is now. Choice: ``identities`` and ``roster`` make identify and alias calls of them, each at the first time it can have
+  been known. Price: events that no file holds, counted apart; merges and persons are understood only beside the events of
+  their ids, and refused without.
 - *CSV is text.* Context: "00123" is a postcode. Choice: a column is text unless ``--types`` says number or boolean; Parquet
   keeps its types. Price: a flag to type.
 """
