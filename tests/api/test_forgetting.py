@@ -352,8 +352,17 @@ def test_only_an_admin_key_may_forget_and_the_reason_may_not_name_the_person(wor
         answer = client.request("DELETE", f"/api/people/{ADA}?why=TICKET-1").json()
         assert (answer["step"], answer["ids"]) == ("asked", 2)
         clock = Clock()
+        [waits] = client.get("/api/forgotten").json()["under_way"]
+        assert (waits["request"], waits["step"], waits["asked_at"]) == (answer["request"], "asked", answer["asked_at"])
         advance(world, clock)
         assert client.get(f"/api/people/{ADA}").status_code == 404
+        advance(world, clock, at_once=True)
+        told = client.get("/api/forgotten").json()
+        assert told["under_way"] == []
+        [receipt] = told["items"]
+        assert (receipt["asked_at"], receipt["why"], receipt["traces"]) == (answer["asked_at"], "TICKET-1", 0)
+    with world.client() as client:
+        assert client.get("/api/forgotten").status_code == 403
 
 
 def test_the_command_does_it_where_no_server_runs(world: World) -> None:
