@@ -9,8 +9,9 @@ from pathlib import Path
 
 from api.settings import Settings
 from api.store import Kind
-from tests.api.processes import COMMAND, ENVIRONMENT, Running, alive, eventually, jcurve, up
+from tests.api.processes import COMMAND, ENVIRONMENT, Running, alive, jcurve, up
 from tests.api.world import World, track
+from tests.patience import eventually
 
 
 def key(data: Path, kind: Kind, project: str = "default") -> str:

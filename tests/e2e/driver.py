@@ -19,12 +19,13 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.patience import PATIENCE
+
 SDKS = Path(__file__).with_name("sdks")
 NODE = shutil.which("node")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 HAS_NODE = NODE is not None and (SDKS / "node_modules").is_dir()
 HAS_BROWSER = HAS_NODE and CHROMIUM is not None
-_PATIENCE = 120.0  # seconds, for all that an SDK does at once
 
 needs_node = pytest.mark.skipif(not HAS_NODE, reason="needs node, and npm ci --prefix tests/e2e/sdks")
 needs_browser = pytest.mark.skipif(not HAS_BROWSER, reason="needs node and chromium, and npm ci --prefix tests/e2e/sdks")
@@ -54,7 +55,7 @@ class Script:
 
     def told(self) -> Any:
         """What it printed at its end."""
-        out, errors = self.process.communicate(timeout=_PATIENCE)
+        out, errors = self.process.communicate(timeout=PATIENCE)
         assert self.process.returncode == 0, errors
         return json.loads(out.splitlines()[-1])
 
@@ -136,7 +137,7 @@ class Chromium:
             answer = self._asked[number] = Future()
             self._process.stdin.write(json.dumps({"page": number, **what}) + "\n")
             self._process.stdin.flush()
-        told = answer.result(_PATIENCE)
+        told = answer.result(PATIENCE)
         assert "failed" not in told, told
         return told.get("told")
 

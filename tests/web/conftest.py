@@ -20,6 +20,7 @@ import pytest
 from api.folder import DataFolder
 from api.store import Project, open_store
 from ingest.demo import Size, deliver, plan
+from tests.patience import PATIENCE, eventually
 from tests.web.browser import Browser, Page, browser, missing
 
 JCURVE = [sys.executable, "-m", "api.cli"]
@@ -28,7 +29,6 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.sta
 PICTURE = os.environ.get("JCURVE_TEST_SCREENSHOT") == "1"
 SIZE = Size() if PICTURE else Size(people=160, accounts=30, days=75)
 PROJECTS = ("default", "quiet", "unbuilt", "shared")
-PATIENCE = 300.0  # seconds: only a fault takes this long, on however slow a machine
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,7 @@ class Server:
         return sum(cast(dict[str, int], self.get("status", project)["outcomes"]).values())
 
     def wait_for_outcomes(self, project: str, events: int) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while (found := self.outcomes(project)) < events:
-            assert time.monotonic() < deadline, f"only {found} of {events} events of {project} reached the lake"
-            time.sleep(0.2)
+        eventually(lambda: self.outcomes(project) >= events, f"{events} events of {project} reach the lake")
 
 
 @contextmanager
