@@ -81,7 +81,7 @@ def opened(arrived: Arrived) -> Opened | Refused:
     events = _events(head)
     if events is None:
         return Refused(Outcome.UNREADABLE, "events must be a list of events", content)
-    return Opened(strict, head.keys, events=len(events))
+    return Opened(strict, lambda: [*head.keys(), *envelope.keys_of(*events[:1])], events=len(events))
 
 
 def taken(arrived: Arrived, opened: Opened) -> Answer:
