@@ -28,6 +28,7 @@ NARROW: Final = (
     "where, on the event's own columns or properties",
     "order sequential instead of strict, which reads events of any name",
     "unit person instead of session",
+    "a breakdown without attribution all, which takes exclusions once per value",
 )
 
 
