@@ -45,19 +45,29 @@ def exceeded(limits: Limits, event: str, properties: bytes) -> str | None:
 
 def too_deep(limits: Limits, document: bytes) -> str | None:
     """What is too much of properties or of a context, or None."""
-    if opened(document) > limits.depth and (found := depth(document)) > limits.depth:
+    if opened(document, limits.depth) > limits.depth and (found := depth(document)) > limits.depth:
         return f"objects and lists {found} deep; at most {limits.depth} are taken"
     return None
 
 
-def opened(document: bytes) -> int:
-    """How many objects and lists there are, or more: none lies deeper, so that each byte is looked at rarely."""
-    return document.count(b"{") + document.count(b"[")
+def opened(document: bytes, most: int) -> int:
+    """How many objects and lists there are, or more, counted to ``most`` and a little beyond: none lies deeper.
+
+    It leaps from one to the next: there are few.
+    """
+    return _counted(document, b"{", most) + _counted(document, b"[", most)
+
+
+def _counted(document: bytes, byte: bytes, most: int) -> int:
+    found, at = 0, document.find(byte)
+    while at >= 0 and found <= most:
+        found, at = found + 1, document.find(byte, at + 1)
+    return found
 
 
 def depth(document: bytes) -> int:
     """How many objects and lists stand within each other, the outermost included. The document is sound JSON."""
-    if opened(document) < 2:
+    if opened(document, 2) < 2:
         return 1
     deepest = level = 0
     in_text = escaped = False

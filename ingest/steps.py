@@ -171,7 +171,7 @@ def promoted(context: bytes, user_agent: str) -> Promoted:
     except msgspec.ValidationError:
         read = tolerant.read(context, Context)
     read.user_agent, read.request_agent = read.user_agent or user_agent, user_agent
-    row = Promoted(opened=opened(context))
+    row = Promoted(opened=opened(context, len(context)))
     for step in STEPS:
         step(row, read)
     return row

@@ -24,8 +24,8 @@ from ingest.answers import Answer, json_answer
 from ingest.outcome import Outcome
 from ingest.protocols import envelope, repair, tolerant
 from ingest.protocols.amplitude_context import context_of, first_group, operated
-from ingest.protocols.assemble import Item, Mint, RuleError, Sender, moment, outcome_of
-from ingest.protocols.call import Call, Reject
+from ingest.protocols.assemble import Item, Mint, RuleError, Sender, moment, one_by_one
+from ingest.protocols.call import Reject
 from ingest.protocols.envelope import NOTHING, Keyed, Refused
 from ingest.protocols.family import Arrived, Asked, Decoded, Opened
 from ingest.record import Record
@@ -127,15 +127,7 @@ def decode(record: Record, mint: Mint, max_event_bytes: int) -> Decoded:
         return [], [Reject(Outcome.UNREADABLE, Outcome.UNREADABLE.help, None, record.body)]
     sent_at = moment(found[0].client_upload_time)
     sender = Sender(None, record.source, record.user_agent, record.received_at, sent_at, b"")
-    calls: list[Call] = []
-    rejects: list[Reject] = []
-    for number, raw in enumerate(events):
-        outcome = outcome_of(raw, read, sender, number, mint, max_event_bytes)
-        if isinstance(outcome, Call):
-            calls.append(outcome)
-        else:
-            rejects.append(outcome)
-    return calls, rejects
+    return one_by_one(events, read, sender, mint, max_event_bytes)
 
 
 def read(raw: msgspec.Raw) -> Item:

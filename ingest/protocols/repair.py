@@ -29,7 +29,7 @@ def text(body: bytes) -> bytes:
     """The same JSON as sound UTF-8 without NUL and lone surrogates; the very same object where there is nothing to do."""
     if not body.isascii():
         body = _utf8(body)
-    if b"\\" in body and b"\\u" in body and _DOUBTFUL.search(body):  # to look for one byte first takes a twentieth
+    if b"\\" in body and _DOUBTFUL.search(body):  # to look for one byte first takes a twentieth
         body = _ESCAPE.sub(_escape, body)
     return body
 

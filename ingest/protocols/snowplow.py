@@ -22,6 +22,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache, partial
+from itertools import count
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -31,11 +32,11 @@ from ingest import answers
 from ingest.answers import Answer, text_answer
 from ingest.outcome import Outcome
 from ingest.protocols import envelope, repair
-from ingest.protocols.assemble import Mint, Sender, outcome_of
+from ingest.protocols.assemble import Item, Mint, Sender, at_once, one_by_one
 from ingest.protocols.call import Call, Reject
 from ingest.protocols.envelope import NOTHING, Refused
 from ingest.protocols.family import Arrived, Asked, Decoded, Opened
-from ingest.protocols.snowplow_event import read
+from ingest.protocols.snowplow_event import Fields, item_of, read
 from ingest.record import Record
 from ingest.request import Request
 
@@ -68,10 +69,22 @@ class _Kind(msgspec.Struct, gc=False):
 class _Payload(msgspec.Struct, gc=False):
     """``{"schema": "iglu:.../payload_data/...", "data": [event, ...]}``"""
 
+    data: list[msgspec.Raw]
+
+
+class _Holder(msgspec.Struct, gc=False):
     data: msgspec.Raw = NOTHING
 
 
+class _Texts(msgspec.Struct, gc=False):
+    """The same with its events read."""
+
+    data: list[dict[str, str]]
+
+
 _PAYLOAD: Final = msgspec.json.Decoder(_Payload)
+_HOLDER: Final = msgspec.json.Decoder(_Holder)
+_TEXTS: Final = msgspec.json.Decoder(_Texts)
 _WHOLE: Final = msgspec.json.Decoder(msgspec.Raw)
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _AN_APP: Final = msgspec.json.Decoder(_App)
@@ -133,21 +146,30 @@ def other(method: str, path: str, asked: Asked) -> Answer | None:
 
 
 def decode(record: Record, mint: Mint, max_event_bytes: int) -> Decoded:
-    found = _events(record.body)
-    if isinstance(found, Refused):
-        return [], [Reject(found.reason, found.detail, None, record.body)]
     visitor = dict(parse_qsl(record.path.partition("?")[2])).get("nuid")
     sender = Sender(None, record.source, record.user_agent, record.received_at, None, b"")
-    calls: list[Call] = []
-    rejects: list[Reject] = []
-    for number, raw in enumerate(found[0]):
-        reader = partial(read, visitor=visitor, unnamed=partial(mint, number))
-        outcome = outcome_of(raw, reader, sender, number, mint, max_event_bytes)
-        if isinstance(outcome, Call):
-            calls.append(outcome)
-        else:
-            rejects.append(outcome)
-    return calls, rejects
+    content = repair.text(record.body)
+    if len(content) <= max_event_bytes and (calls := _at_once(content, visitor, sender, mint)) is not None:
+        return calls, []
+    found = _events(content)
+    if isinstance(found, Refused):
+        return [], [Reject(found.reason, found.detail, None, record.body)]
+    numbers = count()
+
+    def read_next(raw: msgspec.Raw) -> Item:
+        return read(raw, visitor, partial(mint, next(numbers)))
+
+    return one_by_one(found[0], read_next, sender, mint, max_event_bytes)
+
+
+def _at_once(content: bytes, visitor: str | None, sender: Sender, mint: Mint) -> list[Call] | None:
+    """A payload of sound events, as nearly all are."""
+    try:
+        events = _TEXTS.decode(content).data
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    items = (item_of(given, visitor, partial(mint, number)) for number, given in enumerate(events))
+    return at_once(items, sender, mint)
 
 
 @lru_cache(maxsize=4_096)
@@ -157,12 +179,16 @@ def _parts(path: str) -> re.Match[str] | None:
 
 def _events(content: bytes) -> tuple[list[msgspec.Raw], bytes] | Refused:
     """A body's events and the body as strict JSON. One without an envelope is an event, or a list of them."""
-    found = envelope.strictly(repair.text(content), _WHOLE.decode)
+    content = repair.text(content)
+    try:
+        return _PAYLOAD.decode(content).data, content  # nearly always
+    except (msgspec.MsgspecError, RecursionError):
+        found = envelope.strictly(content, _WHOLE.decode)
     if isinstance(found, Refused):
         return found
     whole, strict = found
     if bytes(whole).startswith(b"{"):
-        inner = _PAYLOAD.decode(whole).data
+        inner = _HOLDER.decode(whole).data
         if inner is not NOTHING and bytes(inner)[:1] in (b"[", b"{"):
             whole = inner
     return _LIST.decode(whole) if bytes(whole).startswith(b"[") else [whole], strict
