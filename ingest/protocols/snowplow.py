@@ -36,7 +36,7 @@ from ingest.protocols.assemble import Item, Mint, Sender, at_once, one_by_one
 from ingest.protocols.call import Call, Reject
 from ingest.protocols.envelope import NOTHING, Refused
 from ingest.protocols.family import Arrived, Asked, Decoded, Opened
-from ingest.protocols.snowplow_event import Fields, item_of, read
+from ingest.protocols.snowplow_event import item_of, read
 from ingest.record import Record
 from ingest.request import Request
 
