@@ -55,10 +55,10 @@ def opened(document: bytes, most: int) -> int:
 
     It leaps from one to the next: there are few.
     """
-    return _counted(document, b"{", most) + _counted(document, b"[", most)
+    return _counted(document, _OPENING[0], most) + _counted(document, _OPENING[1], most)
 
 
-def _counted(document: bytes, byte: bytes, most: int) -> int:
+def _counted(document: bytes, byte: int, most: int) -> int:
     found, at = 0, document.find(byte)
     while at >= 0 and found <= most:
         found, at = found + 1, document.find(byte, at + 1)

@@ -79,7 +79,7 @@ class Said(Item, gc=False):
 
     def stand_alone(self, name: str) -> None:
         super().stand_alone(name)
-        self.person = b""
+        self.said = self.person = b""
 
 
 class Sender(msgspec.Struct, frozen=True):

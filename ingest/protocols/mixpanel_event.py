@@ -96,7 +96,7 @@ def _joined(event: str, properties: msgspec.Raw, event_id: str | None) -> Item:
 
 
 def _put_ids(item: Item, ids: Ids, distinct: str, event_id: str | None) -> None:
-    found = who(*(None if one == "" else one for one in ids))
+    found = who(*[None if one == "" else one for one in ids])
     item.user_id = _id(found.get("userId"), distinct, event_id)
     item.anonymous_id = _id(found.get("anonymousId"), "$device_id", event_id)
 

@@ -72,11 +72,14 @@ class Seen(Where, gc=False):
 _WHERE: Final = Where.__struct_fields__  # the first of ``Seen``'s
 
 
-def context_of(seen: Seen, sent: bytes | None) -> bytes:
-    """``sent``: the properties, of a call that keeps traits in their place."""
+def context_of(seen: Seen) -> bytes:
     groups = bytes(seen.groups)
-    context = _context(msgspec.structs.astuple(seen)[: len(_WHERE)], groups if groups.startswith(b"{") else b"")
-    return context if sent is None else _with(context, b'"properties":' + sent)
+    return _context(msgspec.structs.astuple(seen)[: len(_WHERE)], groups if groups.startswith(b"{") else b"")
+
+
+def with_sent(context: bytes, properties: bytes) -> bytes:
+    """Of a call that keeps traits in the place of the properties."""
+    return _with(context, b'"properties":' + properties)
 
 
 def _with(context: bytes, field: bytes) -> bytes:

@@ -30,7 +30,7 @@ from ingest.outcome import Outcome
 from ingest.protocols import repair, tolerant
 from ingest.protocols.assemble import Item, RuleError, Said
 from ingest.protocols.envelope import NOTHING
-from ingest.protocols.posthog_context import Flag, Seen, context_of
+from ingest.protocols.posthog_context import Flag, Seen, context_of, with_sent
 from ingest.record import Record
 from ingest.scalar import Scalar, person, text
 
@@ -54,9 +54,10 @@ _OPTIONS: Final = {  # of a v1 event, and the property that each is in v0
     "product_tour_id": "$product_tour_id",
 }
 _DAY: Final = 86_400_000_000  # microseconds
-_SAID_BESIDE: Final = re.compile(  # the names of what v1 says beside the properties, if they may stand in these
-    rb'"\$(?:session_id|window_id|process_person_profile|ignore_sent_at|cookieless_mode|product_tour_id|lib|lib_version)"|\\u'
+_SAID_BESIDE: Final = re.compile(  # the names of what v1 says beside the properties
+    rb'"\$(?:session_id|window_id|process_person_profile|ignore_sent_at|cookieless_mode|product_tour_id|lib|lib_version)"'
 )
+_ESCAPE: Final = ord("\\")  # behind which a name may be written otherwise
 _FALSE: Final[frozenset[Flag]] = frozenset((False, "false", "0"))  # and 0, which equals the first
 _TRUE: Final[frozenset[Flag]] = frozenset((True, "true", "1"))
 
@@ -143,7 +144,7 @@ def _whole(event: Event, library: str) -> bytes:
     if not library and event.session_id is None and event.window_id is None and event.options is NOTHING:
         return properties  # nearly always, of v0
     said = (event.session_id, event.window_id, bytes(event.options), library)
-    if _SAID_BESIDE.search(properties) is not None:
+    if _SAID_BESIDE.search(properties) is not None or _ESCAPE in properties:
         return _merged(properties, _said(*said))
     return _put_before(properties, _encoded(*said))
 
@@ -219,7 +220,7 @@ def _id(raw: msgspec.Raw) -> str | None:
     """A text as it is, a number as JavaScript prints it, anything else as JSON; null and the empty text are none."""
     if raw is NOTHING or (data := bytes(raw)) == b"null":
         return None
-    if data.startswith(b'"') and b"\\" not in data:  # nearly always
+    if data.startswith(b'"') and _ESCAPE not in data:  # nearly always
         return data[1:-1].decode()[:_LONGEST_ID] or None
     value = repair.loads(data)
     said = value if isinstance(value, str) else text(value) if type(value) in (int, float) else None  # type: ignore[arg-type]
@@ -241,7 +242,7 @@ def _put_times(item: Item, event: Event, seen: Seen, around: Around) -> None:
         item.sent_at = event.sent_at if event.sent_at is not None else around.sent_at
 
 
-def _put_content(item: Item, seen: Seen, properties: bytes) -> None:
+def _put_content(item: Said, seen: Seen, properties: bytes) -> None:
     sent = msgspec.Raw(properties)
     if item.type == "identify":
         item.traits = msgspec.Raw(_traits(seen))
@@ -252,7 +253,8 @@ def _put_content(item: Item, seen: Seen, properties: bytes) -> None:
         item.properties = sent
     if item.type == "screen":
         item.name = seen.screen_name
-    item.context = msgspec.Raw(context_of(seen, properties if item.type in ("identify", "group") else None))
+    item.said = context_of(seen)
+    item.context = msgspec.Raw(item.said if item.type not in ("identify", "group") else with_sent(item.said, properties))
 
 
 def _traits(seen: Seen) -> bytes:

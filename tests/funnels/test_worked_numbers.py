@@ -85,9 +85,7 @@ def test_a_path_of_five_steps_has_two_rates_at_each(tmp_path: Path) -> None:
         for person in range(count)
     ]
     body = {"steps": [{"event": name} for name in counts], "from": "2026-01-01", "to": "2026-02-01", "window": "14d"}
-    found: Any = funnel(
-        lake_of(tmp_path, rows), "default", parse(body), complete_until=START + 100 * DAY, manifest=None
-    )
+    found: Any = funnel(lake_of(tmp_path, rows), "default", parse(body), complete_until=START + 100 * DAY, manifest=None)
     assert [step["from_previous"] for step in found["steps"]] == [None, 0.4, 0.5, 0.25, 0.2]
     assert [step["from_start"] for step in found["steps"]][-2:] == [0.05, 0.01]  # PAR, BAR
 
