@@ -51,12 +51,14 @@ def too_deep(limits: Limits, document: bytes) -> str | None:
 
 
 def opened(document: bytes, most: int) -> int:
-    """How many objects and lists there are, or more, as far as ``most`` of each: so deep may they lie, and no deeper."""
+    """How many objects and lists there are, or more, counted to ``most`` and a little beyond: none lies deeper.
+
+    It leaps from one to the next: there are few.
+    """
     return _counted(document, _OPENING[0], most) + _counted(document, _OPENING[1], most)
 
 
 def _counted(document: bytes, byte: int, most: int) -> int:
-    """How often a byte stands there, as far as ``most`` and one. It leaps from one to the next: there are few."""
     found, at = 0, document.find(byte)
     while at >= 0 and found <= most:
         found, at = found + 1, document.find(byte, at + 1)

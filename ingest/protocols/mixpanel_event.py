@@ -103,7 +103,7 @@ def _put_ids(item: Item, ids: Ids, distinct: str, event_id: str | None) -> None:
 
 def _id(value: object, name: str, event_id: str | None) -> Scalar:
     """A number may be an id; what is an object, a list or a truth value is none."""
-    if value is None or type(value) in (str, int, float):
+    if value is None or (isinstance(value, str | int | float) and not isinstance(value, bool)):
         return str(bare(value)) if is_device(value) else value
     raise RuleError(Outcome.ILLEGAL_ID, f"{name} is {value!r:.100}", event_id)
 
