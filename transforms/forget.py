@@ -152,15 +152,20 @@ def take_out(lake: Lake, project: str, ids: Ids, tables: Iterable[str]) -> Taken
         changed += touched
         return rows if kept.num_rows == rows.num_rows and not touched else kept
 
+    def nothing_yet() -> None:
+        nonlocal changed
+        changed = 0
+        removed.pop("events", None)
+
     def of(name: str) -> int:
         def keep(rows: pa.Table) -> pa.Table:
             theirs = rejected_of(rows, ids) if name == "rejected" else ledger_of(rows, ids)
             removed[name] = removed.get(name, 0) + sum(theirs)
             return rows.filter(pa.array([not one for one in theirs], pa.bool_())) if any(theirs) else rows
 
-        return change_rows(lake, project, name, keep)
+        return change_rows(lake, project, name, keep, lambda: removed.pop(name, None))
 
-    change_rows(lake, project, "events", of_events)
+    change_rows(lake, project, "events", of_events, nothing_yet)
     names = sorted(set(tables) - set(TABLES) - {"events", RECEIPTS})
     for name in names:
         of(name)
