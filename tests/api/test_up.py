@@ -99,6 +99,17 @@ def test_sigterm_drains_the_log_and_leaves_no_process(tmp_path: Path) -> None:
     assert ["accepted", "1"] in [line.split() for line in jcurve("status", data=data).stdout.splitlines()]
 
 
+def test_what_came_in_reaches_the_lake_at_the_end_though_the_flush_has_just_crashed(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write = key(data, "write")
+    with up(data, "--segment-seconds", "3600", command="collect") as running:
+        assert running.post("/v1/track", {"event": "A", "userId": "1"}, write).status_code == 200
+        os.kill(running.children()["flush"], signal.SIGKILL)  # it would be started again after a pause
+        assert running.stop() == 0
+    assert list((data / "log").rglob("*.segment")) == []
+    assert ["accepted", "1"] in [line.split() for line in jcurve("status", data=data).stdout.splitlines()]
+
+
 def test_children_end_when_the_supervisor_is_killed_and_another_one_takes_over(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with up(data) as running:

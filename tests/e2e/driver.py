@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlencode
 
 import pytest
@@ -43,9 +44,10 @@ def node(script: str, *arguments: str) -> Any:
 
 @dataclass(frozen=True)
 class Script:
-    """A script that runs."""
+    """A script that runs. Some SDKs log each request: what they say goes to a file, as a pipe that nobody reads fills up."""
 
     process: subprocess.Popen[str]
+    said: IO[str]
 
     def enough(self) -> None:
         """To one that goes on for ever."""
@@ -55,21 +57,23 @@ class Script:
 
     def told(self) -> Any:
         """What it printed at its end."""
-        out, errors = self.process.communicate(timeout=PATIENCE)
-        assert self.process.returncode == 0, errors
+        out, _ = self.process.communicate(timeout=PATIENCE)
+        self.said.seek(0)
+        assert self.process.returncode == 0, self.said.read()
         return json.loads(out.splitlines()[-1])
 
     def close(self) -> None:
         """Ends it, if it has not ended."""
-        with self.process:
+        with self.said, self.process:
             self.process.kill()
 
 
 def started(script: str, *arguments: str) -> Script:
     name, _, language = script.rpartition(".")
     runs = [sys.executable, "-m", f"tests.e2e.sdks.{name}"] if language == "py" else [str(NODE), str(SDKS / script)]
+    said = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed with the script)
     pipe, root = subprocess.PIPE, Path(__file__).parents[2]
-    return Script(subprocess.Popen([*runs, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=root))
+    return Script(subprocess.Popen([*runs, *arguments], stdin=pipe, stdout=pipe, stderr=said, text=True, cwd=root), said)
 
 
 @dataclass(frozen=True)

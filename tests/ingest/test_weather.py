@@ -166,6 +166,15 @@ class Gone(Exception):
     """The flush' process, at one of its steps."""
 
 
+def _copied(before: Path, after: Path) -> bool:
+    """Whether all that stood there could be copied: not where the log's writer sealed a segment meanwhile."""
+    try:
+        shutil.copytree(before, after)
+    except shutil.Error:
+        return False
+    return True
+
+
 class Model:
     """A collector and its flush in one process. A crash goes on with a copy of what is on disk, its tail torn or spoilt."""
 
@@ -216,7 +225,8 @@ class Model:
         """In flight: records of which any part, whole or spoilt, may be on disk."""
         before = self.data
         self._life += 1
-        shutil.copytree(before, self.data)
+        while not _copied(before, self.data):
+            shutil.rmtree(self.data)
         self.log.close()
         shutil.rmtree(before)
         for path in log_folder.open_segments(self.data / "log" / "0001"):
