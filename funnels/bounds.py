@@ -58,7 +58,7 @@ def within_limits(engine: Engine, limits: Limits) -> Iterator[None]:
 
 @contextmanager
 def compiling() -> Iterator[None]:
-    """Loops are compiled or loaded meanwhile. Questions wait for them, and none is ended for that: there is nothing to narrow."""
+    """Loops are compiled or loaded meanwhile. Questions wait, and none is ended for that: there is nothing to narrow."""
     _compiling.set()
     try:
         yield

@@ -126,6 +126,9 @@ def test_a_project_sees_its_own_only_and_holds_so_many(tmp_path: Path, monkeypat
         assert client.get("/api/funnels/theirs").status_code == 404
 
 
-@pytest.mark.parametrize(("title", "name"), [("Sign-up → Paid!", "sign-up-paid"), ("日本", "funnel-cf2abf"), ("a" * 99, "a" * 63)])
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [("Sign-up → Paid!", "sign-up-paid"), ("日本", "funnel-cf2abf"), ("a" * 99, "a" * 63)],
+)
 def test_a_title_makes_a_name(title: str, name: str) -> None:
     assert saved.slug(title) == name

@@ -171,7 +171,7 @@ def test_excluded_events_in_too_many_lanes_are_refused_before_they_take_the_memo
     """A person of a thousand events, each excluded and with a value of its own: a million rows."""
     codes = np.arange(1000, dtype=np.int32)
     ones = np.ones(1000, np.int64)
-    streams = Streams(np.zeros(1000, np.int32), codes * 1_000_000, 3 * ones, 1, bars=ones, values=codes)
+    streams = Streams(np.zeros(1000, np.int32), codes.astype(np.int64) * 1_000_000, 3 * ones, 1, bars=ones, values=codes)
     rules = replace(as_rules(Question((None, None), 10, 0, 2000, 3000)), exclusions=(Exclusion(0, 1),))
     values: list[Values] = [(str(code),) for code in codes]
     outcome = match_streams(streams, rules)

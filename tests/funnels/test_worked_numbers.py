@@ -1,4 +1,4 @@
-"""Numbers that were worked out on paper before there was an engine: a funnel of ten users, shares of a long path, intervals."""
+"""Numbers that were worked out on paper before there was an engine: a funnel of ten users, shares of a path, intervals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 NAMES = {"s": "Signed Up", "a": "Activated", "p": "Paid"}
 
-# Days of sign-up, activation and payment. u7 activates at the last instant of the window and pays a second later; u8 does both
+# Days of sign-up, activation and payment. u7 activates at the last instant of a window, pays a second later; u8 does both
 # within one second, the payment stored first; u9 is a bot; the window of u10 is open until day 64.
 USERS: dict[str, list[tuple[str, timedelta]]] = {
     "u1": [("s", 0 * DAY), ("a", 1 * DAY), ("p", 10 * DAY)],
@@ -77,7 +77,7 @@ def test_whoever_still_has_time_is_pending_and_no_part_of_the_mature_figures(tmp
 
 
 def test_a_path_of_five_steps_has_two_rates_at_each(tmp_path: Path) -> None:
-    """Aware 1000, appeal 400, ask 200, act 50, advocate 10: a hundredth of it, with Kotler's PAR and BAR as shares of all."""
+    """Aware 1000, appeal 400, ask 200, act 50, advocate 10: a hundredth of it, with Kotler's PAR and BAR of all."""
     counts = {"aware": 100, "appeal": 40, "ask": 20, "act": 5, "advocate": 1}
     rows = [
         call(f"{person} {name}", START + number * DAY, user=str(person), event=name)
@@ -85,9 +85,7 @@ def test_a_path_of_five_steps_has_two_rates_at_each(tmp_path: Path) -> None:
         for person in range(count)
     ]
     body = {"steps": [{"event": name} for name in counts], "from": "2026-01-01", "to": "2026-02-01", "window": "14d"}
-    found: Any = funnel(
-        lake_of(tmp_path, rows), "default", parse(body), complete_until=START + 100 * DAY, manifest=None
-    )
+    found: Any = funnel(lake_of(tmp_path, rows), "default", parse(body), complete_until=START + 100 * DAY, manifest=None)
     assert [step["from_previous"] for step in found["steps"]] == [None, 0.4, 0.5, 0.25, 0.2]
     assert [step["from_start"] for step in found["steps"]][-2:] == [0.05, 0.01]  # PAR, BAR
 
