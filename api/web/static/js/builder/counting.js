@@ -36,6 +36,8 @@ const PRESET = [
   ["mixpanel", "as Mixpanel counts"],
   ["amplitude", "as Amplitude counts"],
   ["clickhouse", "as ClickHouse counts"],
+  ["clickhouse:strict_once", "as ClickHouse, strict_once"],
+  ["clickhouse:strict_deduplication", "as ClickHouse, strict_deduplication"],
   ["umami", "as Umami counts"],
   ["openpanel", "as OpenPanel counts"],
 ];
@@ -86,7 +88,7 @@ export function counting(board) {
       one("Rules", "preset", PRESET),
     ),
     el("p", { class: "small quiet" }, "Held constant: all events of a way through have the same value of"),
-    properties("hold", "hold", board, { most: 5, add: "property" }),
+    properties("hold", "hold", board, { most: 8, add: "property" }),
     el("p", { class: "small faint" }, `Days are those of ${held.timezone || currentZone()}.`),
   ];
 }
