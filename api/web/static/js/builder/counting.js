@@ -1,6 +1,5 @@
 // How it counts: order, ties, re-entry and the rest of the definition, and other products' rules.
 import { el } from "../dom.js";
-import { currentZone } from "../format.js";
 import { properties } from "./breakdown.js";
 import { field, select, setter, span } from "./fields.js";
 
@@ -89,6 +88,6 @@ export function counting(board) {
     ),
     el("p", { class: "small quiet" }, "Held constant: all events of a way through have the same value of"),
     properties("hold", "hold", board, { most: 8, add: "property" }),
-    el("p", { class: "small faint" }, `Days are those of ${held.timezone || currentZone()}.`),
+    el("p", { class: "small faint", "data-path": "timezone" }, `Days are those of ${held.timezone}.`),
   ];
 }
