@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from funnels.gather import Ordered
-from funnels.match import Outcome, Rules, Streams, Tally, match_streams
+from funnels.groups import Match
+from funnels.match import Outcome, Rules, Streams, Tally
 
 _PER_CASE: Final = ("levels", "states", "entered", "barred")
 
@@ -26,25 +27,29 @@ class Matched:
 
     streams: Streams
     outcome: Outcome
-    codes: NDArray[np.int32]
+    codes: NDArray[np.integer]
 
 
 def match_parts(
-    rounds: Iterable[Sequence[Callable[[], Ordered]]], rules: Rules, threads: ThreadPoolExecutor | None
+    rounds: Iterable[Sequence[Callable[[], Ordered]]], rules: Rules, threads: ThreadPoolExecutor | None, match: Match
 ) -> Matched:
     """Put each part in order and match it, those of a round on these threads, if any, and put the outcomes together."""
 
-    def match(part: Callable[[], Ordered]) -> Matched:
-        ordered = part()
-        streams = as_streams(ordered)
-        return _kept(Matched(streams, match_streams(streams, rules), ordered.codes))
+    def work(part: Callable[[], Ordered]) -> Matched:
+        return _kept(match_part(part(), rules, match))
 
-    found = [one for parts in rounds for one in (threads.map(match, parts) if threads else map(match, parts))]
+    found = [one for parts in rounds for one in (threads.map(work, parts) if threads else map(work, parts))]
     return found[0] if len(found) == 1 else _together(found)
 
 
+def match_part(part: Ordered, rules: Rules, match: Match) -> Matched:
+    streams = as_streams(part)
+    return Matched(streams, match(streams, rules), part.codes)
+
+
 def as_streams(part: Ordered) -> Streams:
-    return Streams(part.units, part.times, part.masks, len(part.codes), bars=part.bars, held=part.held, values=part.values)
+    more = {name: getattr(part, name) for name in ("bars", "held", "values", "instants", "last_instant", "spent")}
+    return Streams(part.units, part.times, part.masks, len(part.codes), **more)
 
 
 def with_witnesses(matched: Matched, other: Matched) -> Matched:
@@ -65,7 +70,7 @@ def with_witnesses(matched: Matched, other: Matched) -> Matched:
     return Matched(joined, outcome, np.concatenate([matched.codes, other.codes]))
 
 
-def cases_of(matched: Matched, people: NDArray[np.int32]) -> NDArray[np.intp]:
+def cases_of(matched: Matched, people: NDArray[np.integer]) -> NDArray[np.intp]:
     """In order of the unit's code and the entry."""
     codes = matched.codes[matched.outcome.units]
     cases = np.flatnonzero(np.isin(codes, people))

@@ -124,10 +124,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Rows:
-    """Events: ``names`` where they differ (codes into ``words``), else all are called ``words[0]``. ``bots``: a bitmap.
-
-    ``columns``: whatever else was asked for, as dictionaries of text.
-    """
+    """Events: ``names`` where they differ (codes into ``words``), else all are called ``words[0]``. ``bots``: a bitmap."""
 
     times: Ints
     actors: Ints
@@ -135,7 +132,6 @@ class Rows:
     names: NDArray[np.int32]
     bots: NDArray[np.uint8]
     first_bot: int  # the bit of the first row
-    columns: tuple[pa.DictionaryArray, ...] = ()
 
 
 def forget() -> None:
@@ -159,12 +155,11 @@ class Table:
             for stretch in _stretches(file, self._footer(file), names, first, last)
         ]
 
-    def read(self, stretch: Stretch, more: tuple[str, ...] = ()) -> Iterator[Rows]:
-        """``more``: columns of text to be read, too."""
-        keys = ["\n".join((stretch.file.key, str(group), *more)) for group in stretch.groups]
+    def read(self, stretch: Stretch) -> Iterator[Rows]:
+        keys = [f"{stretch.file.key}\n{group}" for group in stretch.groups]
         known = [_DECODED.get(key) for key in keys]
         missing = [group for group, rows in zip(stretch.groups, known, strict=True) if rows is None]
-        decoded = self._decoded(stretch, missing, more) if missing else iter(())
+        decoded = self._decoded(stretch, missing) if missing else iter(())
         for key, kept in zip(keys, known, strict=True):
             rows = next(decoded) if kept is None else kept
             if kept is None:
@@ -182,15 +177,15 @@ class Table:
                     found = found or bounds is None or bounds[0] < name < bounds[1]
         return None if found else False
 
-    def _decoded(self, stretch: Stretch, groups: Sequence[int], more: tuple[str, ...]) -> Iterator[tuple[Rows, ...]]:
+    def _decoded(self, stretch: Stretch, groups: Sequence[int]) -> Iterator[tuple[Rows, ...]]:
         """Of each of these row groups."""
         columns = ["time", "actor_id", *(["event"] if stretch.name is None else []), *(["bot"] if stretch.bots else [])]
         with pq.ParquetFile(
-            stretch.file.path, metadata=stretch.footer.metadata, read_dictionary=["event", *more], filesystem=self.store
+            stretch.file.path, metadata=stretch.footer.metadata, read_dictionary=["event"], filesystem=self.store
         ) as file:
             for group in groups:
-                table = file.read_row_group(group, [*columns, *more], use_threads=False)
-                yield tuple(_rows(batch, stretch.name, more) for batch in table.to_batches())
+                table = file.read_row_group(group, columns, use_threads=False)
+                yield tuple(_rows(batch, stretch.name) for batch in table.to_batches())
 
     def _footer(self, file: File) -> Footer:
         found = _FOOTERS.get(file.key)
@@ -286,31 +281,23 @@ def _only_name(bounds: tuple[str, str] | None) -> str | None:
     return bounds[0] if bounds is not None and bounds[0] == bounds[1] else None
 
 
-def _rows(batch: pa.RecordBatch, name: str | None, more: Sequence[str]) -> Rows:
+def _rows(batch: pa.RecordBatch, name: str | None) -> Rows:
     times = batch.column("time").cast(pa.timestamp("us", "UTC")).view(pa.int64()).to_numpy()
     words, names = [name or ""], _NO_NAMES
     if name is None:
-        encoded = _encoded(batch, "event")
+        encoded = batch.column("event")
+        if not pa.types.is_dictionary(encoded.type):
+            encoded = encoded.dictionary_encode()
         words, names = encoded.dictionary.to_pylist(), encoded.indices.cast(pa.int32()).to_numpy()
     bots, first_bot = _NO_BOTS, 0
     if "bot" in batch.schema.names:
         column = batch.column("bot")
         bots, first_bot = np.frombuffer(column.buffers()[1], np.uint8), column.offset
-    columns = tuple(_encoded(batch, column) for column in more)
-    return Rows(times, batch.column("actor_id").to_numpy(), words, names, bots, first_bot, columns)
-
-
-def _encoded(batch: pa.RecordBatch, column: str) -> pa.DictionaryArray:
-    """All null where the file does not have it."""
-    if column not in batch.schema.names:
-        return pa.nulls(len(batch), pa.string()).dictionary_encode()
-    values = batch.column(column)
-    return values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
+    return Rows(times, batch.column("actor_id").to_numpy(), words, names, bots, first_bot)
 
 
 def _bytes(rows: Sequence[Rows]) -> int:
-    fixed = sum(one.times.nbytes + one.actors.nbytes + one.names.nbytes + one.bots.nbytes + 500 for one in rows)
-    return fixed + sum(int(column.get_total_buffer_size()) for one in rows for column in one.columns)
+    return sum(one.times.nbytes + one.actors.nbytes + one.names.nbytes + one.bots.nbytes + 500 for one in rows)
 
 
 _NO_NAMES: Final = np.frombuffer(b"", np.int32)  # not writable, as what comes from Arrow: loops are compiled for either
