@@ -229,76 +229,82 @@ def take(events: Events, asked: Asked, people: People, into: Into) -> None:
     A function that takes arrays costs more than the whole rest of a row (references are counted), so none is called for
     a row.
     """
-    slab, chosen, keys, values = into.counts[SLABS], into.block[0], into.block[1], into.block[2]
-    filtered = people.allowed.size > 0 or people.accounts_allowed.size > 0
-    alone = events.bots.size > 0 and not filtered and asked.bot == 0  # bots are counted without a look at who they are
-    for begin in range(0, events.times.size, _BLOCK):
+    times, actors, names, served, marks = events.times, events.actors, events.names, events.served, events.marks
+    accounts, sources, bots, first_bot, number = events.accounts, events.sources, events.bots, events.first_bot, events.number
+    low, high, first, last = asked.low, asked.high, asked.first, asked.last
+    slots, slots_shift, allowed, accounts_allowed = people.slots, people.shift, people.allowed, people.accounts_allowed
+    rows, before, nexts, counts = into.rows, into.before, into.nexts, into.counts
+    since, span, shift, bits = into.since, into.span, into.shift, into.bits
+    slab, chosen, keys, values = counts[SLABS], into.block[0], into.block[1], into.block[2]
+    filtered = allowed.size > 0 or accounts_allowed.size > 0
+    alone = bots.size > 0 and not filtered and asked.bot == 0  # bots are counted without a look at who they are
+    for begin in range(0, times.size, _BLOCK):
         count = 0
-        for i in range(begin, min(begin + _BLOCK, events.times.size)):
-            mask = events.marks[i] if events.marks.size else events.served[events.names[i] if events.names.size else 0]
-            if events.times[i] < asked.first or events.times[i] > asked.last:
+        for i in range(begin, min(begin + _BLOCK, times.size)):
+            mask = marks[i] if marks.size else served[names[i]] if names.size else served[0]
+            if times[i] < first or times[i] > last:
                 mask &= asked.always
                 if mask == 0:
                     continue
-            if (mask == 0 and not asked.unserving) or events.times[i] < asked.low or events.times[i] > asked.high:
+            if (mask == 0 and not asked.unserving) or times[i] < low or times[i] > high:
                 continue
-            if alone and events.bots[(events.first_bot + i) >> 3] >> ((events.first_bot + i) & 7) & 1:
-                into.counts[BOTS] += mask != 0
+            if alone and bots[(first_bot + i) >> 3] >> ((first_bot + i) & 7) & 1:
+                counts[BOTS] += mask != 0
                 continue
-            chosen[count], keys[count] = i, events.actors[i]
+            chosen[count], keys[count] = i, actors[i]
             count += 1
-        find_values(people.slots, people.shift, keys, count, values)
+        find_values(slots, slots_shift, keys, count, values)
         for place in range(count):
             i, value = chosen[place], values[place]
-            mask = events.marks[i] if events.marks.size else events.served[events.names[i] if events.names.size else 0]
-            if events.times[i] < asked.first or events.times[i] > asked.last:
+            mask = marks[i] if marks.size else served[names[i]] if names.size else served[0]
+            if times[i] < first or times[i] > last:
                 mask &= asked.always
-            person, account = np.int64(-1), np.int64(-1)
-            if value >= 0:
-                person = value & (INTERNAL - 1)
-            if events.accounts.size:
-                account = np.int64(events.accounts[i])
+            person = value & (INTERNAL - 1) if value >= 0 else np.int64(-1)
+            unit = person
+            if accounts.size:
+                account = np.int64(accounts[i])
                 if account < 0 and person >= 0:
                     for stretch in range(people.first[person], people.first[person + 1]):
-                        if people.begins[stretch] <= events.times[i] < people.ends[stretch]:
+                        if people.begins[stretch] <= times[i] < people.ends[stretch]:
                             account = np.int64(people.accounts[stretch])
+                if asked.by_account:
+                    unit = account
+                if accounts_allowed.size:
+                    mask &= accounts_allowed[account]  # the last one for those that are nobody's
             if filtered:
-                if people.allowed.size:
-                    mask &= people.allowed[person]  # the last one of those that are nobody's
-                if people.accounts_allowed.size:
-                    mask &= people.accounts_allowed[account]
+                if allowed.size:
+                    mask &= allowed[person]
                 if mask == 0 and not asked.unserving:
                     continue
-            serves, unit = mask & asked.serving != 0, account if asked.by_account else person
-            if events.bots.size and events.bots[(events.first_bot + i) >> 3] >> ((events.first_bot + i) & 7) & 1:
+            if not alone and bots.size and bots[(first_bot + i) >> 3] >> ((first_bot + i) & 7) & 1:
                 if asked.bot == 0 or unit < 0:
-                    into.counts[BOTS] += serves
+                    counts[BOTS] += mask & asked.serving != 0
                     continue
                 mask |= asked.bot
             elif value >= INTERNAL and asked.internals:
                 if asked.counted or unit < 0:
-                    into.counts[INTERNALS] += serves
+                    counts[INTERNALS] += mask & asked.serving != 0
                 if asked.internal == 0 or unit < 0:
                     continue
                 mask |= asked.internal
             elif unit < 0:
-                into.counts[WITHOUT] += serves
+                counts[WITHOUT] += mask & asked.serving != 0
                 continue
-            unit -= into.since
-            if unit < 0 or unit >= into.span:
+            unit -= since
+            if unit < 0 or unit >= span:
                 continue
-            at = into.nexts[unit >> into.shift]
+            at = nexts[unit >> shift]
             if at & (_SLAB - 1) == 0:
                 slab += 1
-                into.before[slab] = (at >> _SLAB_BITS) - 1
+                before[slab] = (at >> _SLAB_BITS) - 1
                 at = slab << _SLAB_BITS
-            if events.sources.size:
-                mask |= np.int64(events.sources[i]) << asked.source
-            if events.number >= 0:
-                mask |= (events.number + i + 1) << asked.tag
-            into.rows[at, 0], into.rows[at, 1] = events.times[i], unit << into.bits | mask
-            into.nexts[unit >> into.shift] = at + 1
-    into.counts[SLABS] = slab
+            if sources.size:
+                mask |= np.int64(sources[i]) << asked.source
+            if number >= 0:
+                mask |= (number + i + 1) << asked.tag
+            rows[at, 0], rows[at, 1] = times[i], unit << bits | mask
+            nexts[unit >> shift] = at + 1
+    counts[SLABS] = slab
 
 
 @compiled
