@@ -129,8 +129,8 @@ class Asking:
         left_out = "false" if self.internal is None else condition(self.engine, self.internal, parameters)
         filters = self.internal is not None and bool(self.internal.where)
         asked = Query(self.request, self.as_of, left_out, parameters, self.cohorts, with_ids, unit)
-        more = {"named": self.named, "who": self.who, "accounts": self.accounts, "prepare": self.prepare}
-        return replace(asked, internal_filters=filters, **more)
+        asked = replace(asked, internal_filters=filters, named=self.named, prepare=self.prepare)
+        return replace(asked, who=self.who, accounts=self.accounts)
 
 
 def funnel(

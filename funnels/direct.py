@@ -16,6 +16,7 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from funnels import gather, presets
 from funnels.accounts import Accounts, Named
@@ -143,7 +144,7 @@ class Reading:
         preset = self.query.funnel.preset
         return match_streams if preset is None else partial(presets.match, preset)
 
-    def units(self, codes: Codes) -> pa.Array:
+    def units(self, codes: NDArray[np.integer]) -> pa.Array:
         """The person_id or account_id of each unit, by its code; of sessions, that are not named, the codes."""
         if self.query.funnel.unit == "account":
             assert self._accounts is not None
@@ -283,7 +284,7 @@ class Reading:
             return rows.units.astype(np.int64)
         assert self._accounts is not None
         texts = self.places.column(rows.numbers, "account_id", self.threads).cast(pa.string())
-        named, sole = self._accounts.words.codes(texts), self._accounts.at(self._person(rows), rows.times)
+        named, sole = self._accounts.words.codes(texts), self._accounts.at(self._person(rows).astype(np.int32), rows.times)
         found: Ints = np.where(named < 0, sole, named).astype(np.int64)
         return found
 

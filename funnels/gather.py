@@ -230,7 +230,8 @@ def take(events: Events, asked: Asked, people: People, into: Into) -> None:
     a row.
     """
     times, actors, names, served, marks = events.times, events.actors, events.names, events.served, events.marks
-    accounts, sources, bots, first_bot, number = events.accounts, events.sources, events.bots, events.first_bot, events.number
+    accounts, sources, bots, first_bot = events.accounts, events.sources, events.bots, events.first_bot
+    number = events.number
     low, high, first, last = asked.low, asked.high, asked.first, asked.last
     slots, slots_shift, allowed, accounts_allowed = people.slots, people.shift, people.allowed, people.accounts_allowed
     rows, before, nexts, counts = into.rows, into.before, into.nexts, into.counts

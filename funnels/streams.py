@@ -78,6 +78,7 @@ def _queried(engine: Engine, query: Query, limits: Limits) -> Found:
 def _direct(reading: direct.Reading, rules: Rules | None) -> Found:
     """Without a query."""
     groups: Sequence[tuple[Value, ...]] = ()
+    codes: NDArray[np.integer]
     by = reading.query.funnel.breakdown
     if rules is None or (by is not None and by.attribution == "all"):
         whole = reading.whole()

@@ -22,7 +22,6 @@ from funnels.scan import Kept
 from transforms.engine import Engine
 
 Flags = NDArray[np.bool_]
-Ids = pa.Array
 
 _KEPT_BYTES: Final = 64 << 20
 
@@ -44,7 +43,7 @@ ACCOUNTS: Final = Table("accounts", "account_id", "account_now")
 class _Told:
     """``default``: of whom the table does not know."""
 
-    ids: Ids
+    ids: pa.Array
     codes: Codes
     values: Sequence[Value]
     default: bool = False
@@ -64,7 +63,7 @@ class Subjects:
         self,
         engine: Engine,
         table: Table,
-        codes: Callable[[Ids], Codes],
+        codes: Callable[[pa.Array], Codes],
         count: int,
         cohorts: Mapping[str, str],
         zone: ZoneInfo,

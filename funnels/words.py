@@ -77,7 +77,7 @@ def _hash(data: Bytes, begin: int, end: int) -> int:
     value = np.int64(_BASIS)
     for place in range(begin, end):
         value = (value ^ np.int64(data[place])) * np.int64(_PRIME)
-    return value ^ (value >> np.int64(32))
+    return int(value ^ (value >> np.int64(32)))
 
 
 @compiled
