@@ -43,6 +43,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 import lmdb
+import msgspec
 
 from ingest.disk import free_bytes
 from ingest.errors import IngestError
@@ -98,8 +99,7 @@ class Violation:
     found: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(msgspec.Struct, frozen=True, gc=False):
     """One event as it came: ``received_at`` in microseconds, ``month`` of its partition counted from January 1970."""
 
     event_id: str
