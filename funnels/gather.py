@@ -167,10 +167,12 @@ class Gather:
         return Into(self.span.start, len(self.span), self.shift, self.bits, *place)
 
     def parts(self, rows: int) -> Iterator[tuple[int, int]]:
-        """Stretches of partitions with about so many rows each."""
+        """Stretches of partitions with about so many rows each, alike for all threads."""
         sizes, since, held = self.sizes, 0, 0
+        threads = len(self.pools)
+        rows = -(-int(sizes.sum()) // (-(-int(sizes.sum()) // (rows * threads)) * threads or 1))
         for partition in range(self.partitions):
-            if held and held + sizes[partition] > rows:
+            if held and held + sizes[partition] // 2 > rows:
                 yield since, partition
                 since, held = partition, 0
             held += int(sizes[partition])

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from funnels.gather import Ordered
 from funnels.groups import Match
+from funnels.kernel import Ints
+from funnels.kernel.words import compiled
 from funnels.match import Outcome, Rules, Streams, Tally
 
 _PER_CASE: Final = ("levels", "states", "entered", "barred")
@@ -57,7 +59,7 @@ def with_witnesses(matched: Matched, other: Matched) -> Matched:
     first, streams = matched.streams.times.size, matched.streams
     mine, theirs = cases_of(matched, other.codes), cases_of(other, other.codes)
     witness = matched.outcome.witness.copy()
-    witness[mine] = _moved(other.outcome.witness[theirs], first)
+    witness[mine] = _joined([other.outcome.witness[theirs]], np.array([first]))
     times = np.concatenate([streams.times, other.streams.times])
     joined = Streams(
         np.concatenate([streams.units, other.streams.units + np.int32(streams.count)]),
@@ -113,7 +115,7 @@ def _together(found: Sequence[Matched]) -> Matched:
     outcome = replace(
         outcomes[0],
         units=np.concatenate([one.units + np.int32(first) for one, first in zip(outcomes, units, strict=False)]),
-        witness=np.concatenate([_moved(one.witness, int(first)) for one, first in zip(outcomes, rows, strict=False)]),
+        witness=_joined([one.witness for one in outcomes], rows),
         mature=_sum([one.mature for one in outcomes]),
         trend=tuple(_sum(buckets) for buckets in zip(*(one.trend for one in outcomes), strict=True)),
         event_times=times,
@@ -122,8 +124,21 @@ def _together(found: Sequence[Matched]) -> Matched:
     return Matched(streams, outcome, np.concatenate([one.codes for one in found]))
 
 
-def _moved(witness: NDArray[np.int64], by: int) -> NDArray[np.int64]:
-    return np.where(witness < 0, -1, witness + by)
+def _joined(witnesses: Sequence[Ints], rows: Ints) -> Ints:
+    """``rows[part]``: where the rows of a part begin among all."""
+    found = np.empty((sum(map(len, witnesses)), witnesses[0].shape[1]), np.int64)
+    begin = 0
+    for witness, first in zip(witnesses, rows.tolist(), strict=False):
+        _move(witness, first, found[begin : begin + len(witness)])
+        begin += len(witness)
+    return found
+
+
+@compiled
+def _move(witness: Ints, by: int, into: Ints) -> None:
+    for case in range(witness.shape[0]):
+        for step in range(witness.shape[1]):
+            into[case, step] = witness[case, step] + by if witness[case, step] >= 0 else -1
 
 
 def _sum(tallies: Sequence[Tally]) -> Tally:

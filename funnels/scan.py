@@ -10,9 +10,10 @@ names the files that are asked for, with size and time of their making.
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import groupby
@@ -145,14 +146,16 @@ class Table:
 
     store: FileSystem
     files: tuple[File, ...]
+    _occurring: dict[str, bool | None] = field(default_factory=dict, compare=False, repr=False)
 
     def stretches(self, names: frozenset[str] | None, first: int, last: int) -> list[Stretch]:
         """What may hold events of these names (None: of any) in [first, last]."""
+        wanted = None if names is None else sorted(names)
         return [
             stretch
             for file in self.files
-            if _may_hold(file.names, file.times, names, first, last)
-            for stretch in _stretches(file, self._footer(file), names, first, last)
+            if _may_hold(file.names, file.times, wanted, first, last)
+            for stretch in _stretches(file, self._footer(file), wanted, first, last)
         ]
 
     def read(self, stretch: Stretch) -> Iterator[Rows]:
@@ -168,9 +171,14 @@ class Table:
 
     def has(self, name: str) -> bool | None:
         """Whether an event of this name ever occurred; None where the statistics do not tell."""
+        if name not in self._occurring:
+            self._occurring[name] = self._has(name)
+        return self._occurring[name]
+
+    def _has(self, name: str) -> bool | None:
         found = False
         for file in self.files:
-            if _may_hold(file.names, None, frozenset({name}), 0, 0):
+            if _may_hold(file.names, None, (name,), 0, 0):
                 for bounds in self._footer(file).names:
                     if bounds is not None and name in bounds:
                         return True
@@ -259,13 +267,18 @@ def _number(value: object) -> int:
 
 
 def _may_hold(
-    own: tuple[str, str] | None, lies: tuple[int, int] | None, names: frozenset[str] | None, first: int, last: int
+    own: tuple[str, str] | None, lies: tuple[int, int] | None, names: Sequence[str] | None, first: int, last: int
 ) -> bool:
-    in_time = lies is None or (lies[0] <= last and lies[1] >= first)
-    return in_time and (names is None or own is None or any(own[0] <= name <= own[1] for name in names))
+    """``names``: in order."""
+    if lies is not None and (lies[0] > last or lies[1] < first):
+        return False
+    if names is None or own is None:
+        return True
+    place = bisect_left(names, own[0])
+    return place < len(names) and names[place] <= own[1]
 
 
-def _stretches(file: File, footer: Footer, names: frozenset[str] | None, first: int, last: int) -> Iterator[Stretch]:
+def _stretches(file: File, footer: Footer, names: Sequence[str] | None, first: int, last: int) -> Iterator[Stretch]:
     chosen = [
         group
         for group in range(len(footer.rows))
