@@ -70,7 +70,7 @@ class Plan:
         """The first rule that a call breaks, whatever its source; None of one that the plan does not name."""
         return None if call.kind in _UNCHECKED else self.broken_by(call.event, call.properties)
 
-    def broken_by(self, event: str, properties: str) -> Broken | None:
+    def broken_by(self, event: str, properties: bytes | str) -> Broken | None:
         """The same of the properties (JSON) of an event that is checked."""
         validator = self.schemas.get(event)
         if validator is None:

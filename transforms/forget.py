@@ -32,10 +32,10 @@ from ingest.actor import actor_id
 from ingest.event import named_ids
 from ingest.lake import Lake
 from transforms import commits
-from transforms.draft import LEAF
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.file_changes import change_rows
 from transforms.identity import DEFAULT_VIEW
+from transforms.leaf_writer import LEAF
 from transforms.links import Ledger, links_of
 from transforms.manifest import current, forget
 from transforms.overlay import identity
