@@ -204,10 +204,13 @@ def others_events(rows: pa.Table, ids: Ids) -> tuple[pa.Table, int]:
 def _unsaid(rows: pa.Table, ids: Ids, names: Iterable[str]) -> tuple[pa.Table, pa.ChunkedArray]:
     """The rows without the ids in these texts, and which rows lost one."""
     touched = pa.chunked_array([pa.array([False] * rows.num_rows, pa.bool_())])
-    for name in names if ids.pattern is not None else ():
+    pattern = ids.pattern
+    if pattern is None:
+        return rows, touched
+    for name in names:
         found = holding(rows[name], ids)
         if pc.any(found).as_py():
-            clean = [ids.pattern.sub("forgotten", text) if text else text for text in rows[name].filter(found).to_pylist()]
+            clean = [pattern.sub("forgotten", text) if text else text for text in rows[name].filter(found).to_pylist()]
             mask = found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
             column = rows[name].combine_chunks()
             rows = _set(rows, name, pc.replace_with_mask(column, mask, pa.array(clean, pa.string())))
