@@ -127,6 +127,12 @@ def test_a_filter_is_asked_when_it_is_filled_in_and_not_before(built: Page, serv
     built.wait("document.activeElement.getAttribute('aria-label') === 'Value'")
     assert built.texts("[data-fault], .trouble .notice") == []
     assert built.evaluate("document.querySelector('.answer').classList.contains('stale')")
+    shown = built.texts(".funnel .total")[0]
+    built.click(".funnel .step:nth-child(1) .path")  # what is shown is still of the question before
+    built.wait("!!document.querySelector('.panel tbody tr')")
+    assert f"of {shown}" in built.text(".panel .more")
+    built.press("Escape")
+    built.wait("!document.querySelector('.panel')")
     built.type("input[aria-label='Value']", '""')
     built.press("Enter")
     built.wait("document.querySelector('#result-title')?.textContent === 'No entries'")
