@@ -324,9 +324,8 @@ def test_a_range_saved_in_weeks_is_as_many_days_as_by_name(signed_in: Page, serv
     by_name = cast(dict[str, Any], server.get("funnels/a-fortnight")["definition"])
     httpx.delete(f"{server.base}/api/saved-funnels/a-fortnight", headers=headers, timeout=60).raise_for_status()
     assert [by_name[end][:10] for end in ("from", "to")] == [asked_here[end] for end in ("from", "to")]
-    assert (
-        signed_in.evaluate("document.querySelector('select[aria-label=Entered]').selectedOptions[0].text") == "Last 14 days"
-    )
+    entered = "document.querySelector('select[aria-label=Entered]').selectedOptions[0].text"
+    assert signed_in.evaluate(entered) == "Last 14 days"
 
 
 def test_the_table_the_pictures_and_the_request_are_exported_without_the_key(built: Page, server: Server) -> None:
