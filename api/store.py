@@ -32,6 +32,7 @@ Kind = Literal["write", "read", "admin"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 PREFIXES: Final[dict[Kind, str]] = {"write": "jw_", "read": "jr_", "admin": "ja_"}
 DEFAULT_PROJECT: Final = "default"
+_LONGEST: Final = 99_999  # days that events may be kept, counted back from now within the calendar
 SOURCE: Final = re.compile(r"[^\W_][\w .-]{0,62}")
 _CONNECT_SECONDS: Final = 5
 OWN_KEY: Final = re.compile(r"[A-Za-z0-9._:-]{3,200}")
@@ -103,8 +104,8 @@ class Project:
             raise StoreError(f"there is no time zone '{self.zone}'; did you mean '{close[0] if close else 'UTC'}'?")
         if not (len(self.currency) == 3 and self.currency.isascii() and self.currency.isupper()):
             raise StoreError(f"'{self.currency}' is not a currency; send three capitals such as 'USD' or 'EUR' (ISO 4217)")
-        if self.retention_days is not None and self.retention_days < 1:
-            raise StoreError(f"events cannot be kept for {self.retention_days} days; send 1 or more, or 0 to keep all")
+        if self.retention_days is not None and not 1 <= self.retention_days <= _LONGEST:
+            raise StoreError(f"events cannot be kept for {self.retention_days} days; send 1 to {_LONGEST}, or 0 to keep all")
 
     @property
     def timezone(self) -> ZoneInfo:

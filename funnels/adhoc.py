@@ -143,8 +143,8 @@ def answer_of(source: Source, request: Funnel) -> Json:
     with source.engine() as engine:
         rules = rules_of(request, source.as_of(request))
         found = read_streams(engine, source.asking(engine, request).query(), source.limits, rules)
-        missing = missing_names(engine, request.event_names)
-    matched = match(request, found, rules)
+        missing = missing_names(engine, request.named)
+    matched = match(request, found, rules, source.limits)
     labels = [step.label for step in request.steps]
     limit = GROUPS if request.breakdown is None else request.breakdown.limit
     times = request.time_to_convert
@@ -170,13 +170,15 @@ class Matched:
     grouping: Grouping | None
 
 
-def match(request: Funnel, found: Found, rules: Rules) -> Matched:
-    """Match every unit: by the definition, or by a preset's rules."""
+def match(request: Funnel, found: Found, rules: Rules, limits: Limits) -> Matched:
+    """Match every unit: by the definition, or by a preset's rules. Raises ``TooLarge``."""
     streams, by = found.streams, request.breakdown
     matcher = match_streams if request.preset is None else partial(presets.match, request.preset)
-    outcome = found.outcome or matcher(streams, rules)
-    grouping = None if by is None else breakdown(outcome, streams, rules, found.groups, by.attribution, matcher)
-    return Matched(rules, outcome, grouping)
+    with within_memory(limits):
+        outcome = found.outcome or matcher(streams, rules)
+        if by is None:
+            return Matched(rules, outcome, None)
+        return Matched(rules, outcome, breakdown(outcome, streams, rules, found.groups, by.attribution, matcher, limits))
 
 
 def data_of(source: Source, found: Found) -> Json:

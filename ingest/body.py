@@ -34,6 +34,7 @@ _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _ZSTD_WINDOW: Final = 1 << 25  # bytes; as much as a body of this size can make use of
 _BARE: Final = -zlib.MAX_WBITS  # deflate without zlib's header
 _LAYERS: Final = 4  # a form of base64 of gzip of JSON
+_MEMBERS: Final = 100  # of gzip in one body; each costs a copy of what is behind it
 _DRAINED: Final = 32 * 1024 * 1024  # read past the limit, so that a sender gets its answer instead of a broken pipe
 _RETRY: Final = 1.0  # seconds
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/]+={0,3}")  # three: lz64
@@ -149,7 +150,7 @@ def _is_json(data: bytes) -> bool:
 def _from_gzip(data: bytes, limit: int) -> bytes | None:
     result = b""
     try:
-        while data.startswith(GZIP):  # members may follow each other
+        for _ in range(_MEMBERS):  # may follow each other
             stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
             result += stream.decompress(data, limit + 1 - len(result))
             if len(result) > limit:
@@ -157,9 +158,11 @@ def _from_gzip(data: bytes, limit: int) -> bytes | None:
             if not stream.eof:
                 return None
             data = stream.unused_data
+            if not data.startswith(GZIP):
+                return result
     except zlib.error:
         return None
-    return result
+    return None
 
 
 def _from_deflate(data: bytes, limit: int, bits: int = zlib.MAX_WBITS) -> bytes | None:

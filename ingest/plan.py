@@ -89,7 +89,10 @@ class Plan:
 
 
 class CurrentPlan:
-    """``plan()`` reads the folder anew where a file changed."""
+    """``plan()`` looks whether a file changed, and reads the folder anew where one did.
+
+    Who decodes calls it before each group of requests: a look at each request would cost as much as a small one's decoding.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -105,10 +108,11 @@ class CurrentPlan:
         return self._plan
 
     def checked(self, decode: Decoder) -> Decoder:
-        """``decode`` that rejects what the plan refuses."""
+        """``decode`` that rejects what the plan refuses, as of the last look."""
+        self()
 
         def decoder(record: Record, mint: Any) -> Decoded:
-            token = CHECK.set(self().refuses)
+            token = CHECK.set(self._plan.refuses)
             try:
                 return decode(record, mint)
             finally:
@@ -117,8 +121,8 @@ class CurrentPlan:
         return decoder
 
     def warned(self, calls: Iterable[Call]) -> list[tuple[Call, Broken]]:
-        """Those of stored calls that break the plan of a source that is warned."""
-        plan = self()
+        """Those of stored calls that break the plan of a source that is warned, as of the last look."""
+        plan = self._plan
         found = ((call, plan.broken(call)) for call in calls if plan.mode(call.source) == "warn")
         return [(call, broken) for call, broken in found if broken is not None]
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -46,6 +46,9 @@ _TEXTS: Final = (
     "session_id", "page_url", "page_path", "page_referrer", "utm_source", "utm_medium", "utm_campaign", "utm_term",
     "utm_content", "properties", "context",
 )  # fmt: skip
+_HTML: Final = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "&<>"})
+_ESCAPE: Final = re.compile(r"\\u([0-9a-f]{4})")
+_PERCENT: Final = re.compile(r"%[0-9A-F]{2}")
 _SAME_PERSON: Final = """
 with found as (
     select person_id
@@ -77,14 +80,9 @@ class Ids:
 
     @cached_property
     def forms(self) -> tuple[str, ...]:
-        """The long ids as they may stand in a text: as they are, in JSON, in a URL."""
-        found = {
-            form
-            for plain in self.plain
-            if len(plain) >= LONG
-            for form in (plain, json.dumps(plain)[1:-1], json.dumps(plain, ensure_ascii=False)[1:-1], quote(plain, safe=""))
-        }
-        return tuple(sorted(found, key=len, reverse=True))
+        """The long ids as they may stand in a text: as they are, in JSON, in a URL; the longest first."""
+        found = {form for plain in self.plain if len(plain) >= LONG for form in (plain, *_in_json(plain), *_in_url(plain))}
+        return tuple(sorted(found, key=lambda form: (-len(form), form)))
 
     @cached_property
     def pattern(self) -> re.Pattern[str] | None:
@@ -101,6 +99,19 @@ class Taken:
     rejected: int = 0
     ledgers: int = 0
     changed: int = 0
+
+
+def _in_json(plain: str) -> set[str]:
+    """As one writer of JSON or another escapes it: Python's, JavaScript's, PHP's (slashes), Go's (marks of HTML)."""
+    found = {json.dumps(plain, ensure_ascii=escaped)[1:-1] for escaped in (True, False)}
+    found |= {form.translate(_HTML) for form in found}
+    found |= {form.replace("/", "\\/") for form in found}
+    return found | {_ESCAPE.sub(lambda met: f"\\u{met[1].upper()}", form) for form in found}
+
+
+def _in_url(plain: str) -> set[str]:
+    found = {quote(plain, safe=""), quote(plain), quote_plus(plain)}
+    return found | {_PERCENT.sub(lambda met: met[0].lower(), form) for form in found}
 
 
 def ids_of(lake: Lake, project: str, given: str, limits: Limits = DEFAULT_LIMITS) -> Ids | None:

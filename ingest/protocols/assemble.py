@@ -184,6 +184,8 @@ def call_of(item: Item, sender: Sender, number: int, mint: Mint) -> Call:
     event, properties = _named(kind, item, seen.traits)
     if len(properties) + len(event) > limits.ALWAYS:
         _check_limits(sender.around.limits, event, properties)
+    if seen.opened > sender.around.limits.depth:
+        _check_depth(sender.around.limits, context)
     if kind == "page" and seen.page_url is None and b'"url"' in properties:
         seen = with_page(seen, properties)
     original = micros(item.timestamp) if item.timestamp is not None else micros(item.original_timestamp)
@@ -226,6 +228,11 @@ def call_of(item: Item, sender: Sender, number: int, mint: Mint) -> Call:
         properties,
         context,
     )
+
+
+def _check_depth(most: limits.Limits, context: bytes) -> None:
+    if (too_much := limits.too_deep(most, context)) is not None:
+        raise RuleError(Outcome.TOO_COMPLEX, too_much)
 
 
 def _check_limits(most: limits.Limits, event: str, properties: bytes) -> None:

@@ -213,7 +213,7 @@ def _is_ours(marks: _Marks) -> bool:
 
 
 def _keys(events: list[msgspec.Raw]) -> Iterator[str]:
-    """The tokens of the first event that has one, and of those that differ."""
+    """The tokens of the first event that has one, and of those that differ; else a key in another SDK's place."""
     told: set[str] = set()
     for raw in events:
         try:
@@ -224,6 +224,7 @@ def _keys(events: list[msgspec.Raw]) -> Iterator[str]:
         if token and token not in told:
             told.add(token)
             yield token.strip()
+    yield from envelope.keys_of(*events[:1])
 
 
 def _is_verbose(form: bytes) -> bool:

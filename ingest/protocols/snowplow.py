@@ -1,9 +1,10 @@
 """Snowplow's tracker protocol: ``POST /com.snowplowanalytics.snowplow/tp2``, the pixels ``/i`` and ``/ice.png``, and every
-``/{vendor}/{version}``, as its trackers let their users choose: one without a dot in its vendor by POST alone, where nothing
-else of ours begins with that word, and what is no event of Snowplow's is kept and answered 404.
+``/{vendor}/{version}``, as its trackers let their users choose, by POST and by GET: one without a dot in its vendor where
+nothing else of ours begins with that word, and what is no event of Snowplow's is kept there and answered 404.
 
 Its protocol knows no keys: the write key is the ``aid`` (a tracker's ``appId``), or, where app ids must stay what they are,
-the first part of the path (``/jw_.../com.snowplowanalytics.snowplow/tp2``, ``/jw_.../i``) or ``writeKey`` in the query.
+the first part of the path (``/jw_.../com.snowplowanalytics.snowplow/tp2``, ``/jw_.../i``), ``writeKey`` in the query, or
+wherever else an SDK may put one.
 
 Its trackers send again what is answered with anything but 200, 400, 401, 403, 410 and 422, some for ever. So a body that is
 too large or cannot be read is answered 200 and kept, an unknown key 401, and 503 alone asks for the same once more.
@@ -41,8 +42,8 @@ from ingest.request import Request
 
 POSTED: Final = "/snowplow/tp2"
 PIXEL: Final = "/snowplow/i"
-CHOSEN: Final = "/snowplow/chosen"  # a path of the user's own, by POST
-GETS: Final = frozenset((POSTED, PIXEL))
+CHOSEN: Final = "/snowplow/chosen"  # a path of the user's own
+GETS: Final = frozenset((POSTED, PIXEL, CHOSEN))
 MAX_BODY_BYTES: Final = 2_000_000  # Snowplow's collector stops there, too
 MAX_EVENT_BYTES: Final = 1_000_000  # Snowplow's collector stops there
 
@@ -116,18 +117,18 @@ def opened(arrived: Arrived) -> Opened | Refused:
         return Refused(Outcome.NOT_AN_OBJECT, "no SDK but Snowplow's posts here, and this is no event of its", content)
     private = arrived.request.header(b"sp-anonymous") is not None
     kept = "" if private else urlencode({"nuid": _visitor(arrived.request)})
-    return Opened(strict, partial(_keys, events), kept, events=len(events), anonymous=private)
+    return Opened(strict, partial(_keys, events, content), kept, events=len(events), anonymous=private)
 
 
 def taken(arrived: Arrived, opened: Opened) -> Answer:
-    answer = answers.PIXEL if arrived.endpoint == PIXEL else _OK
+    answer = _OK if arrived.request.method == "POST" else answers.PIXEL
     return replace(answer, headers=(*answer.headers, _cookie(arrived.request, opened.kept))) if opened.kept else answer
 
 
 def refused(arrived: Arrived, reason: Outcome, message: str) -> Answer:
     if arrived.endpoint == CHOSEN and reason is Outcome.NOT_AN_OBJECT:
         return answers.NOT_HERE
-    return answers.PIXEL if arrived.endpoint == PIXEL else _OK
+    return _OK if arrived.request.method == "POST" else answers.PIXEL
 
 
 def unknown(arrived: Arrived) -> Answer:
@@ -167,7 +168,7 @@ def _at_once(content: bytes, visitor: str | None, sender: Sender, mint: Mint) ->
         events = cast(list[Fields], _TEXTS.decode(content).data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    items = (item_of(given, visitor, partial(mint, number)) for number, given in enumerate(events))
+    items = (item_of({**given}, visitor, partial(mint, number)) for number, given in enumerate(events))
     return at_once(items, sender, mint)
 
 
@@ -199,7 +200,8 @@ def _is_event(raw: msgspec.Raw) -> bool:
         return False
 
 
-def _keys(events: list[msgspec.Raw]) -> Iterator[str]:
+def _keys(events: list[msgspec.Raw], content: bytes) -> Iterator[str]:
+    """The app ids, else a key that stands beside the events or in the first of them."""
     apps: list[str] = []
     for raw in events:
         try:
@@ -211,6 +213,7 @@ def _keys(events: list[msgspec.Raw]) -> Iterator[str]:
             yield app
             if len(apps) == _APPS:
                 break
+    yield from envelope.keys_of(msgspec.Raw(content), *events[:1])
 
 
 def _query(request: Request) -> Iterator[tuple[str, str]]:

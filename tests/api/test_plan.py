@@ -31,10 +31,14 @@ def planned(world: World, *schemas: dict[str, Any], **sources: str) -> None:
 
 
 def send(world: World, source: str, *calls: dict[str, Any], name: str = "9000", at: datetime = RECEIVED) -> None:
+    write(world, source, *calls, name=name, at=at)
+    flush(world)
+
+
+def write(world: World, source: str, *calls: dict[str, Any], name: str, at: datetime = RECEIVED) -> None:
     body = json.dumps({"batch": calls}).encode()
     record = Record(int(at.timestamp()) * 1_000_000, "default", source, "/v1/batch", "", "", body)
     write_log(world.settings.folder.log, [record], name=name).release()
-    flush(world)
 
 
 def flush(world: World) -> None:
@@ -98,6 +102,21 @@ def test_what_the_plan_refused_is_stored_by_a_replay_under_another_plan(tmp_path
     flush(world)
     assert outcomes(world) == {"accepted": 1, "rejected:plan": 1}
     assert [row["rule"] for row in answer(world)["items"]] == ['required ["plan"]']
+
+
+def test_a_changed_plan_holds_for_what_a_running_flush_stores_next(tmp_path: Path) -> None:
+    world = World.at(tmp_path)
+    planned(world, SIGN_UP, web="reject")
+    plan = CurrentPlan(world.settings.plan_folder)
+    with Index(world.settings.folder.index) as index:
+        decoder = decoder_of(world.settings, plan)
+        running = Flush(world.settings.folder.log, lake_of(world.settings), index, decoder=decoder, plan=plan)
+        for name, mode in (("9000", "reject"), ("9001", "warn"), ("9002", "allow")):
+            planned(world, SIGN_UP, web=mode)
+            write(world, "web", sign_up(name, plan="gold"), name=name)
+            running.once()
+    assert outcomes(world) == {"accepted": 2, "rejected:plan": 1}
+    assert [row["outcome"] for row in answer(world)["items"]] == ["rejected", "warned"]
 
 
 def test_events_that_the_plan_does_not_name_and_those_that_never_came_are_told(tmp_path: Path) -> None:

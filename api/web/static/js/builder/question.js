@@ -1,6 +1,7 @@
 // The question: as the builder holds it, as the API takes it, as the address keeps it, and in words.
 import { currentZone, day } from "../format.js";
 import { shift } from "../range.js";
+import { isFilledIn } from "./filters.js";
 
 /** What the API takes where a request says nothing: left out of requests, so that they stay short. */
 const DEFAULTS = {
@@ -171,11 +172,13 @@ export function fromQuery({ ask, last, compare }) {
   }
 }
 
-/** Whether there is something to ask: every step names an event. */
+/** Whether there is something to ask: every step names an event, and every filter says what it compares with what. */
 export function isWhole(held) {
-  const named = (one) => one.choices.every(({ event }) => event);
+  const whole = (one) =>
+    one.where.every(isFilledIn) && one.choices.every(({ event, where }) => event && where.every(isFilledIn));
+  const parts = [...held.steps, ...held.exclude];
   return (
-    held.steps.length > 0 && held.steps.every(named) && held.exclude.every(named) && !!(held.last || (held.from && held.to))
+    held.steps.length > 0 && parts.every(whole) && held.where.every(isFilledIn) && !!(held.last || (held.from && held.to))
   );
 }
 
