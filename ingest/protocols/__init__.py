@@ -29,9 +29,9 @@ Decisions
   Choice: the event's own marks decide (see ``posthog_event``), never the looks of the id. Price: an SDK that makes up
   an id and marks nothing, such as posthog-python for a group without a sender, adds a user who is none.
 - *PostHog's v1 is looked at twice.* Context: its answer tells what becomes of each event. Choice: where all are plainly
-  sound, a light look says so (``posthog_verdict``); else the door decodes the request and forgets that. Price: 3 microseconds
-  an event at the door, 10 where one is odd, for this endpoint alone; and a second place that knows what is rejected, which a
-  test holds to the first.
+  sound, a light look says so (``posthog_verdict``); else the door decodes the request and forgets that. Price: 3
+  microseconds an event at the door, 10 where one is odd, for this endpoint alone; and a second place that knows what is
+  rejected, which a test holds to the first.
 - *Read in one go.* Context: to cut a body into events and these into fields is to read it twice. Choice: of a request no
   larger than one event may be, all events are read together (``assemble.at_once``), and each by itself only where one of
   them is not sound. Price: two ways to the same calls, which a test compares.
