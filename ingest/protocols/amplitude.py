@@ -100,7 +100,7 @@ def opened(arrived: Arrived) -> Opened | Refused:
     events = _events(head)
     if events is None:
         return Refused(Outcome.UNREADABLE, "events must be a list of events", content)
-    return Opened(strict, lambda: [*head.keys(), *envelope.keys_of(*events[:1])], events=len(events))
+    return Opened(strict, head.keys, events=len(events))
 
 
 def taken(arrived: Arrived, opened: Opened) -> Answer:
@@ -170,8 +170,8 @@ def read(raw: msgspec.Raw) -> Item:
 
 
 def item_of(given: Fields) -> Item:
-    """What it does not know of goes to the context as it is, but for ``event_id``: a counter of the sender's, which says
-    something only where there is no ``insert_id``. What ``given`` holds is taken out of it."""
+    """What it does not know of goes to the context as it is, but for ``event_id``: a counter of the sender's, which only
+    says something where there is no ``insert_id``. What ``given`` holds is taken out of it."""
     item = Item(message_id=_scalar(given, "insert_id"))
     event_id = text(item.message_id)
     if event_id is not None:
