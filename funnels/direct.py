@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -22,21 +23,23 @@ from funnels import gather, presets
 from funnels.accounts import Accounts, Named
 from funnels.bounds import in_bytes, too_large
 from funnels.cohort_sql import tables_of
-from funnels.filters import Filter
+from funnels.filter_sql import ACCOUNT_THEN, PERSON_THEN
+from funnels.filters import Condition, Filter, conditions
 from funnels.gather import BOTS, INTERNALS, ROW_BYTES, WITHOUT, Events, Gather, Ordered, People, Pool, take
 from funnels.groups import Match
+from funnels.histories import history_of, told_then
 from funnels.kernel import Codes, Ints
 from funnels.match import match_streams, microseconds
 from funnels.neighbours import SESSION_BITS, Among
 from funnels.places import Encoded, Places
 from funnels.scan import Rows, Stretch, table
-from funnels.serving import ACCOUNT, EVENT, PERSON, Offers, offers, root_of
+from funnels.serving import ACCOUNT, EVENT, PERSON, THEN, Offers, offers, root_of
 from funnels.stream_sql import Query
 from funnels.subjects import ACCOUNTS, PEOPLE, Subjects
 from funnels.tags import SOURCES, Form, TooMany, bars_of, bits_beside, doubtful, numbers_of
 from funnels.ties import of_units, settle_entries, which
-from funnels.truths import Truths
-from funnels.valued import Column, OfEvents, OfSubjects, Values, Which, can_read
+from funnels.truths import ByRow, Flags, Truths
+from funnels.valued import Column, OfEvents, OfSubjects, OfThen, Values, Which, can_read
 from funnels.words import UNKNOWN
 from transforms.engine import Engine, Limits
 
@@ -68,18 +71,21 @@ def plan_of(query: Query) -> Plan | None:
     funnel, cohorts = query.funnel, {one.name: one for one in query.funnel.cohorts}
     firsts = any(step.first_ever for step in funnel.steps)
     sessions = funnel.unit == "session"
-    if query.who is None or query.with_ids or query.unit is not None or query.internal_filters:
+    if query.who is None or query.with_ids or query.unit is not None:
         return None
     if sessions and (firsts or query.named):
         return None
     found = offers(funnel, can_read)
     roots = [root_of(name, cohorts, can_read) for name in (*funnel.hold, *query.groups_by)]
-    if found is None or None in roots:
+    inside = {root_of(one.property, cohorts, can_read) for one in conditions(query.insiders)}
+    if found is None or None in roots or not inside <= {EVENT}:
         return None
-    own = ACCOUNT if funnel.unit == "account" else PERSON
+    own = (ACCOUNT, THEN[ACCOUNT_THEN]) if funnel.unit == "account" else (PERSON, THEN[PERSON_THEN])
     settled = funnel.reentry == "first" or funnel.preset is not None or firsts
-    by_number = settled or bool(funnel.hold) or any(root != own for root in roots)
-    accounts = own == ACCOUNT or ACCOUNT in roots or bool(found.accounts)
+    by_number = settled or bool(funnel.hold) or any(root not in own for root in roots)
+    of_accounts = {ACCOUNT, THEN[ACCOUNT_THEN]}
+    roots += [root_of(one.property, cohorts, can_read) for where in found.filters for one in conditions(where)]
+    accounts = funnel.unit == "account" or not of_accounts.isdisjoint(roots) or bool(found.accounts)
     return Plan(found, by_number, sessions or funnel.order == "strict", accounts)
 
 
@@ -106,7 +112,8 @@ class Reading:
         if self._named is not None:
             self._named.learn(self.threads)
         self._form = self._room(firsts)
-        self._truths = Truths(engine, self.places, query.funnel.zone, limits)
+        self._truths = Truths(engine, self.places, query.funnel.zone, limits, self._other)
+        self._insiders = Truths(engine, self.places, ZoneInfo("UTC"), limits, lambda one: None)  # as traffic has it
         self._people = self._allowed()
         self._asked = self._what(first, last)
         self._counts, self._later = np.zeros(4, np.int64), np.zeros(4, np.int64)
@@ -227,6 +234,7 @@ class Reading:
         offered = self._plan.offers
         groups = [place for place in range(self.places.count) if self._filters(self.places.name(place))]
         self._truths.learn(offered.filters, groups, self.threads)
+        self._insiders.learn([self.query.insiders], range(self.places.count), self.threads)
         people, accounts = _NO_INTS, _NO_INTS
         if offered.people:
             people = _bits(self._of_people, offered.people)
@@ -270,7 +278,43 @@ class Reading:
             return OfEvents(self.engine, self.places, self.threads, name)
         if root == PERSON:
             return OfSubjects(*self._of_people.values(name), self._person)
-        return OfSubjects(*self._of_accounts.values(name), self._account)
+        if root == ACCOUNT:
+            return OfSubjects(*self._of_accounts.values(name), self._account)
+        subjects, find = (self._of_people, self._person) if root == THEN[PERSON_THEN] else (self._of_accounts, self._account)
+        known = history_of(self.engine, name, subjects.codes, subjects.count, self.query.funnel.zone)
+        return OfThen(known, find)
+
+    def _other(self, one: Condition) -> ByRow | None:
+        """How a condition is told by event that speaks of its person or account."""
+        root = root_of(one.property, {cohort.name: cohort for cohort in self.query.funnel.cohorts}, can_read)
+        if root == EVENT:
+            return None
+        of_people = root in (PERSON, THEN[PERSON_THEN])
+        subjects, find = (self._of_people, self._people_of) if of_people else (self._of_accounts, self._accounts_of)
+        if root in (PERSON, ACCOUNT):
+            flags = subjects.holds([one])
+            return lambda rows, number: flags[find(rows, number)]
+        known, default = told_then(self.engine, one, subjects.codes, subjects.count, self.query.funnel.zone)
+
+        def told(rows: Rows, number: int) -> Flags:
+            codes = known.at(find(rows, number), rows.times)
+            return np.where(codes < 0, default, codes == 1)
+
+        return told
+
+    def _people_of(self, rows: Rows, number: int) -> Ints:
+        return self._who.of(rows.actors).astype(np.int64)
+
+    def _accounts_of(self, rows: Rows, number: int) -> Ints:
+        """Of events from this number on."""
+        assert self._accounts is not None and self._named is not None
+        place, since = self.places.place(number)
+        sole, named = self._accounts.at(self._who.of(rows.actors), rows.times), self._named.of(place)
+        if not named.size:
+            return sole.astype(np.int64)
+        named = named[since : since + rows.times.size]
+        found: Ints = np.where(named < 0, sole, named).astype(np.int64)
+        return found
 
     def _person(self, rows: Which) -> Ints:
         """The person of each row."""
@@ -372,8 +416,19 @@ class Reading:
             assert read.codes is not None
             sources = numbers[read.codes[some]]
         first = number if self._plan.by_number else -1
+        insiders = self._insiders.of(self.query.insiders, rows, number) if self.query.insiders else _NO_FLAGS
         return Events(
-            rows.times, rows.actors, rows.names, served, marks, accounts, sources, rows.bots, rows.first_bot, first
+            rows.times,
+            rows.actors,
+            rows.names,
+            served,
+            marks,
+            accounts,
+            sources,
+            insiders,
+            rows.bots,
+            rows.first_bot,
+            first,
         )
 
     def _marks(self, rows: Rows, served: Ints, number: int) -> Ints:
@@ -384,7 +439,7 @@ class Reading:
             if bits.any():
                 names = rows.names if rows.names.size else np.zeros(rows.times.size, np.int32)
                 marks = marks if marks.size else served[names]
-                marks |= np.where(self._truths.of(where, number, rows.times.size), bits[names], 0)
+                marks |= np.where(self._truths.of(where, rows, number), bits[names], 0)
         return marks
 
 
@@ -413,3 +468,4 @@ def _readers(threads: int) -> ThreadPoolExecutor:
 
 _NO_INTS: Final = np.zeros(0, np.int64)
 _NO_CODES: Final = np.zeros(0, np.int32)
+_NO_FLAGS: Final = np.zeros(0, np.bool_)
