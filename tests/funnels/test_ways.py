@@ -30,7 +30,7 @@ from transforms.domains import LEFT_BY
 DAY = datetime(2026, 1, 5, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 END = DAY + 60 * HOUR
-ASKED: Final = int(os.environ.get("JCURVE_TEST_WAYS", "20"))  # questions per seed
+ASKED: Final = int(os.environ.get("JCURVE_TEST_WAYS", "10"))  # questions per seed
 
 
 def on(name: str, op: str, value: Any = None) -> dict[str, Any]:
