@@ -115,7 +115,9 @@ class Reading:
         self._waiting: Iterator[tuple[Stretch, int]] = iter(())
         self._lock = threading.Lock()
         self.doubted: list[Ordered] = []
-        self._among = Among(self._form, query.funnel.unit == "session", query.funnel.order == "strict", self.ids)
+        self._among = Among(
+            self._form, query.funnel.unit == "session", query.funnel.order == "strict", self._valued, self.ids
+        )
         self._held, self.values = (Values([*map(self._facts.column, one)]) for one in (query.funnel.hold, query.groups_by))
 
     @property
@@ -253,12 +255,17 @@ class Reading:
             return replace(part, values=_NO_CODES)
         return self._with_groups(part)
 
+    @property
+    def _valued(self) -> bool:
+        """Whether rows that serve the same may differ in their values."""
+        return bool(self.query.funnel.hold or self.query.groups_by)
+
     def _settle(self, part: Ordered) -> None:
         funnel, by = self.query.funnel, self.query.funnel.breakdown
-        valued = bool(funnel.hold) or (by is not None and by.attribution == "all")
         if funnel.preset is not None:
-            settle_entries(part, -1, True, self.ids, every=True)
+            settle_entries(part, -1, self._valued, self.ids, every=True)
         else:
+            valued = bool(funnel.hold) or (by is not None and by.attribution == "all")
             settle_entries(part, -1 if self._form.free else 1, valued, self.ids)
 
     def _with_groups(self, part: Ordered) -> Ordered:
