@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import io
 import re
 import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -69,16 +70,16 @@ class _Kept:
         self._shares = shares
         self._who = who
         self._limit = limit
-        self._bytes = bytearray()
+        self._bytes = io.BytesIO()  # which gives its content away without a copy
         self._refused = False
 
     def add(self, part: bytes) -> None:
         self.size += len(part)
-        part = part[: self._limit - len(self._bytes)]
+        part = part[: self._limit - self._bytes.tell()]
         if not part or self._refused:
             return
         if self._shares.take(self._who, len(part)):
-            self._bytes += part
+            self._bytes.write(part)
         else:  # read on to its end, so that the sender gets its answer instead of a broken pipe
             self.free()
             self._refused = True
@@ -86,11 +87,12 @@ class _Kept:
     def whole(self) -> bytes | Refused:
         if self._refused:
             raise Busy("more is being sent than memory allows; send again", _RETRY)
-        return bytes(self._bytes) if self.size <= self._limit else too_large(bytes(self._bytes), self._limit)
+        kept = self._bytes.getvalue()
+        return kept if self.size <= self._limit else too_large(kept, self._limit)
 
     def free(self) -> None:
-        self._shares.give_back(self._who, len(self._bytes))
-        self._bytes = bytearray()
+        self._shares.give_back(self._who, self._bytes.tell())
+        self._bytes = io.BytesIO()
 
 
 def unwrapped(body: bytes, limit: int) -> bytes | Refused:

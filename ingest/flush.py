@@ -39,7 +39,7 @@ from ingest.batch import Batch, Decoder, batches
 from ingest.copies import Displaced
 from ingest.disk import reserve_bytes
 from ingest.exchange import exchange
-from ingest.ids import Claim, Index, InHand, Violation
+from ingest.ids import Claim, Index, InHand, Violation, example_of
 from ingest.lake import Lake
 from ingest.load import spool as imports
 from ingest.plan import CurrentPlan
@@ -255,7 +255,7 @@ class Flush:
     def _warn(self, batch: Batch, claim: Claim) -> None:
         """Count which of the accepted events break the tracking plan."""
         for call, broken in self._plan.warned(batch.accepted()) if self._plan else ():
-            what = (broken.rule, call.source, call.received_at, call.event_id, broken.found)
+            what = (broken.rule, call.source, call.received_at, example_of(call.event_id))
             claim.violations.append(Violation(batch.project, call.event, *what))
 
     def _append(self, project: str, table: str, rows: pa.Table, displaced: list[Displaced], writer: str, batch: int) -> None:

@@ -102,7 +102,7 @@ class Collector:
             await answers.NOT_HERE.give(send, cors.allowed(Request(scope, self._settings.trust_proxy).origin))
 
     async def _collect(self, candidates: Candidates, request: Request, receive: Receive, send: Send) -> None:
-        limit, met = max(self._limit(family) for family, _ in candidates), Met()
+        limit, met = max([self._limit(family) for family, _ in candidates]), Met()
         try:
             raw = await body.read(receive, limit, self._uploads, lambda: request.header_key() or request.ip)
             if raw is None:

@@ -30,6 +30,7 @@ from typing import Final
 from ingest.lake import Lake
 from transforms import changes, checks, news, spans
 from transforms.amend import amend
+from transforms.behind import Behind
 from transforms.beside import events_checked
 from transforms.commits import same_rows
 from transforms.draft import LEAF_ROWS, Draft
@@ -85,9 +86,10 @@ def build(
     known = _known(models, definition_version)
     with ExitStack() as stack:
         engine = stack.enter_context(Engine(lake, project, read, limits))
+        behind = stack.enter_context(Behind(lake, project, limits))
         told = _news(engine, moved)
         steps = plan(known, previous.made_of if previous else {}, before, told)
-        drafts = _drafts(stack, engine, steps, before, {model.query.name: model for model in models}, leaf_rows)
+        drafts = _drafts(stack, engine, steps, before, {model.query.name: model for model in models}, leaf_rows, behind)
         if any(step != "keep" for step in steps.values()):
             whole = "whole" in steps.values()
             months = [part.relation for part in spans.parts(lake, project, events)] if whole else []
@@ -179,6 +181,7 @@ def _drafts(
     before: Mapping[str, int],
     models: Mapping[str, Model],
     leaf_rows: int,
+    behind: Behind,
 ) -> dict[str, Draft]:
     """The stored tables as they are to be repaired; one by day that is made anew begins without a row."""
     drafts = {}
@@ -187,7 +190,7 @@ def _drafts(
         draft = (
             Filling(engine, query, leaf_rows=leaf_rows)
             if step == "whole" and query.kind == "by_day"
-            else Draft(engine, query, before.get(name), leaf_rows=leaf_rows)
+            else Draft(engine, query, before.get(name), leaf_rows=leaf_rows, behind=behind)
         )
         drafts[name] = draft
         stack.callback(draft.discard)
@@ -257,6 +260,8 @@ def _check(
 
 def _commit(drafts: Mapping[str, Draft], before: Mapping[str, int]) -> dict[str, int]:
     """The versions that hold the tables: the one in force where it holds the same rows, else a new one."""
+    for draft in drafts.values():
+        draft.settle()
     versions = {name: draft.commit() for name, draft in drafts.items()}
     return {name: version for name, version in versions.items() if version is not None}
 

@@ -190,7 +190,7 @@ def why(row: Mapping[str, Any]) -> list[str]:
         said.append(f"definition {row['definition_before']} -> {row['definition_after']}")
     elif row["anew"]:
         said.append("the table was made anew")
-    return said or ["what it follows from moved"]
+    return said or ["what moved on other days"]
 
 
 def _counted(

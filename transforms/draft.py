@@ -10,9 +10,8 @@ the order of the table's key, then its grain; the log of the table tells the lea
     discard   Removes what was written; who is killed instead leaves files that no version names: the sweep removes them.
 
 Constraints
-- Memory is the engine's: rows never pass through Python. Stored leaves are sorted eight at a time, what comes where no
-  leaf stands at once, on its way into the files, with spill (tried: 25 M rows cut by key before the sort read the spilled
-  rows 14 times, no faster).
+- Beside a build's other work (``behind.py``) leaves are written of what a repair moves. Until they are there, the table
+  is what stands without what goes and with what comes: a query of it, whose rows are the same.
 - One builder owns a table. Another commit meanwhile (a vacuum; a build that lost its lease) makes the commit look again:
   what it leaves is these leaves and no others, as a replacement of the whole would.
 - A key may lie in two neighbouring leaves. What goes is looked for in both, what comes goes to the second.
@@ -26,8 +25,9 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -37,15 +37,17 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
 from sql.loader import Query
-from transforms.engine import VECTOR, Copied, Engine, columns, parquet
+from transforms.behind import Behind
+from transforms.engine import Engine, columns, parquet
 from transforms.errors import ModelFailed
-from transforms.leaves import Key, Leaf, Run, floors, runs, stored
-from transforms.rewrite import ROW_GROUP, sync, upload
+from transforms.leaf_writer import Layout, LeafWriter
+from transforms.leaves import Leaf, Run, floors, runs, stored
+from transforms.rewrite import sync, upload
 from transforms.tables import TABLES
 
-LEAF: Final = "leaf-"  # how the files begin that are written here
 LEAF_ROWS: Final = 65_536
 _RUN: Final = 8  # stored leaves whose rows are sorted together
+_BEHIND: Final = 1_000_000  # rows that go and come, at most, while others go on: they wait in memory
 _ATTEMPTS: Final = 30
 _PAUSE: Final = 0.05  # seconds
 
@@ -56,17 +58,27 @@ class Draft:
     ``fits`` is false of a stored table with another schema or other partitions: it begins without a row, to be made anew.
     """
 
-    def __init__(self, engine: Engine, query: Query, version: int | None, *, leaf_rows: int = LEAF_ROWS) -> None:
-        self._engine, self._lake, self._table, self._leaf_rows = engine, engine.lake, query.name, leaf_rows
+    def __init__(
+        self,
+        engine: Engine,
+        query: Query,
+        version: int | None,
+        *,
+        leaf_rows: int = LEAF_ROWS,
+        behind: Behind | None = None,
+    ) -> None:
+        self._engine, self._lake, self._table = engine, engine.lake, query.name
         self._uri = self._lake.uri(engine.project, self._table)
         self._schema = TABLES[query.name]
         self._types = engine.types(self._schema)
-        self._grain, self._key = query.grain, query.subject or query.grain[0]
-        self._day = query.moment
-        self._folder = Path(self._uri) if self._lake.is_local else engine.scratch / self._table  # where leaves are written
+        folder = Path(self._uri) if self._lake.is_local else engine.scratch / self._table  # where leaves are written
+        self._layout = Layout(query.name, query.grain, query.subject or query.grain[0], query.moment, folder, leaf_rows)
+        self._behind = behind if self._lake.is_local else None
+        self._writing: Future[list[Leaf]] | None = None  # leaves in the place of those that ``_leaves`` lacks
+        self._outlived: list[Leaf] = []  # of these the ones that nobody needs then
         self._version = version
         self._handle = None if version is None else self._lake.open(engine.project, self._table, version)
-        found = stored(self._handle, self._key) if self._handle is not None and self._laid_out(self._handle) else None
+        found = stored(self._handle, self._layout.key) if self._handle is not None and self._laid_out(self._handle) else None
         self.fits = self._handle is None or found is not None
         self._leaves = found or []
         self._before = frozenset(self._leaves)
@@ -74,11 +86,13 @@ class Draft:
 
     @property
     def rows(self) -> int:
+        self.settle()
         return sum(leaf.rows for leaf in self._leaves)
 
     @property
     def leaves(self) -> tuple[Leaf, ...]:
         """By month and key."""
+        self.settle()
         return tuple(self._leaves)
 
     def repair(self, old: str, made: str) -> int:
@@ -87,6 +101,7 @@ class Draft:
         Rows that both have are left alone. The others, gone and come, are the relation ``changed_<table>`` until the end of
         the draft. Raises ``ModelFailed`` where ``made`` does not fit the table.
         """
+        self.settle()
         gone, come, changed = self._names
         names = columns(self._schema.names)
         count = self._keep(come, made, old) + self._keep(gone, old, made)
@@ -99,23 +114,39 @@ class Draft:
 
         Returns how many rows are in the two. ``base.<table>`` has them so from here on.
         """
+        self.settle()
         went, came, _ = self._names
         count = self._keep(came, come) + self._keep(went, gone)
         self._replace(count, went, came)
         return count
 
+    def settle(self) -> None:
+        """Waits for the leaves that are being written; raises what kept them from it."""
+        if self._writing is not None:
+            self._leaves = sorted([*self._leaves, *self._writing.result()], key=lambda leaf: leaf.place)
+            self._writing = None
+            self._bind()
+            _remove(self._outlived)
+            self._outlived = []
+
     def commit(self) -> int | None:
         """The version that holds the draft: the one it began with where nothing changed. Raises what the store raises."""
+        self.settle()
         if self._version is None or not self.fits or frozenset(self._leaves) != self._before:
             if self._lake.version(self._engine.project, self._table) is None:
                 self._create()
-            self._settle()
+            self._sync()
             self._version, self.fits, self._before = self._swap(), True, frozenset(self._leaves)
         self._let_go()
         return self._version
 
     def discard(self) -> None:
         """Removes what was written since the last commit, and is the version in force again."""
+        if self._writing is not None:
+            with suppress(Exception, CancelledError):  # it removes what it wrote
+                self.settle()
+            self._writing = None
+        _remove(self._outlived)
         written = [leaf for leaf in self._leaves if leaf not in self._before]
         self._leaves = sorted(self._before, key=lambda leaf: leaf.place)
         self._bind()
@@ -134,7 +165,7 @@ class Draft:
             f'cast(rows."{column}" as {kind}) as "{column}"'
             for column, kind in zip(self._schema.names, self._types, strict=True)
         )
-        equal = self._equal("rows", "others", self._schema.names)
+        equal = self._layout.equal("rows", "others", self._schema.names)
         apart = f"where not exists (select 1 from {others} as others where {equal})" if others else ""
         try:
             return self._engine.make(name, f"select {cast} from {rows} as rows {apart}", params)
@@ -144,13 +175,6 @@ class Draft:
     def _let_go(self) -> None:
         for name in reversed(self._names):
             self._engine.drop(name)
-
-    def _equal(self, left: str, right: str, names: Iterable[str]) -> str:
-        def one(name: str) -> str:
-            same = "is not distinct from" if self._schema.field(name).nullable else "="
-            return f'{left}."{name}" {same} {right}."{name}"'
-
-        return " and ".join(map(one, names))
 
     def _refuse_nulls(self, rows: str) -> None:
         must = [field.name for field in self._schema if not field.nullable]
@@ -166,140 +190,115 @@ class Draft:
         if not count:
             return
         self._refuse_nulls(come)
-        replaced: list[Leaf] = []
+        found = self._runs(gone, come)
+        replaced = {leaf for _, run in found for leaf in run.leaves}
+        if self._behind is not None and count <= _BEHIND and replaced:
+            self._write_behind(self._behind, found, gone, come)
+            written = []
+        else:
+            written = self._written(self._engine, found, gone, come)
+        self._leaves = sorted([*(set(self._leaves) - replaced), *written], key=lambda leaf: leaf.place)
+        self._bind(replaced if self._writing else ())
+        if not self._writing:
+            _remove(replaced - self._before)
+
+    def _write_behind(self, behind: Behind, found: Sequence[tuple[str | None, Run]], gone: str, come: str) -> None:
+        """Begins to write the leaves; until they are there, ``base.<table>`` tells their rows by what goes and comes."""
+        sides = {"gone_rows": gone, "come_rows": come}
+        moved = {name: self._engine.table(f"from {rows}") for name, rows in sides.items()}
+        names = {name: f"{name}_{self._table}" for name in sides}
+        self._outlived = [leaf for _, run in found for leaf in run.leaves if leaf not in self._before]
+
+        def work(engine: Engine) -> list[Leaf]:
+            for name, rows in moved.items():
+                engine.bind(names[name], rows)
+            written = self._written(engine, found, names["gone_rows"], names["come_rows"])
+            for name in names.values():
+                engine.bind(name, self._schema.empty_table())
+            return written
+
+        self._writing = behind.begin(work)
+
+    def _written(self, engine: Engine, found: Sequence[tuple[str | None, Run]], gone: str, come: str) -> list[Leaf]:
+        """The leaves in the place of runs, each with its month."""
+        writer = LeafWriter(engine, self._layout)
         written: list[Leaf] = []
         try:
-            for month in self._months(gone, come):
-                for run in self._runs(month, gone, come):
-                    replaced += run.leaves
-                    written += self._write(run, month, gone, come)
+            for month, run in found:
+                written += writer.write(run, month, self._rows_of(run.leaves), gone, come)
         except BaseException:
             _remove(written)
             raise
-        left = set(replaced)
-        self._leaves = sorted([leaf for leaf in self._leaves if leaf not in left] + written, key=lambda leaf: leaf.place)
-        self._bind()
-        _remove(leaf for leaf in replaced if leaf not in self._before)
+        return written
 
-    def _months(self, gone: str, come: str) -> list[str | None]:
-        if self._day is None:
-            return [None]
-        # Microseconds first: to cut a time with a zone costs ten times as much.
-        moment = f'"{self._day}"' if self._is_date else f'make_timestamp(epoch_us("{self._day}"))'
-        months = " union ".join(f"select date_trunc('month', {moment}) as month from {rows}" for rows in (gone, come))
-        found = self._engine.table(f"select strftime(month, '%Y-%m') as month from ({months}) order by month")
-        return list(found["month"].to_pylist())
-
-    def _runs(self, month: str | None, gone: str, come: str) -> list[Run]:
-        leaves = [leaf for leaf in self._leaves if leaf.month == month]
-        if not leaves:
-            return [Run((), None, None)]
-        where, params = self._where(month, None, None)
-        low, high, begin = ([leaf.low for leaf in leaves], [leaf.high for leaf in leaves], floors(leaves))
-        numbers = pa.array(range(len(leaves)))
-        self._engine.bind("leaves", pa.table({"leaf": numbers, "low": low, "high": high}))
-        self._engine.bind("floors", pa.table({"floor": [floor for floor, _ in begin], "leaf": [leaf for _, leaf in begin]}))
-        going = f'{gone} as rows join leaves on rows."{self._key}" between leaves.low and leaves.high'
-        coming = f'{come} as rows asof join floors on rows."{self._key}" >= floors.floor'
-        gains, losses = (
-            self._engine.table(f"select leaf, count(*) as n from {joined} where {where} group by leaf", params).to_pylist()
-            for joined in (coming, going)
-        )
-        return runs(
-            leaves,
-            {row["leaf"]: row["n"] for row in losses},
-            {row["leaf"]: row["n"] for row in gains},
-            self._leaf_rows,
-            _RUN,
-        )
-
-    def _write(self, run: Run, month: str | None, gone: str, come: str) -> Iterator[Leaf]:
-        """The leaves that come in the place of a run."""
-        names, order = columns(self._schema.names), columns(dict.fromkeys((self._key, *self._grain)))
-        coming, params = self._where(month, run.floor, run.until)
-        text = f"select {names} from {come} where {coming}"
-        if run.leaves:
-            equal = self._equal("rows", "gone", self._grain)
-            text += f""" union all
-                select {names} from ({self._rows_of(run.leaves)}) as rows
-                where not exists (select 1 from {gone} as gone where {equal})"""
-            yield from self._write_counted(month, f"{text} order by {order}", params)
-        else:
-            count = self._engine.table(f"select count(*) as n from {come} where {coming}", params)["n"][0].as_py()
-            yield from self._write_sorted(month, f"{text} order by {order}", params, count)
-
-    def _parts(self, count: int) -> int:
-        """Over how many leaves so many rows are spread."""
-        return min(count, 1) if count <= self._leaf_rows * 3 // 2 else -(-count // self._leaf_rows)
-
-    def _write_sorted(self, month: str | None, text: str, params: Mapping[str, object], count: int) -> Iterator[Leaf]:
-        """Leaves of a query's ``count`` rows, or a few less, that are sorted on the way into them."""
-        parts = self._parts(count)
-        if parts > 1 and self._leaf_rows < VECTOR:
-            yield from self._write_counted(month, text, params)
-        elif parts:
-            yield from self._write_leaves(month, text, params, ROW_GROUP if parts == 1 else -(-count // parts), parts > 1)
-
-    def _write_counted(self, month: str | None, text: str, params: Mapping[str, object]) -> Iterator[Leaf]:
-        """Leaves of a query's rows, sorted first, that are cut anywhere."""
-        names, count = columns(self._schema.names), self._engine.make("leaf_rows", text, params)
-        parts = self._parts(count)
-        for part in range(parts):
-            first, last = part * count // parts, (part + 1) * count // parts
-            rows = f"select {names} from leaf_rows where rowid >= {first} and rowid < {last}"
-            yield from self._write_leaves(month, rows, {}, ROW_GROUP)
-        self._engine.drop("leaf_rows")
-
-    def _write_leaves(
-        self, month: str | None, text: str, params: Mapping[str, object], row_group: int, many: bool = False
-    ) -> Iterator[Leaf]:
-        """A leaf of sorted rows, or ``many``, each of a row group."""
-        folder = self._folder if month is None else self._folder / f"month={month}"
-        folder.mkdir(parents=True, exist_ok=True)
-        name = f"{LEAF}{uuid.uuid4().hex}"
-        if many:
-            written = self._engine.copy(text, folder, row_group, params, stem=name)
-        else:
-            written = self._engine.copy(text, folder / f"{name}.parquet", row_group, params)
-        for one in written:
-            if not one.rows:
-                one.file.unlink()
+    def _runs(self, gone: str, come: str) -> list[tuple[str | None, Run]]:
+        """What is to be written anew, by month."""
+        months: dict[str, list[int]] = {}
+        for number, leaf in enumerate(self._leaves):
+            months.setdefault(leaf.month or "", []).append(number)
+        losses, gains = self._losses(gone), self._gains(come, months)
+        found = []
+        for month in sorted({*losses, *gains}):
+            numbers = months.get(month, [])
+            if not numbers:
+                found.append((month or None, Run((), None, None)))
                 continue
-            low, high = self._edges(one)
-            path = one.file.name if month is None else f"month={month}/{one.file.name}"
-            yield Leaf(path, month, one.rows, low, high, one.size, folder / one.file.name)
+            lost, gained = ({n - numbers[0]: rows for n, rows in side.get(month, {}).items()} for side in (losses, gains))
+            leaves = [self._leaves[number] for number in numbers]
+            found += [(month or None, run) for run in runs(leaves, lost, gained, self._layout.leaf_rows, _RUN)]
+        return found
 
-    def _edges(self, written: Copied) -> tuple[Key, Key]:
-        """The least and the greatest key of a file."""
-        if pa.types.is_integer(self._schema.field(self._key).type):
-            told = written.told[f'"{self._key}"']
-            return int(told["min"]), int(told["max"])
-        edges = f'select min("{self._key}") as low, max("{self._key}") as high from {parquet([str(written.file)])}'
-        found = self._engine.table(edges)
-        return found["low"][0].as_py(), found["high"][0].as_py()
+    def _losses(self, gone: str) -> dict[str, dict[int, int]]:
+        """By month and leaf how many rows may go."""
+        kind = self._schema.field(self._layout.key).type
+        schema = pa.schema([("leaf", pa.int64()), ("month", pa.string()), ("low", kind), ("high", kind)])
+        rows = [
+            {"leaf": number, "month": leaf.month or "", "low": leaf.low, "high": leaf.high}
+            for number, leaf in enumerate(self._leaves)
+        ]
+        self._engine.bind("leaves", pa.Table.from_pylist(rows, schema))
+        joined = f'leaves on leaves.month = rows.month and rows."{self._layout.key}" between leaves.low and leaves.high'
+        return self._counted(f"select rows.month, leaf from {self._with_month(gone)} join {joined}")
 
-    def _where(self, month: str | None, floor: Key | None, until: Key | None) -> tuple[str, Mapping[str, object]]:
-        """A condition on rows, with its parameters: of this month, with keys from ``floor`` on and before ``until``."""
-        parts, params = ["true"], dict[str, object]()
-        if month is not None:
-            year, number = map(int, month.split("-"))
-            since, end = date(year, number, 1), date(year + number // 12, number % 12 + 1, 1)
-            params = {"since": since, "end": end} if self._is_date else {"since": _midnight(since), "end": _midnight(end)}
-            parts += [f'"{self._day}" >= $since', f'"{self._day}" < $end']
-        for name, sign, bound in (("floor", ">=", floor), ("until", "<", until)):
-            if bound is not None:
-                parts.append(f'"{self._key}" {sign} ${name}')
-                params[name] = bound
-        return " and ".join(parts), params
+    def _gains(self, come: str, months: Mapping[str, Sequence[int]]) -> dict[str, dict[int, int]]:
+        """By month and leaf how many rows come to it; those of a month without leaves to -1."""
+        begin = [
+            {"month": month, "floor": floor, "leaf": numbers[0] + at}
+            for month, numbers in months.items()
+            for floor, at in floors([self._leaves[number] for number in numbers])
+        ]
+        kind = self._schema.field(self._layout.key).type
+        schema = pa.schema([("month", pa.string()), ("floor", kind), ("leaf", pa.int64())])
+        self._engine.bind("floors", pa.Table.from_pylist(begin, schema))
+        joined = f'floors on floors.month = rows.month and rows."{self._layout.key}" >= floors.floor'
+        return self._counted(
+            f"select rows.month, coalesce(leaf, -1) as leaf from {self._with_month(come)} asof left join {joined}"
+        )
 
-    @property
-    def _is_date(self) -> bool:
-        return self._day is not None and bool(pa.types.is_date(self._schema.field(self._day).type))
+    def _with_month(self, rows: str) -> str:
+        """Keys with the month that they lie in; none is an empty text."""
+        day, month = self._layout.day, "''"
+        if day is not None:  # microseconds first: to cut a time with a zone costs ten times as much
+            month = f'"{day}"' if self._layout.is_date else f'make_timestamp(epoch_us("{day}"))'
+            month = f"strftime(date_trunc('month', {month}), '%Y-%m')"
+        return f'(select "{self._layout.key}", {month} as month from {rows}) as rows'
+
+    def _counted(self, text: str) -> dict[str, dict[int, int]]:
+        counts: dict[str, dict[int, int]] = {}
+        for row in self._engine.table(f"select month, leaf, count(*) as n from ({text}) group by all").to_pylist():
+            counts.setdefault(row["month"], {})[row["leaf"]] = row["n"]
+        return counts
 
     # What is stored
 
-    def _bind(self) -> None:
-        self._engine.view(f"base.{self._table}", self._rows())
+    def _bind(self, written_anew: Collection[Leaf] = ()) -> None:
+        """``written_anew``: leaves in whose place others are being written."""
+        text = self._rows()
+        if written_anew:
+            went, came, _ = self._names
+            left = self._layout.left_of(self._rows_of(sorted(written_anew, key=lambda leaf: leaf.place)), went)
+            text = f"{text} union all {left} union all select {columns(self._schema.names)} from {came}"
+        self._engine.view(f"base.{self._table}", text)
 
     def _rows(self) -> str:
         """A query for all rows."""
@@ -308,7 +307,7 @@ class Draft:
     def _rows_of(self, leaves: Sequence[Leaf]) -> str:
         """A query for the rows of some leaves, wherever they lie."""
         names = columns(self._schema.names)
-        files = [leaf.fresh or self._folder / leaf.path for leaf in leaves if leaf.fresh or self._lake.is_local]
+        files = [leaf.fresh or self._layout.folder / leaf.path for leaf in leaves if leaf.fresh or self._lake.is_local]
         away = {leaf.path for leaf in leaves if not leaf.fresh} if not self._lake.is_local else set()
         parts = [f"select {names} from {parquet(map(str, files))}"] if files else []
         if away and self._handle is not None:
@@ -324,11 +323,11 @@ class Draft:
 
     @property
     def _partitions(self) -> list[str]:
-        return ["month"] if self._day else []
+        return ["month"] if self._layout.day else []
 
     @property
     def _stored_schema(self) -> pa.Schema:
-        return self._schema.append(pa.field("month", pa.string())) if self._day else self._schema
+        return self._schema.append(pa.field("month", pa.string())) if self._layout.day else self._schema
 
     def _laid_out(self, handle: DeltaTable) -> bool:
         return (
@@ -336,7 +335,7 @@ class Draft:
             and handle.metadata().partition_columns == self._partitions
         )
 
-    def _settle(self) -> None:
+    def _sync(self) -> None:
         """Whatever was written is on disk, or in the store, when this returns."""
         fresh = [(leaf, leaf.fresh) for leaf in self._leaves if leaf.fresh and leaf not in self._before]
         for leaf, file in fresh:
@@ -345,7 +344,7 @@ class Draft:
             else:
                 upload(self._lake, self._uri, file, leaf.path)
         if fresh and self._lake.is_local:
-            for folder in {file.parent for _, file in fresh} | {self._folder}:
+            for folder in {file.parent for _, file in fresh} | {self._layout.folder}:
                 sync(folder)
 
     def _swap(self) -> int:
@@ -369,7 +368,7 @@ class Draft:
                 standing = _standing(handle)
                 if handle.version() and standing.keys() == kept.keys():  # went through, though it seemed to fail
                     return handle.version()
-                added = [_add(leaf, self._key, now) for path, leaf in kept.items() if path not in standing]
+                added = [_add(leaf, self._layout.key, now) for path, leaf in kept.items() if path not in standing]
                 removed = [
                     RemoveAction(path, True, now, size, partition)
                     for path, (size, partition) in standing.items()
@@ -412,7 +411,3 @@ def _remove(leaves: Iterable[Leaf]) -> None:
     for leaf in leaves:
         if leaf.fresh:
             leaf.fresh.unlink(missing_ok=True)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)

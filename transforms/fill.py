@@ -17,6 +17,7 @@ from typing import Final
 from sql.loader import Query
 from transforms.draft import Draft
 from transforms.engine import Engine, columns
+from transforms.leaf_writer import LeafWriter
 
 _EVER: Final = date.max
 
@@ -79,9 +80,8 @@ class Filling(Draft):
         come = f"select {names} from {fresh} where not ({self._earlier(self._since)})"
         rows = most = come
         if self._waiting:
-            equal = self._equal("rows", "gone", self._grain)
-            left = f"({self._waiting}) as rows where not exists (select 1 from {went} as gone where {equal})"
-            rows, most = f"select {names} from {left} union all {come}", f"{self._waiting} union all {come}"
+            left = self._layout.left_of(self._waiting, went)
+            rows, most = f"{left} union all {come}", f"{self._waiting} union all {come}"
         self._write_before(since, rows, most)
         later = f"not ({self._earlier(since)})"
         waiting = f"select {names} from {fresh} where {later}"
@@ -94,16 +94,17 @@ class Filling(Draft):
 
     def _write_before(self, until: date, rows: str, most: str) -> None:
         """Adds leaves of the rows of a query before a day; ``most``: a query for all of them and few more."""
-        order = columns(dict.fromkeys((self._key, *self._grain)))
-        for month, count in self._counted(most, until):
-            within, params = self._where(month, None, None)
-            written = self._write_sorted(month, f"from ({rows}) where {within} order by {order}", params, count)
+        layout, writer = self._layout, LeafWriter(self._engine, self._layout)
+        order = columns(dict.fromkeys((layout.key, *layout.grain)))
+        for month, count in self._months(most, until):
+            within, params = layout.where(month)
+            written = writer.write_sorted(month, f"from ({rows}) where {within} order by {order}", params, count)
             self._leaves = sorted([*self._leaves, *written], key=lambda leaf: leaf.place)
 
-    def _counted(self, rows: str, until: date) -> list[tuple[str, int]]:
+    def _months(self, rows: str, until: date) -> list[tuple[str, int]]:
         """Months and how many rows they have. To cut times with a zone is dear, and mostly all are of one month."""
         edges = self._engine.table(
-            f'select min("{self._day}") as least, max("{self._day}") as greatest, count(*) as n '
+            f'select min("{self._layout.day}") as least, max("{self._layout.day}") as greatest, count(*) as n '
             f"from ({rows}) where {self._earlier(until)}"
         ).to_pylist()[0]
         least, greatest = edges["least"], edges["greatest"]
@@ -111,7 +112,7 @@ class Filling(Draft):
             return []
         if (least.year, least.month) == (greatest.year, greatest.month):
             return [(least.isoformat()[:7], edges["n"])]
-        day = f'"{self._day}"' if self._is_date else f'make_timestamp(epoch_us("{self._day}"))'
+        day = f'"{self._layout.day}"' if self._layout.is_date else f'make_timestamp(epoch_us("{self._layout.day}"))'
         counts = self._engine.table(f"""
             select strftime(date_trunc('month', {day}), '%Y-%m') as month, count(*) as n
             from ({rows}) where {self._earlier(until)} group by all order by month
@@ -122,8 +123,8 @@ class Filling(Draft):
         """A condition on rows."""
         if day is None or day == _EVER:
             return "false" if day is None else "true"
-        moment = f"date '{day}'" if self._is_date else f"timestamptz '{day} 00:00:00+00'"
-        return f'"{self._day}" < {moment}'
+        moment = f"date '{day}'" if self._layout.is_date else f"timestamptz '{day} 00:00:00+00'"
+        return f'"{self._layout.day}" < {moment}'
 
     def _stage(self, what: str) -> str:
         """A name that the last round's does not have."""

@@ -31,9 +31,11 @@ from ingest.actor import actor_id
 from ingest.event import named_ids
 from ingest.lake import Lake
 from transforms import commits
-from transforms.draft import LEAF
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.file_changes import change_rows
+from transforms.identity import DEFAULT_VIEW
+from transforms.leaf_writer import LEAF
+from transforms.links import Ledger, links_of
 from transforms.manifest import current, forget
 from transforms.overlay import identity
 from transforms.rewrite import RUNS
@@ -119,8 +121,23 @@ def ids_of(lake: Lake, project: str, given: str, limits: Limits = DEFAULT_LIMITS
     known = identity(lake, project, lake.version(project, "events"), current(lake, project), limits)
     with Engine(lake, project, known.built, limits) as engine:
         known.bind(engine)
-        found = engine.table(_SAME_PERSON, {"given": given})["id"].to_pylist()
+        found = engine.table(_SAME_PERSON, {"given": given})["id"].to_pylist() or _linked(lake, project, given, limits)
     return Ids(frozenset(found)) if found else None
+
+
+def _linked(lake: Lake, project: str, given: str, limits: Limits) -> set[str]:
+    """The ids of a person of whom no event is left: retention takes events, and the ledger still says who is who."""
+    ledger = Ledger.now(lake, project, with_events=False)
+    for start in (given, f"user:{given}", f"anonymous:{given}"):
+        known: set[str] = set()
+        fresh = {start}
+        while fresh:
+            known |= fresh
+            links = [link for link in links_of(ledger, fresh, DEFAULT_VIEW, limits) if link["state"] == "in_force"]
+            fresh = {end for link in links for end in (link["id"], link["owner"])} - known
+        if len(known) > 1:
+            return known
+    return set()
 
 
 def take_out(lake: Lake, project: str, ids: Ids, tables: Iterable[str]) -> Taken:
@@ -135,15 +152,20 @@ def take_out(lake: Lake, project: str, ids: Ids, tables: Iterable[str]) -> Taken
         changed += touched
         return rows if kept.num_rows == rows.num_rows and not touched else kept
 
+    def nothing_yet() -> None:
+        nonlocal changed
+        changed = 0
+        removed.pop("events", None)
+
     def of(name: str) -> int:
         def keep(rows: pa.Table) -> pa.Table:
             theirs = rejected_of(rows, ids) if name == "rejected" else ledger_of(rows, ids)
             removed[name] = removed.get(name, 0) + sum(theirs)
             return rows.filter(pa.array([not one for one in theirs], pa.bool_())) if any(theirs) else rows
 
-        return change_rows(lake, project, name, keep)
+        return change_rows(lake, project, name, keep, lambda: removed.pop(name, None))
 
-    change_rows(lake, project, "events", of_events)
+    change_rows(lake, project, "events", of_events, nothing_yet)
     names = sorted(set(tables) - set(TABLES) - {"events", RECEIPTS})
     for name in names:
         of(name)

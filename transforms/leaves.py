@@ -38,12 +38,13 @@ class Leaf:
 class Run:
     """Neighbouring leaves that are written anew, with the keys that come to them: from ``floor`` on, before ``until``.
 
-    None is no bound.
+    None is no bound. ``rows``: how many they are together with what comes.
     """
 
     leaves: tuple[Leaf, ...]
     floor: Key | None
     until: Key | None
+    rows: int = 0
 
 
 def stored(handle: DeltaTable, key: str) -> list[Leaf] | None:
@@ -91,6 +92,7 @@ def runs(leaves: Sequence[Leaf], gone: Mapping[int, int], come: Mapping[int, int
             tuple(leaves[first : last + 1]),
             leaves[first].low if first else None,
             leaves[last + 1].low if last + 1 < len(leaves) else None,
+            sum(leaves[number].rows + come.get(number, 0) for number in range(first, last + 1)),
         )
         for first, last in _stretches(sorted(wanted), most)
     ]

@@ -113,7 +113,7 @@ def taken(arrived: Arrived, opened: Opened) -> Answer:
         return _imported(arrived, opened)
     if _asks(arrived, "img"):
         return PIXEL
-    if _asks(arrived, "verbose") or _VERBOSE.search(arrived.raw[:_HEAD]) or _VERBOSE.search(arrived.raw[-_HEAD:]):
+    if _asks(arrived, "verbose") or _is_verbose(arrived.raw[:_HEAD]) or _is_verbose(arrived.raw[-_HEAD:]):
         return _DONE
     if arrived.endpoint == IMPORT and arrived.raw[:1] not in (b"", b"d"):  # no form: JSON, plain or gzipped
         return json_answer({"code": 200, "num_records_imported": opened.events, "status": "OK"})
@@ -183,7 +183,10 @@ def _imported(arrived: Arrived, opened: Opened) -> Answer:
 def _events(content: bytes) -> tuple[list[msgspec.Raw], bytes] | Refused:
     """A list of events or updates, one alone, or lines of them; and the body as strict JSON."""
     content = repair.text(content)
-    found = envelope.strictly(content, _WHOLE.decode)
+    try:
+        return _LIST.decode(content), content  # nearly always
+    except (msgspec.MsgspecError, RecursionError):
+        found = envelope.strictly(content, _WHOLE.decode)
     if isinstance(found, Refused):
         lines = [line for line in content.splitlines() if line.strip()]
         if len(lines) < 2 or not all(line.lstrip().startswith(b"{") and line.rstrip().endswith(b"}") for line in lines):
@@ -222,6 +225,10 @@ def _keys(events: list[msgspec.Raw]) -> Iterator[str]:
             told.add(token)
             yield token.strip()
     yield from envelope.keys_of(*events[:1])
+
+
+def _is_verbose(form: bytes) -> bool:
+    return b"verbose=" in form and _VERBOSE.search(form) is not None  # to look for the word first spares most the search
 
 
 def _asks(arrived: Arrived, word: str) -> bool:

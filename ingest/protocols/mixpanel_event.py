@@ -10,7 +10,7 @@ from ingest.outcome import Outcome
 from ingest.protocols import tolerant
 from ingest.protocols.assemble import Item, RuleError
 from ingest.protocols.envelope import NOTHING
-from ingest.protocols.mixpanel_ids import JOINS, bare, is_device, joined, who
+from ingest.protocols.mixpanel_ids import JOINS, bare, joined, who
 from ingest.protocols.mixpanel_seen import Ids, context_of, read, without_token
 from ingest.scalar import Scalar, text
 
@@ -103,8 +103,10 @@ def _put_ids(item: Item, ids: Ids, distinct: str, event_id: str | None) -> None:
 
 def _id(value: object, name: str, event_id: str | None) -> Scalar:
     """A number may be an id; what is an object, a list or a truth value is none."""
-    if value is None or (isinstance(value, str | int | float) and not isinstance(value, bool)):
-        return str(bare(value)) if is_device(value) else value
+    if isinstance(value, str):
+        return str(bare(value))
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return value
     raise RuleError(Outcome.ILLEGAL_ID, f"{name} is {value!r:.100}", event_id)
 
 

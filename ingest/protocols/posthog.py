@@ -29,6 +29,7 @@ from ingest.protocols.call import Call, Reject
 from ingest.protocols.envelope import NOTHING, Refused
 from ingest.protocols.family import Arrived, Asked, Decoded, Opened
 from ingest.protocols.posthog_event import Around, Event, item_of, read
+from ingest.protocols.posthog_verdict import all_sound
 from ingest.record import Record
 from ingest.request import Request
 from ingest.scalar import Scalar, text
@@ -81,11 +82,18 @@ def opened(arrived: Arrived) -> Opened | Refused:
 def taken(arrived: Arrived, opened: Opened) -> Answer:
     if arrived.endpoint != V1:
         return words.OK
-    record = Record(0, "", "", f"{V1}?{opened.kept}", "", "", opened.content)  # no user agent: its rules are large
+    return json_answer({"results": _results(arrived, opened)}, headers=words.echo(arrived.request))
+
+
+def _results(arrived: Arrived, opened: Opened) -> dict[str, dict[str, str]]:
+    content = repair.text(opened.content)
+    batch = _batch(content) if len(content) <= arrived.max_event_bytes else None
+    if batch is not None and all_sound(batch.batch, _scalar(batch.sent_at) or _beside(opened.kept).get("sent_at")):
+        return {str(event.uuid): words.STORED for event in batch.batch}
+    record = Record(0, "", "", f"{V1}?{opened.kept}", "", "", content)  # no user agent: its rules are large
     calls, rejects = decode(record, lambda _: "", arrived.max_event_bytes)
     results = {call.event_id: words.STORED for call in calls if call.event_id and type(call) is Call}
-    results |= {reject.event_id: words.dropped(reject.reason) for reject in rejects if reject.event_id}
-    return json_answer({"results": results}, headers=words.echo(arrived.request))
+    return results | {reject.event_id: words.dropped(reject.reason) for reject in rejects if reject.event_id}
 
 
 def refused(arrived: Arrived, reason: Outcome, message: str) -> Answer:
@@ -123,7 +131,7 @@ def other(method: str, path: str, asked: Asked) -> Answer | None:
 
 def decode(record: Record, mint: Mint, max_event_bytes: int) -> Decoded:
     path, _, query = record.path.partition("?")
-    said = {name: values[0] for name, values in parse_qs(query).items()}
+    said = _beside(query)
     around = Around(record, said.get("sent_at"), said.get("lib", ""), "$identify" if path == ENGAGE else None)
     sender = Sender(None, record.source, record.user_agent, record.received_at, None, b"")
     content = repair.text(record.body)
@@ -140,12 +148,22 @@ def decode(record: Record, mint: Mint, max_event_bytes: int) -> Decoded:
 
 def _at_once(content: bytes, around: Around, sender: Sender, mint: Mint) -> list[Call] | None:
     """A batch of sound events, as nearly all are."""
-    try:
-        batch = _BATCH.decode(content)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    batch = _batch(content)
+    if batch is None:
         return None
     request = msgspec.structs.replace(around, sent_at=_scalar(batch.sent_at) or around.sent_at)
     return at_once((item_of(event, request) for event in batch.batch), sender, mint)
+
+
+def _batch(content: bytes) -> _Batch | None:
+    try:
+        return _BATCH.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _beside(query: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(query).items()}
 
 
 def _kept(request: Request, v1: bool) -> str:

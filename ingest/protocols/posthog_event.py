@@ -35,8 +35,8 @@ from ingest.record import Record
 from ingest.scalar import Scalar, person, text
 
 _LONGEST_ID: Final = 200  # characters; PostHog cuts there
-_COOKIELESS: Final = "$posthog_cookieless"
-_KIND: Final = {
+COOKIELESS: Final = "$posthog_cookieless"
+KIND: Final = {
     "$pageview": "page",
     "$screen": "screen",
     "$identify": "identify",
@@ -113,7 +113,7 @@ def item_of(event: Event, around: Around) -> Said:
         raise RuleError(Outcome.MISSING_EVENT, event_id=event_id)
     properties = _whole(event, around.library)
     seen = _seen(properties)
-    item = Said(message_id=event_id or text(seen.insert_id), event=name, type=_KIND.get(name, "track"))
+    item = Said(message_id=event_id or text(seen.insert_id), event=name, type=KIND.get(name, "track"))
     _put_identity(item, event, seen, around.record)
     _put_times(item, event, seen, around)
     _put_content(item, seen, properties)
@@ -186,12 +186,12 @@ def _put_before(properties: bytes, beside: bytes) -> bytes:
 
 
 def _put_identity(item: Item, event: Event, seen: Seen, record: Record) -> None:
-    sender = _id(event.distinct_id) or _id(event.dollar_id) or _id(seen.distinct_id)
-    if sender == _COOKIELESS or (sender is None and seen.cookieless in _TRUE):
+    sender = id_of(event.distinct_id) or id_of(event.dollar_id) or id_of(seen.distinct_id)
+    if sender == COOKIELESS or (sender is None and seen.cookieless in _TRUE):
         item.anonymous_id = _visitor(record)
     elif item.type == "alias":
-        _put_alias(item, sender, _id(seen.alias), seen)
-    elif item.type == "identify" and (before := _id(seen.anon_distinct_id)) and before != sender:
+        _put_alias(item, sender, id_of(seen.alias), seen)
+    elif item.type == "identify" and (before := id_of(seen.anon_distinct_id)) and before != sender:
         item.user_id, item.anonymous_id = sender, before
     elif sender is not None and _is_anonymous(sender, seen):
         item.anonymous_id = sender
@@ -213,10 +213,10 @@ def _is_anonymous(sender: str, seen: Seen) -> bool:
         return False
     if text(seen.device_id) == sender or seen.person_wanted in _FALSE:
         return True
-    return seen.group_type is not None and sender == f"${text(seen.group_type)}_{_id(seen.group_key)}"
+    return seen.group_type is not None and sender == f"${text(seen.group_type)}_{id_of(seen.group_key)}"
 
 
-def _id(raw: msgspec.Raw) -> str | None:
+def id_of(raw: msgspec.Raw) -> str | None:
     """A text as it is, a number as JavaScript prints it, anything else as JSON; null and the empty text are none."""
     if raw is NOTHING or (data := bytes(raw)) == b"null":
         return None
@@ -247,7 +247,7 @@ def _put_content(item: Said, seen: Seen, properties: bytes) -> None:
     if item.type == "identify":
         item.traits = msgspec.Raw(_traits(seen))
     elif item.type == "group":
-        item.group_id = _id(seen.group_key)
+        item.group_id = id_of(seen.group_key)
         item.traits = seen.group_set
     else:
         item.properties = sent

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import count
-from typing import Final
+from typing import Final, cast
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -36,7 +36,7 @@ from ingest.protocols.assemble import Item, Mint, Sender, at_once, one_by_one
 from ingest.protocols.call import Call, Reject
 from ingest.protocols.envelope import NOTHING, Refused
 from ingest.protocols.family import Arrived, Asked, Decoded, Opened
-from ingest.protocols.snowplow_event import item_of, read
+from ingest.protocols.snowplow_event import Fields, item_of, read
 from ingest.record import Record
 from ingest.request import Request
 
@@ -165,7 +165,7 @@ def decode(record: Record, mint: Mint, max_event_bytes: int) -> Decoded:
 def _at_once(content: bytes, visitor: str | None, sender: Sender, mint: Mint) -> list[Call] | None:
     """A payload of sound events, as nearly all are."""
     try:
-        events = _TEXTS.decode(content).data
+        events = cast(list[Fields], _TEXTS.decode(content).data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     items = (item_of({**given}, visitor, partial(mint, number)) for number, given in enumerate(events))
@@ -178,12 +178,11 @@ def _parts(path: str) -> re.Match[str] | None:
 
 
 def _events(content: bytes) -> tuple[list[msgspec.Raw], bytes] | Refused:
-    """A body's events and the body as strict JSON. One without an envelope is an event, or a list of them."""
-    content = repair.text(content)
+    """A body's events and the body as JSON. One without an envelope is an event, or a list of them."""
     try:
         return _PAYLOAD.decode(content).data, content  # nearly always
     except (msgspec.MsgspecError, RecursionError):
-        found = envelope.strictly(content, _WHOLE.decode)
+        found = envelope.strictly(repair.text(content), _WHOLE.decode)
     if isinstance(found, Refused):
         return found
     whole, strict = found
@@ -207,7 +206,7 @@ def _keys(events: list[msgspec.Raw], content: bytes) -> Iterator[str]:
     for raw in events:
         try:
             app = _AN_APP.decode(raw).aid
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             continue
         if app and app not in apps:
             apps.append(app)

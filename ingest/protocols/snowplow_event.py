@@ -62,7 +62,7 @@ class _Described(msgspec.Struct, gc=False):
     """``{"schema": "iglu:vendor/name/jsonschema/1-0-0", "data": ...}``"""
 
     schema: str = ""
-    data: msgspec.Raw = msgspec.Raw()
+    data: msgspec.Raw = msgspec.Raw(b"null")  # written as it is, so that it must be JSON
 
 
 class _Unstruct(msgspec.Struct, gc=False):

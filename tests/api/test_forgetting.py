@@ -35,6 +35,7 @@ from transforms.engine import Engine
 from transforms.forget import Ids, ids_of, others_events
 from transforms.layout import Rules
 from transforms.manifest import current
+from transforms.retention import expire
 from transforms.tables import TABLES
 from transforms.traces import Traces, traces, traces_of_lake
 
@@ -315,6 +316,23 @@ def test_a_short_id_goes_from_where_ids_stand_and_from_nowhere_else(tmp_path: Pa
     [receipt] = forgetting.receipts(lake_of(world.settings), "default")
     assert (receipt["events"], receipt["rejected"], receipt["changed"]) == (1, 1, 0)
     assert [row["properties"] for row in events(lake_of(world.settings)).values()] == ['{"plan": "42"}']
+
+
+def test_of_whom_retention_left_no_event_all_ids_are_known_by_their_links(world: World) -> None:
+    lake, clock = lake_of(world.settings), Clock()
+    world.send({"type": "alias", "messageId": "a1", "userId": ADA, "previousId": "ada-of-old"})
+    world.build()
+    expire(lake, "default", NOW)
+    world.build()
+    with world.client() as client:
+        assert client.get(f"/api/people/{ADA}").status_code == 404
+    request = forgetting.ask(world.settings, lake, "default", DEVICE, "TICKET-1", "api", clock())
+    assert request.person.typed == {f"user:{ADA}", "user:ada-of-old", f"anonymous:{DEVICE}"}
+    left = advance(world, clock, at_once=True)
+    assert left is not None
+    assert left.found == ()
+    assert forgetting.receipts(lake, "default")[0]["ledgers"] == 2
+    assert ids_of(lake, "default", "ada-of-old") is None
 
 
 def test_whoever_has_the_same_id_in_another_project_is_somebody_else(world: World) -> None:

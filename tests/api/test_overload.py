@@ -117,6 +117,17 @@ def test_who_trickles_is_cut_off_and_leaves_nothing(collector: Running, data: Pa
     assert collector.get("/ready").status_code == 200
 
 
+def test_who_would_rather_speak_http2_is_heard_all_the_same(collector: Running, data: Path) -> None:
+    """Java's own client and ``curl --http2`` ask so, with a body behind it."""
+    body = json.dumps({"writeKey": key(data), **track(None)}).encode()
+    asked = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+    head = f"POST /v1/track HTTP/1.1\r\nHost: x\r\n{asked}Content-Length: {len(body)}\r\n\r\n".encode()
+    with Sender(collector) as sender:
+        for sent in (head + body, head.lower().replace(b"post /v1/track http", b"POST /v1/track HTTP") + body):
+            sender.say(sent)
+            assert sender.answer()[0] == 200
+
+
 def test_a_head_without_end_is_cut_off(collector: Running) -> None:
     with Sender(collector) as sender, pytest.raises(ConnectionError):
         sender.say(b"GET /health HTTP/1.1\r\n")

@@ -17,6 +17,7 @@ from ingest.plan import CurrentPlan
 from ingest.record import Record
 from tests.api.world import RECEIVED, World, track
 from tests.ingest.world import write_log
+from transforms.forget import Ids, take_out
 
 SIGN_UP = {"title": "Signed Up", "properties": {"plan": {"enum": ["free", "pro"]}}, "required": ["plan"]}
 RULE = 'properties/plan/enum ["free", "pro"]'
@@ -134,3 +135,17 @@ def test_faults_of_the_plan_are_told_and_the_rest_is_in_force(tmp_path: Path) ->
     send(world, "web", sign_up("1"), track("Lost", "1", "2026-02-01T00:00:00Z"))
     assert outcomes(world) == {"accepted": 1, "rejected:plan": 1}
     assert [fault.partition(":")[0] for fault in answer(world)["faults"]] == ["1.json"]
+
+
+def test_an_example_is_read_where_it_is_stored_and_goes_with_its_person(tmp_path: Path) -> None:
+    world = World.at(tmp_path)
+    planned(world, SIGN_UP, web="warn")
+    send(world, "web", sign_up("user-ada-1815", plan="secret-of-ada"))
+    assert answer(world)["items"][0]["found"] == "'secret-of-ada' is not one of ['free', 'pro']"
+    index = (world.settings.folder.index / "data.mdb").read_bytes()
+    assert b"secret-of-ada" not in index and b"user-ada-1815" not in index
+    world.build()
+    lake = lake_of(world.settings)
+    take_out(lake, "default", Ids(frozenset({"user:user-ada-1815"})), lake.tables("default"))
+    [row] = answer(world)["items"]
+    assert (row["events"], row["event_id"], row["found"]) == (1, None, None)

@@ -132,3 +132,16 @@ def test_a_project_sees_its_own_only_and_holds_so_many(tmp_path: Path, monkeypat
 )
 def test_a_title_makes_a_name(title: str, name: str) -> None:
     assert saved.slug(title) == name
+
+
+def test_what_was_removed_leaves_no_byte_of_whom_it_named(tmp_path: Path) -> None:
+    world = World.at(tmp_path)
+    where = [{"property": "properties.who", "op": "eq", "value": "ada-1815@example.com"}]
+    question = {**DATED, "steps": [{"event": "Signed Up", "where": where}, {"event": "Project Created"}]}
+    with world.client(world.key("admin")) as client:
+        assert client.post("/api/saved-funnels", json={"title": "Mine", "question": question}).status_code == 200
+        assert b"ada-1815" in (world.settings.folder.root / "store.sqlite").read_bytes()
+        assert client.request("DELETE", MINE).status_code == 200
+    assert not [
+        path for path in world.settings.folder.root.rglob("*") if path.is_file() and b"ada-1815" in path.read_bytes()
+    ]

@@ -244,6 +244,12 @@ def test_entities_are_kept_and_a_phones_session_is_its_own(encoded: bool) -> Non
     assert json.loads(call.context)["contexts"] == [session, phone]
 
 
+def test_an_entity_without_data_leaves_the_context_sound() -> None:
+    whole = {"schema": "iglu:com.acme/contexts/jsonschema/1-0-0", "data": [{"schema": "iglu:a/b/jsonschema/1-0-0"}, {}]}
+    contexts = [{"schema": "iglu:a/b/jsonschema/1-0-0", "data": None}, {"schema": "", "data": None}]
+    assert json.loads(one(co=json.dumps(whole)).context)["contexts"] == contexts
+
+
 def test_entities_that_cannot_be_read_stay_as_they_were_sent() -> None:
     assert json.loads(one(cx="%%%").context)["cx"] == "%%%"
 

@@ -144,7 +144,7 @@ def check_words(reply: Reply, seed: Seed) -> None:
 
 
 def broken(seed: Seed) -> bytes:
-    return gzip.compress(body_of(seed))[:-9]
+    return gzip.compress(body_of(seed), mtime=0)[:-9]  # else another second makes other bytes
 
 
 @pytest.mark.parametrize("seed", POSTED, ids=of_seed)

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 
+import duckdb
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,8 +22,9 @@ from hypothesis import strategies as st
 from ingest.lake import Lake
 from sql.loader import Query, parse
 from tests.transforms.world import Row, at
+from transforms.behind import Behind
 from transforms.draft import Draft
-from transforms.engine import Engine
+from transforms.engine import Engine, Limits
 from transforms.errors import ModelFailed
 from transforms.forget import erase
 from transforms.manifest import Manifest, publish
@@ -118,9 +121,13 @@ Change = Mapping[tuple[int, int], int]
         st.dictionaries(st.tuples(st.integers(0, 30), st.integers(0, 3)), st.integers(0, 3), max_size=40), max_size=4
     ),
     committed=st.booleans(),
+    beside=st.booleans(),
 )
-def test_any_repairs_leave_the_rows_that_they_say(kind: str, repairs: list[Change], committed: bool) -> None:
-    """A change gives a (person, moment) its number of events; 0 takes it out. Old rows are those that the change names."""
+def test_any_repairs_leave_the_rows_that_they_say(kind: str, repairs: list[Change], committed: bool, beside: bool) -> None:
+    """A change gives a (person, moment) its number of events; 0 takes it out. Old rows are those that the change names.
+
+    ``beside``: leaves are written while others go on.
+    """
     query = {"by_day": SESSIONS, "by_date": DAYS, "by_subject": ACCOUNTS}[kind]
 
     def row(place: tuple[int, int], events: int) -> Row:
@@ -129,10 +136,14 @@ def test_any_repairs_leave_the_rows_that_they_say(kind: str, repairs: list[Chang
             return session(f"e{person}-{moment}", person, at(moment * 25), events)
         return day(person, moment * 25, events) if query is DAYS else account(f"{person}'{moment}", events)
 
-    with TemporaryDirectory() as folder, Engine(Lake(folder), "default", {}) as engine:
+    with (
+        TemporaryDirectory() as folder,
+        Engine(Lake(folder), "default", {}) as engine,
+        Behind(Lake(folder), "default", Limits()) as behind,
+    ):
         rows: dict[tuple[int, int], int] = {}
         version = None
-        draft = Draft(engine, query, version, leaf_rows=4)
+        draft = Draft(engine, query, version, leaf_rows=4, behind=behind if beside else None)
         for change in repairs:
             old = [row(place, rows[place]) for place in change if place in rows]
             made = [row(place, events) for place, events in change.items() if events]
@@ -145,7 +156,7 @@ def test_any_repairs_leave_the_rows_that_they_say(kind: str, repairs: list[Chang
             assert all(leaf.rows <= 6 for leaf in draft.leaves)
             if committed:
                 version = draft.commit()
-                draft = Draft(engine, query, version, leaf_rows=4)
+                draft = Draft(engine, query, version, leaf_rows=4, behind=behind if beside else None)
         version = draft.commit()
         assert rows_in(Lake(folder), query, version) == in_order(query, [row(*pair) for pair in rows.items()])
         named = {
@@ -316,6 +327,41 @@ def test_a_needed_column_that_is_empty_is_refused(lake: Lake) -> None:
         with pytest.raises(ModelFailed, match="name"):
             draft.repair("old", "made")
     assert files(lake, "accounts") == []
+
+
+def test_what_is_discarded_while_it_is_written_leaves_nothing(lake: Lake) -> None:
+    rows = [account(f"a{number:02d}") for number in range(8)]
+    commit(lake, ACCOUNTS, None, [], rows)
+    before = files(lake, "accounts")
+    with Engine(lake, "default", {}) as engine, Behind(lake, "default", Limits()) as behind:
+        draft = Draft(engine, ACCOUNTS, 1, leaf_rows=4, behind=behind)
+        repair(engine, draft, ACCOUNTS, rows[:5], [account("z")])
+        assert stored_rows(engine, ACCOUNTS) == [*rows[5:], account("z")]
+        draft.discard()
+        assert stored_rows(engine, ACCOUNTS) == rows
+    assert files(lake, "accounts") == before
+
+
+def test_leaves_that_cannot_be_written_beside_others_are_told_before_a_commit(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    rows = [account(f"a{number:02d}") for number in range(8)]
+    commit(lake, ACCOUNTS, None, [], rows)
+    with Engine(lake, "default", {}) as engine, Behind(lake, "default", Limits()) as behind:
+        draft = Draft(engine, ACCOUNTS, 1, leaf_rows=4, behind=behind)
+        held = Event()
+        behind.begin(lambda _: held.wait())
+        repair(engine, draft, ACCOUNTS, rows[:1], [account("z")])
+        content = {file: file.read_bytes() for file in files(lake, "accounts")}
+        for file in content:
+            file.write_bytes(b"")
+        held.set()
+        with pytest.raises(duckdb.Error):
+            draft.settle()
+        for file, bytes_before in content.items():
+            file.write_bytes(bytes_before)
+        draft.discard()
+        assert stored_rows(engine, ACCOUNTS) == rows
+    assert lake.version("default", "accounts") == 1
 
 
 def test_a_discarded_draft_leaves_nothing(lake: Lake) -> None:

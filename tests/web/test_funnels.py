@@ -287,6 +287,20 @@ def test_a_funnel_is_saved_opened_by_its_address_changed_and_removed(built: Page
     assert server.get("saved-funnels")["items"] == []
 
 
+def test_a_range_saved_in_weeks_is_as_many_days_as_by_name(signed_in: Page, server: Server) -> None:
+    headers = {"Authorization": f"Bearer {server.keys['default']}"}
+    question = {"title": "A fortnight", "question": ASK, "last": "2w"}
+    httpx.post(f"{server.base}/api/saved-funnels", json=question, headers=headers, timeout=60).raise_for_status()
+    signed_in.open("#/funnels/a-fortnight")
+    signed_in.wait(f"{DRAWN} || document.querySelector('#result-title')?.textContent === 'No entries'")
+    asked_here = json.loads(saved_from(signed_in, "Request as JSON"))
+    by_name = cast(dict[str, Any], server.get("funnels/a-fortnight")["definition"])
+    httpx.delete(f"{server.base}/api/saved-funnels/a-fortnight", headers=headers, timeout=60).raise_for_status()
+    assert [by_name[end][:10] for end in ("from", "to")] == [asked_here[end] for end in ("from", "to")]
+    entered = "document.querySelector('select[aria-label=Entered]').selectedOptions[0].text"
+    assert signed_in.evaluate(entered) == "Last 14 days"
+
+
 def test_the_table_the_pictures_and_the_request_are_exported_without_the_key(built: Page, server: Server) -> None:
     lines = saved_from(built, "Table as CSV").splitlines()
     assert lines[0].startswith("group,step,label,reached")
