@@ -26,8 +26,8 @@ SESSION_BITS: Final = 24  # of a session's code, which of its person's it is; ab
 
 @dataclass(frozen=True)
 class Among:
-    """What has to be known of neighbours. ``valued``: rows that serve the same may differ in their values; ``ids``: the event
-    ids of rows by their numbers."""
+    """What has to be known of neighbours. ``valued``: rows that serve the same may differ in their values; ``ids``: the
+    event ids of rows by their numbers."""
 
     form: Form
     sessions: bool
