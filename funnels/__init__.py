@@ -12,11 +12,11 @@ Owns
 - who stands behind a number (``listing``), and why one unit stands where it does (``explain``, over its ``story``): read and
   matched by the same code as the number;
 - reading events: ``direct`` (straight from the files: ``scan`` -> ``who``, ``accounts`` (``words``) -> ``gather``), for whom
-  ``serving`` says what a name may serve under which conditions, ``truths`` which events satisfy them, ``subjects`` and
-  ``histories`` what is known of people and accounts now and then; ``tags``: what rows carry on the way, ``neighbours``: what
-  they are among their unit's; ``people`` keeps who is who; the query of ``stream_sql`` for what is left; ``parts`` matches
-  people after people; ``valued`` then reads the values of witnesses (``places``: rows by number; ``json_spans``), and
-  ``ties`` settles those at one instant; ``answers`` are kept;
+  ``serving`` says what a name may serve under which conditions, ``truths`` which events satisfy them, ``facts`` whose an
+  event is and (by ``subjects`` and ``histories``) what is known of them now and then; ``tags``: what rows carry on the way;
+  ``neighbours``: what they are among their unit's; ``people`` keeps who is who; ``stream_sql``: a query for what is left;
+- ``parts`` matches people after people; ``valued`` then reads the values of witnesses (``places``: rows by number;
+  ``json_spans``), and ``ties`` settles those at one instant; ``answers`` are kept;
 - a process that answers: ``warm`` (what its first question would wait for), ``memory`` (what it keeps);
 - what an answer holds: ``steps``, ``survival`` (Kaplan-Meier), ``groups`` (breakdowns, ``lanes``), figures of ``stats``;
 - ``cohorts`` (written in definitions or a request) -> ``cohort_sql`` (their members);
@@ -70,7 +70,8 @@ Decisions
   answer says the moment it is of; closed windows are told with the newest. Price: a minute's lag, if nothing new came.
 - Sessions are found anew per question. Context: events and merges since the last build have no row in ``sessions``. Choice:
   the rule of that table runs over the events that are read; a stretch of time holds the same sessions whatever came before.
-  Price: a pass over events of any name; lists and first-ever steps, which need a session's beginning, read all history.
+  Price: a pass over events of any name; lists and first-ever steps, which need a session's beginning, are a query over all
+  history.
 - A list's cursor holds versions, not rows. Context: pages must fit together while events, merges and builds come in. Choice:
   it names the versions of events, ledger and build, the moment, and a digest of the question. Price: each page matches
   again.
@@ -94,9 +95,10 @@ Decisions
   counted across it (at one instant leaving comes first). Price: a leaving before the entry, too, sets the counts to zero.
 - Two loops for chains. Context: queues under every rule cost several times what plain questions need, and most are plain.
   Choice: both stand, behind one door, held to one oracle. Price: a change of what plain chains are is made twice.
-- Traits at the time of the event are joined from the calls themselves (``traits_then``). Context: a merge changes who was
-  described, for all history, before the next build. Choice: an as-of join per trait asked for, at the newest identity.
-  Price: each such trait reads the identify (group) events once more; definitions, built over events alone, cannot ask.
+- Traits at the time of the event are read from the calls themselves (``traits_then``). Context: a merge changes who was
+  described, for all history, before the next build. Choice: per trait asked for, its calls at the newest identity, looked up
+  by time (``histories``; an as-of join where there is a query). Price: each such trait reads the identify (group) events once
+  more; definitions, built over events alone, cannot ask.
 - The vocabulary is binding. Context: a slip in an event's name gives a chart of zeros. Choice: definitions may name only
   events of the vocabulary (``$identify`` and the like aside). Price: an own event is described before it is used.
 - Drivers are compared at a landmark. Context: who converts at once has no time for another event, who takes long has time
