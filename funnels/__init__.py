@@ -97,8 +97,8 @@ Decisions
   Choice: both stand, behind one door, held to one oracle. Price: a change of what plain chains are is made twice.
 - Traits at the time of the event are read from the calls themselves (``traits_then``). Context: a merge changes who was
   described, for all history, before the next build. Choice: per trait asked for, its calls at the newest identity, looked up
-  by time (``histories``; an as-of join where there is a query). Price: each such trait reads the identify (group) events once
-  more; definitions, built over events alone, cannot ask.
+  by time (``histories``; an as-of join where there is a query). Price: each such trait reads the identify (group) events
+  once more; definitions, built over events alone, cannot ask.
 - The vocabulary is binding. Context: a slip in an event's name gives a chart of zeros. Choice: definitions may name only
   events of the vocabulary (``$identify`` and the like aside). Price: an own event is described before it is used.
 - Drivers are compared at a landmark. Context: who converts at once has no time for another event, who takes long has time
