@@ -3,7 +3,7 @@
 Owns the tables of ``tables.py`` (who fills each: ``sql/models``), the manifest, and the record of runs.
 
     lake/<project>/<table>/              a Delta table per model, of which the rows that differ are replaced
-        leaf-<id>.parquet                of a table that is repaired (draft.py): 65,536 rows or so in the order of its key;
+        leaf-<id>.parquet                of a table that is repaired (draft.py): 61,440 rows or so in the order of its key;
         month=2026-03/leaf-<id>.parquet  of one kept by day in a folder per UTC month, which is no column of it
     lake/<project>/id_links/             the ledger of identity: links found in events, undos; appended to
     lake/<project>/_manifest/NNNNNNNN.json and current
@@ -112,7 +112,7 @@ Decisions
     Choice: rows that came less rows that went, by name and content (``news.py``). Price: where the log or the files are
     gone, everything is made anew.
     A table under repair is a set of leaves (``draft.py``). Context: one late event changes a few rows of millions. Choice:
-    files of 65,536 rows by key, written anew where rows go or come; the others stay (of 250,000 rows, a merge of two people
+    files of 61,440 rows by key, written anew where rows go or come; the others stay (of 250,000 rows, a merge of two people
     of a year of 10 M events took 13.5 processor seconds, so 10.1; a whole build the same). Price: rows that lie all over a
     table write it all (10 M narrow rows of a quarter in larger leaves: 100,000 rows all over a month 2.5 s, at a load of 8).
     Times are subtracted as microseconds. Context: a difference of times with a zone costs DuckDB 3.6 processor seconds for
