@@ -65,7 +65,7 @@ spark: setup ## Install pyspark and its Delta connector, with which a test reads
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.lock
 	mvn --quiet --batch-mode dependency:get -Dartifact=io.delta:delta-spark_4.1_2.13:4.2.0
 
-screenshots: setup sdks ## Make the README's screenshot again
+screenshots: setup sdks ## Make the README's pictures again
 	JCURVE_TEST_SCREENSHOT=1 $(BIN)/python -m pytest tests/web $(ARGS)
 
 readme: setup ## Make the README's tables again from the code

@@ -194,8 +194,8 @@ def _finish(settings: Settings, lake: Lake, clock: Clock, request: Request) -> T
     gone += _drop_damaged(folder.log, ids)
     scratch.clear(folder.scratch)
     withdraw(folder.work, lambda error: any(typed in error for typed in ids.typed) or _holds(ids, error))
-    left = traces(folder.root, ids, leave_out=folder.forget)
-    if not (lake.is_local and Path(lake.root).absolute().is_relative_to(folder.root.absolute())):
+    left = traces(folder.root, ids, leave_out=[folder.forget, *_of_others(settings, lake, request.project)])
+    if not _is_inside(settings, lake):
         left += traces_of_lake(lake, request.project, ids)
     row = {
         "receipt": Tombstones(folder.tombstones).receipt(request.project, ids.typed),
@@ -217,6 +217,19 @@ def _finish(settings: Settings, lake: Lake, clock: Clock, request: Request) -> T
         logger.error("a person was forgotten, but an id is left in %s; remove it by hand", place)
     _path(settings, request).unlink()
     return left
+
+
+def _is_inside(settings: Settings, lake: Lake) -> bool:
+    return lake.is_local and Path(lake.root).absolute().is_relative_to(settings.folder.root.absolute())
+
+
+def _of_others(settings: Settings, lake: Lake, project: str) -> list[Path]:
+    """The folders of other projects in the lake: whoever has the same id there is somebody else."""
+    if not _is_inside(settings, lake):
+        return []
+    # As the data folder's own path leads there, which is the one that is walked.
+    root = settings.folder.root / Path(lake.root).absolute().relative_to(settings.folder.root.absolute())
+    return [path for path in root.iterdir() if path.is_dir() and path.name != project]
 
 
 def _drop_damaged(log: Path, ids: Ids) -> int:

@@ -12,7 +12,9 @@ from funnels.filters import OPERATORS
 from funnels.kernel import MAX_STEPS
 from funnels.periods import GRAINS
 from funnels.presets import PRESETS
+from funnels.presets import explained as presets_explained
 from funnels.request import MAX_BINS, MAX_BY, MAX_EXCLUSIONS, MAX_GROUPS, MAX_HELD
+from funnels.survival import POINTS
 
 Schema = dict[str, Any]
 
@@ -209,6 +211,25 @@ _OF_DRIVERS: Final[Schema] = {
 }
 
 
+_ANSWER: Final = f"""
+The answer. Shares are of 1, times in seconds, intervals Wilson's at 95 %; what has no base is null.
+
+    steps            a row each: reached, its share from_start (with its interval) and from_previous (required) step, dropped
+                     (whose witness ends here, unconverted), seconds_from_previous (median, p90, mean)
+    entrants         = converted + pending (still can) + excluded + lost; conversion
+    mature           the same funnel over entries whose window has closed: to moved back to as_of - window, never before from
+    survival         Kaplan-Meier: the share converted after so many seconds, with its interval. Of more than
+                     {POINTS} moments so many are told, evenly over the share, each row as it stands in the whole curve
+    trend            a row per day, week or month: a funnel of its own; complete when no later event can change it
+    time_to_convert  bins of equal width, closed on the left, the last on both sides
+    groups           a row per group: steps, conversion, p_value against the rest and corrected over the groups; of those
+                     beyond limit one row, other
+    definition       the question with every default filled in; asked again, it is answered the same
+    warnings         names that never occurred, with the nearest; an as_of that was brought back
+    data             the version of the events, the build, complete_until, and how many events were left out
+"""
+
+
 def funnel_body() -> Schema:
     return _body({}, [], EXAMPLE)
 
@@ -224,6 +245,11 @@ def unit_body() -> Schema:
 def driver_body() -> Schema:
     example = {**{name: EXAMPLE[name] for name in ("steps", "from", "to", "window")}, "drivers": {"from": 1, "to": 4}}
     return _body(_OF_DRIVERS, [], example)
+
+
+def answered() -> str:
+    """The answer's fields, and what each preset changes."""
+    return f"{_ANSWER.strip()}\n\n{presets_explained()}"
 
 
 def codes() -> str:

@@ -3,16 +3,21 @@
 Who is too slow is cut off without an answer: SDKs send again what a broken connection kept from arriving, while several drop
 for good what was answered 408, as any 4xx. What had come of it is freed. A connection that never sends anything counts, too;
 one that idles between two requests is uvicorn's affair. A request that arrives at once, as nearly all do, costs no timer.
+
+Who would rather go on in HTTP/2 (``Upgrade: h2c``, as Java's own client does) is answered in HTTP/1.1:
+the parser would take the request's body for that other protocol's.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from functools import partial
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+_H2C: Final = re.compile(rb"^([^\r\n]+\r\n(?:[^\r\n]+\r\n)*?)(upgrade: *h2c\r\n)", re.IGNORECASE)
 _MOST_HEAD: Final = 256 << 10  # bytes; some SDKs put events into the query
 
 
@@ -33,6 +38,8 @@ class PatientProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if b"h2c" in data and (self._whole or self._head is not None):
+            data = _H2C.sub(rb"\1x-\2", data, 1)
         super().data_received(data)
         if self._head is not None:
             self._head += len(data)

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any, Final
 
 from api.settings import Settings
-from api.status import disk
+from api.status import disk, runaways
 from api.store import Project
 from ingest import ids
 from ingest.lake import Lake
@@ -87,6 +87,7 @@ def quality(settings: Settings, lake: Lake, project: Project, now: datetime, eng
             **_part(sum(events for name, events in outcomes.items() if name.startswith("rejected")), received),
             "last_7_days": engine.table(REJECTED, {"since": now - RECENT}).to_pylist(),
         },
+        "runaway_ids": runaways(lake, project.name, manifest),
         "disk": disk(settings.folder.root, settings.low_disk),
     }
 

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -172,8 +174,12 @@ def with_range(question: Mapping[str, Any], last: str | None, now: datetime) -> 
 
 
 def slug(title: str) -> str:
-    """``slug("Sign-up to Paid!") == "sign-up-to-paid"``."""
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:63].strip("-") or "funnel"
+    """``slug("Sign-up to Paid!") == "sign-up-to-paid"``; letters beyond a-z that are lost are told apart by a digest."""
+    letters = unicodedata.normalize("NFKD", title.casefold())
+    plain = re.sub(r"[^a-z0-9]+", "-", "".join(one for one in letters if not unicodedata.combining(one))).strip("-")
+    lost = any(one.isalnum() and not one.isascii() for one in letters)
+    mark = f"-{sha256(title.encode()).hexdigest()[:6]}" if lost else ""
+    return (plain[: 63 - len(mark)].strip("-") or "funnel") + mark
 
 
 def _days(last: object) -> int:

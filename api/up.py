@@ -4,7 +4,8 @@
   door that crashed loses no connection: those dealt to it wait until it is back, the other doors go on.
 - A child that ends is started again, after a pause that doubles up to half a minute.
 - SIGTERM or SIGINT drains: the door first (nothing new comes in), the flush (what came in reaches the lake), then the rest.
-  A second signal kills. If the supervisor itself is killed, each child sees its input end and drains alone.
+  A flush that crashed before that, or while it drains, is started once more for it. A second signal kills. If the
+  supervisor itself is killed, each child sees its input end and drains alone.
 - The locks of the data folder are held by the children, too: who comes next waits until they have ended.
 """
 
@@ -50,7 +51,7 @@ class Supervisor:
         watching.forget_dead(settings.folder)
         self._children: dict[str, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
-        self._ready = False
+        self._ready = self._killed = False
         self._failed: str | None = None
 
     async def run(self, ready_line: str) -> None:
@@ -69,11 +70,14 @@ class Supervisor:
             chosen = [role for role in self._roles if role.split("-")[0] in group]
             await asyncio.gather(*(self._drain(role) for role in chosen))
             await asyncio.gather(*(keepers[role] for role in chosen))
+            if "flush" in chosen:
+                await self._flush_once_more()
         if self._failed:
             raise CannotStart(self._failed)
 
     def _stop(self) -> None:
         if self._stopping.is_set():
+            self._killed = True
             for child in self._children.values():
                 _signal(child, signal.SIGKILL)
         self._stopping.set()
@@ -95,6 +99,8 @@ class Supervisor:
         while not self._stopping.is_set():
             started = time.monotonic()
             child = self._children[role] = await self._spawn(role)
+            if self._stopping.is_set():
+                _signal(child, signal.SIGTERM)  # its turn to drain may have passed while it was started
             status = await child.wait()
             if self._stopping.is_set():
                 break
@@ -137,6 +143,19 @@ class Supervisor:
         if child is None:
             return
         _signal(child, signal.SIGTERM)
+        await self._ended(role, child)
+
+    async def _flush_once_more(self) -> None:
+        """Where the flush did not come to its end by itself: what came in reaches the lake all the same."""
+        flush = self._children.get("flush")
+        if flush is None or flush.returncode == 0 or self._killed or self._failed:
+            return
+        self._children["flush"] = again = await self._spawn("flush")
+        assert again.stdin is not None
+        again.stdin.close()  # at its end a role drains; a signal may come before it listens to any
+        await self._ended("flush", again)
+
+    async def _ended(self, role: str, child: asyncio.subprocess.Process) -> None:
         if not await _within(child.wait(), _GRACE):
             logger.error("%s did not end within %.0f s and is killed", role, _GRACE)
             _signal(child, signal.SIGKILL)

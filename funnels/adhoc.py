@@ -14,6 +14,7 @@ from functools import partial
 from typing import Final
 
 from funnels import presets
+from funnels.accounts import Accounts, accounts
 from funnels.as_rules import rules_of
 from funnels.ask import Funnel
 from funnels.bounds import within_limits, within_memory
@@ -88,16 +89,24 @@ class Source:
     def who(self) -> Who:
         return people(self.lake, self.project, self.identity(), self.manifest)
 
+    def accounts(self, who: Who) -> Accounts:
+        """Those of the people ``who``."""
+        return accounts(self.lake, self.project, self.identity(), who)
+
     def asking(self, engine: Engine, request: Funnel, *, named: bool = False) -> Asking:
         """Makes the relations that the question's queries read; ``named``: its units will be."""
         as_of = self.as_of(request)
+        sessions = None
         if request.unit == "session":
             query = Query(request, as_of)
             whole = named or any(step.first_ever for step in request.steps)
-            find_sessions(engine, None if whole else query.first_moment, None if named else query.last_moment)
+            span = (None if whole else query.first_moment, None if named else query.last_moment)
+            sessions = partial(find_sessions, engine, *span)
+        if named and sessions is not None:
+            sessions()
         internal = None if request.internal == "include" else self.internal
         cohorts = bind_cohorts(engine, {cohort.name: cohort for cohort in request.cohorts}, as_of, internal)
-        return Asking(engine, request, as_of, internal, cohorts, self.who)
+        return Asking(engine, request, as_of, internal, cohorts, self.who, self.accounts, named, None if named else sessions)
 
 
 @dataclass(frozen=True)
@@ -110,6 +119,9 @@ class Asking:
     internal: Internal | None
     cohorts: Mapping[str, str]
     who: Callable[[], Who]
+    accounts: Callable[[Who], Accounts]
+    named: bool
+    prepare: Callable[[], None] | None
 
     def query(self, *, with_ids: bool = False, unit: object = None) -> Query:
         """Of all units, or of one; ``with_ids``: events are told by their ids."""
@@ -117,7 +129,8 @@ class Asking:
         left_out = "false" if self.internal is None else condition(self.engine, self.internal, parameters)
         filters = self.internal is not None and bool(self.internal.where)
         asked = Query(self.request, self.as_of, left_out, parameters, self.cohorts, with_ids, unit)
-        return replace(asked, internal_filters=filters, who=self.who)
+        asked = replace(asked, internal_filters=filters, named=self.named, prepare=self.prepare)
+        return replace(asked, who=self.who, accounts=self.accounts)
 
 
 def funnel(
@@ -143,8 +156,8 @@ def answer_of(source: Source, request: Funnel) -> Json:
     with source.engine() as engine:
         rules = rules_of(request, source.as_of(request))
         found = read_streams(engine, source.asking(engine, request).query(), source.limits, rules)
-        missing = missing_names(engine, request.event_names)
-    matched = match(request, found, rules)
+        missing = missing_names(engine, request.named)
+    matched = match(request, found, rules, source.limits)
     labels = [step.label for step in request.steps]
     limit = GROUPS if request.breakdown is None else request.breakdown.limit
     times = request.time_to_convert
@@ -170,13 +183,15 @@ class Matched:
     grouping: Grouping | None
 
 
-def match(request: Funnel, found: Found, rules: Rules) -> Matched:
-    """Match every unit: by the definition, or by a preset's rules."""
+def match(request: Funnel, found: Found, rules: Rules, limits: Limits) -> Matched:
+    """Match every unit: by the definition, or by a preset's rules. Raises ``TooLarge``."""
     streams, by = found.streams, request.breakdown
     matcher = match_streams if request.preset is None else partial(presets.match, request.preset)
-    outcome = found.outcome or matcher(streams, rules)
-    grouping = None if by is None else breakdown(outcome, streams, rules, found.groups, by.attribution, matcher)
-    return Matched(rules, outcome, grouping)
+    with within_memory(limits):
+        outcome = found.outcome or matcher(streams, rules)
+        if by is None:
+            return Matched(rules, outcome, None)
+        return Matched(rules, outcome, breakdown(outcome, streams, rules, found.groups, by.attribution, matcher, limits))
 
 
 def data_of(source: Source, found: Found) -> Json:

@@ -128,6 +128,12 @@ class Funnel:
         return tuple(dict.fromkeys(choice.event for choice in self.choices if choice.event != ANY_EVENT))
 
     @property
+    def named(self) -> tuple[str, ...]:
+        """Those, and the names that the cohorts ask for."""
+        asked = (one.event for cohort in self.cohorts for did in cohort.did for one in did.selections)
+        return tuple(dict.fromkeys((*self.event_names, *(name for name in asked if name != ANY_EVENT))))
+
+    @property
     def takes_any_event(self) -> bool:
         return any(choice.event == ANY_EVENT for choice in self.choices)
 

@@ -22,12 +22,14 @@ from transforms.errors import ModelFailed
 _ROWS: Final = 100_000
 _AGAIN: Final = 0.05  # seconds between two interrupts: one that comes between two queries is lost
 _BYTES: Final = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
+_compiling: Final = threading.Event()
 NARROW: Final = (
     "a shorter range (from, to) or window",
     "rarer events, instead of * or frequent ones",
     "where, on the event's own columns or properties",
     "order sequential instead of strict, which reads events of any name",
     "unit person instead of session",
+    "a breakdown without attribution all, which takes exclusions once per value",
 )
 
 
@@ -52,6 +54,16 @@ def within_limits(engine: Engine, limits: Limits) -> Iterator[None]:
             watch.join()
     if late.is_set():  # it ended by itself, too late
         raise _slow(limits)
+
+
+@contextmanager
+def compiling() -> Iterator[None]:
+    """Loops are compiled or loaded meanwhile. Questions wait, and none is ended for that: there is nothing to narrow."""
+    _compiling.set()
+    try:
+        yield
+    finally:
+        _compiling.clear()
 
 
 @contextmanager
@@ -121,6 +133,9 @@ def _slow(limits: Limits) -> TooSlow:
 def _watch(engine: Engine, seconds: float | None, done: threading.Event, late: threading.Event) -> None:
     if done.wait(seconds):
         return
+    while _compiling.is_set():
+        if done.wait(_AGAIN):
+            return
     late.set()
     while not done.wait(_AGAIN):
         engine.interrupt()

@@ -25,7 +25,7 @@ _WIDE: Final = 1 << 16  # numbers, up to which each may have a place of its own
 
 def held_codes(columns: Sequence[pa.ChunkedArray]) -> Codes:
     """One code per event for all properties together; -1 where any is missing."""
-    coded = [_encode(column) for column in columns]
+    coded = [encoded(column) for column in columns]
     codes, _ = together([codes for codes, _ in coded])
     for one, _ in coded:
         codes[one == MISSING] = MISSING
@@ -34,7 +34,7 @@ def held_codes(columns: Sequence[pa.ChunkedArray]) -> Codes:
 
 def value_codes(columns: Sequence[pa.ChunkedArray]) -> tuple[Codes, list[tuple[Value, ...]]]:
     """One code per event for all properties together, and the values of each code; -1 where all are missing."""
-    return combined([_encode(column) for column in columns])
+    return combined([encoded(column) for column in columns])
 
 
 def combined(coded: Sequence[tuple[Codes, Sequence[Value]]]) -> tuple[Codes, list[tuple[Value, ...]]]:
@@ -57,20 +57,20 @@ def _at(known: Sequence[Value], place: int) -> Value:
     return None if place == MISSING else known[place]
 
 
-def _encode(column: pa.ChunkedArray) -> tuple[Codes, list[Value]]:
+def encoded(column: pa.ChunkedArray) -> tuple[Codes, list[Value]]:
     """Codes of one column, and their values; -1 for null."""
-    encoded = pc.dictionary_encode(column.combine_chunks() if column.num_chunks != 1 else column.chunk(0))
+    told = pc.dictionary_encode(column.combine_chunks() if column.num_chunks != 1 else column.chunk(0))
     numbers: dict[Hashable, int] = {}
     values: list[Value] = []
-    renumbered = np.empty(len(encoded.dictionary) + 1, np.int32)
+    renumbered = np.empty(len(told.dictionary) + 1, np.int32)
     renumbered[-1] = MISSING
-    for place, text in enumerate(encoded.dictionary.to_pylist()):
+    for place, text in enumerate(told.dictionary.to_pylist()):
         key, value = canonical(loads(text))
         if key not in numbers:
             numbers[key] = len(values)
             values.append(value)
         renumbered[place] = numbers[key]
-    indices = pc.fill_null(encoded.indices, len(encoded.dictionary)).to_numpy(zero_copy_only=False)
+    indices = pc.fill_null(told.indices, len(told.dictionary)).to_numpy(zero_copy_only=False)
     return renumbered[indices], values
 
 

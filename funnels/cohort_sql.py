@@ -8,7 +8,7 @@ subject is found by the id that it was built under, whoever it has been merged w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -50,13 +50,18 @@ def bind_cohorts(
     The engine holds ``READS``. The conditions belong into a query over ``events`` joined as ``stream_sql`` joins them for a
     cohort. ``internal``: the traffic that does not count; None: all of it does.
     """
-    found = {}
-    for number, (name, cohort) in enumerate(cohorts.items()):
+    found, tables = {}, tables_of(cohorts.values())
+    for name, cohort in cohorts.items():
         parameters = Parameters()
         text = members_sql(engine, cohort, as_of, parameters, internal)
-        engine.make(f"cohort_{number}", text, parameters.values)
-        found[name] = f"coalesce({_UNIT[cohort.unit]} in (select id from cohort_{number}), false)"
+        engine.make(tables[cohort.name], text, parameters.values)
+        found[name] = f"coalesce({_UNIT[cohort.unit]} in (select id from {tables[cohort.name]}), false)"
     return found
+
+
+def tables_of(cohorts: Iterable[Cohort]) -> dict[str, str]:
+    """The name of each one's table of members, whose only column is ``id``."""
+    return {cohort.name: f"cohort_{number}" for number, cohort in enumerate(cohorts)}
 
 
 def members_sql(

@@ -74,7 +74,8 @@ def _overlapping(steps: tuple[Step, ...]) -> Iterator[tuple[int, int]]:
 def _check_exclusion(one: Exclude, number: int, funnel: Funnel, body: Mapping[str, object], faults: Faults) -> None:
     path, required = f"exclude[{number}]", [step + 1 for step in funnel.required]
     if len(required) < 2:
-        faults.add(path, None, [], "an exclusion lies between two required steps; this funnel has one")
+        message = "an exclusion lies between two required steps; this funnel has one"
+        faults.add(path, _written(body, number), [], message)
         return
     if funnel.order == "any":
         for key in _given(body, number):
@@ -89,9 +90,13 @@ def _check_exclusion(one: Exclude, number: int, funnel: Funnel, body: Mapping[st
         faults.add(f"{path}.before", one.before + 1, later, "before must be a later step than after")
 
 
-def _given(body: Mapping[str, object], number: int) -> list[str]:
+def _written(body: Mapping[str, object], number: int) -> object:
     exclusions = body.get("exclude")
-    found = exclusions[number] if isinstance(exclusions, list) else None
+    return exclusions[number] if isinstance(exclusions, list) else None
+
+
+def _given(body: Mapping[str, object], number: int) -> list[str]:
+    found = _written(body, number)
     return [key for key in ("after", "before") if isinstance(found, Mapping) and found.get(key) is not None]
 
 

@@ -1,9 +1,8 @@
-"""Streams without a query: events that serve a step by their name alone are read from the files, on our own threads.
+"""Streams without a query: events are read from the files, on our own threads, by the names that are asked for.
 
-Most funnels name events and ask little more of them. Then a row is its time, its actor, its name and the values of the
-columns it is broken down by (``tags``), and ``scan``, ``who`` and ``gather`` do what a query would. Where some names have
-filters, those alone are asked of DuckDB, and its rows go the same way. ``shares`` says which names are which; a question
-that needs more of its rows than that is all query.
+``plan_of`` says whether a question can be read so, ``Reading`` does it: ``scan`` decodes few columns, ``who`` and
+``accounts`` say whose an event is, ``truths`` and ``subjects`` whether it passes filters, ``gather`` brings the rows in
+order, and ``neighbours`` tells sessions, first events and strict neighbours. Values are read by number afterwards.
 """
 
 from __future__ import annotations
@@ -17,41 +16,42 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from funnels.ask import ANY_EVENT, Exclude, Funnel, Step
+from funnels import gather, presets
+from funnels.accounts import Accounts, Named
 from funnels.bounds import in_bytes, too_large
-from funnels.gather import BOTS, INTERNALS, ROW_BYTES, WITHOUT, Gather, Ordered, Pool, take_actors, take_units
+from funnels.cohort_sql import tables_of
+from funnels.filters import Filter
+from funnels.gather import BOTS, INTERNALS, ROW_BYTES, WITHOUT, Events, Gather, Ordered, People, Pool, take
+from funnels.groups import Match
 from funnels.kernel import Codes, Ints
-from funnels.match import microseconds
-from funnels.places import Places
+from funnels.match import match_streams, microseconds
+from funnels.neighbours import SESSION_BITS, Among
+from funnels.places import Encoded, Places
 from funnels.scan import Rows, Stretch, table
+from funnels.serving import ACCOUNT, EVENT, PERSON, Offers, offers, root_of
 from funnels.stream_sql import Query
-from funnels.tags import LEAST, WORD, Form, Tags, TooMany, bars_of, values_of
-from funnels.ties import in_doubt, of_units, settle_entries
-from funnels.valued import Asides, Values, can_read
-from ingest.event import EVENTS
-from ingest.numbers import loads
+from funnels.subjects import ACCOUNTS, PEOPLE, Subjects
+from funnels.tags import SOURCES, Form, TooMany, bars_of, bits_beside, doubtful, numbers_of
+from funnels.ties import of_units, settle_entries, which
+from funnels.truths import Truths
+from funnels.valued import Column, OfEvents, OfSubjects, Values, Which, can_read
+from funnels.words import UNKNOWN
 from transforms.engine import Engine, Limits
 
-_ROWS: Final = 100_000
 _PART: Final = 190_000  # rows, 5 MB, that a thread orders and matches at a time, while they lie in the cache
 _LARGE: Final = 4_000_000  # rows, 80 MB, of a part for which files are read again
-_LISTED: Final = 100  # moments in doubt that stand in the query itself, so that few row groups are read
-_NOT_READ: Final = frozenset({"event", "event_id", "properties", "context", "log", "month"})  # otherwise read, or unique
-COLUMNS: Final = frozenset(one.name for one in EVENTS if pa.types.is_string(one.type)) - _NOT_READ  # that rows may carry
 
 
 @dataclass(frozen=True)
-class Shares:
-    """``masks``: of events by name, without a query; ``rest``: of those of any other name. ``asked``: names with filters."""
+class Plan:
+    """``by_number``: rows carry their numbers, since more is asked of some; ``everything``: events of any name are read."""
 
-    masks: Mapping[str, int]
-    rest: int
-    asked: tuple[str, ...]
-
-    @property
-    def names(self) -> frozenset[str] | None:
-        return None if self.rest else frozenset(self.masks)
+    offers: Offers
+    by_number: bool
+    everything: bool
+    accounts: bool  # each event's account must be known
 
 
 @dataclass(frozen=True)
@@ -63,108 +63,63 @@ class Counts:
     internal: int
 
 
-def shares(query: Query) -> Shares | None:
-    """Which names can be read without a query; None where none can."""
-    funnel = query.funnel
-    if query.who is None or not _narrow(query):
-        return None
-    names = [name for name in funnel.event_names if not _filtered(funnel, name)]
-    if funnel.takes_any_event:
-        if len(names) < len(funnel.event_names) or _filtered(funnel, ANY_EVENT):
-            return None
-        return Shares({name: _mask(funnel, name) for name in names}, _mask(funnel, ANY_EVENT), ())
-    asked = tuple(name for name in funnel.event_names if name not in names)
-    return Shares({name: _mask(funnel, name) for name in names}, 0, asked) if names else None
-
-
-def _narrow(query: Query) -> bool:
-    """Whether a row's time, unit, mask and columns of text are all that is needed of it."""
-    funnel = query.funnel
-    more = (funnel.where, query.with_ids, funnel.preset, query.unit is not None, query.internal_filters)
+def plan_of(query: Query) -> Plan | None:
+    """None where only a query can read it."""
+    funnel, cohorts = query.funnel, {one.name: one for one in query.funnel.cohorts}
     firsts = any(step.first_ever for step in funnel.steps)
-    plain = funnel.unit == "person" and funnel.order != "strict"
-    room = WORD - len(funnel.steps) - len(funnel.exclude)
-    known = all(map(can_read, (*funnel.hold, *query.groups_by)))
-    return plain and not any(more) and not firsts and known and room >= (LEAST if _asks_rows(query) else 0)
-
-
-def _asks_rows(query: Query) -> bool:
-    """Whether more is asked of some rows: their values, or which of an instant's has the smallest id."""
-    return bool(query.groups_by or query.funnel.hold or query.funnel.reentry == "first")
-
-
-def _along(query: Query) -> tuple[str, ...] | None:
-    """The columns whose values rows can carry in place of their numbers, if these suffice; else None."""
-    by = query.funnel.breakdown
-    if by is None or by.attribution == "all" or query.funnel.hold or query.funnel.reentry == "first":
+    sessions = funnel.unit == "session"
+    if query.who is None or query.with_ids or query.unit is not None or query.internal_filters:
         return None
-    return by.by if COLUMNS.issuperset(by.by) and len({*by.by}) == len(by.by) else None
-
-
-def _has_room(rows: int, form: Form) -> bool:
-    """Whether so many rows can carry their numbers."""
-    return rows < form.room
-
-
-def _filtered(funnel: Funnel, name: str) -> bool:
-    """Whether a step or an exclusion takes events of this name (or of any) only if they pass filters."""
-    return any(
-        choice.event in (name, ANY_EVENT) and bool(choice.where or part.where)
-        for part in _parts(funnel)
-        for choice in part.choices
-    )
-
-
-def _mask(funnel: Funnel, name: str) -> int:
-    """Steps, and behind them exclusions, as ``Form`` has it."""
-    return sum(1 << number for number, part in enumerate(_parts(funnel)) if _takes(part, name))
-
-
-def _parts(funnel: Funnel) -> tuple[Step | Exclude, ...]:
-    return (*funnel.steps, *funnel.exclude)
-
-
-def _takes(part: Step | Exclude, name: str) -> bool:
-    return any(choice.event in (name, ANY_EVENT) for choice in part.choices)
+    if sessions and (firsts or query.named):
+        return None
+    found = offers(funnel, can_read)
+    roots = [root_of(name, cohorts, can_read) for name in (*funnel.hold, *query.groups_by)]
+    if found is None or None in roots:
+        return None
+    own = ACCOUNT if funnel.unit == "account" else PERSON
+    settled = funnel.reentry == "first" or funnel.preset is not None or firsts
+    by_number = settled or bool(funnel.hold) or any(root != own for root in roots)
+    accounts = own == ACCOUNT or ACCOUNT in roots or bool(found.accounts)
+    return Plan(found, by_number, sessions or funnel.order == "strict", accounts)
 
 
 class Reading:
-    """The streams of one question; the names of ``found.asked`` come by a query. Use ``parts`` or ``whole``, once.
+    """The streams of one question. Use ``parts`` or ``whole``, once. ``doubted`` are the rows of the units that ``ties``
+    doubts. Raises ``TooMany`` where rows have no room for all that they must carry."""
 
-    Where more is asked of rows, they carry their numbers, for ``valued``; or, if these are too large, their values, and all
-    raise ``TooMany`` where those are too many. ``doubted`` are the rows of the units that ``ties`` doubts.
-    """
-
-    def __init__(self, engine: Engine, query: Query, found: Shares, limits: Limits) -> None:
-        assert query.who is not None
-        self._first, self._last = microseconds(query.first_moment), microseconds(query.last_moment)
-        self.engine, self.query, self.limits, self._shares, self._who = engine, query, limits, found, query.who()
+    def __init__(self, engine: Engine, query: Query, plan: Plan, limits: Limits) -> None:
+        assert query.who is not None and query.accounts is not None
+        self.engine, self.query, self.limits, self._plan, self._who = engine, query, limits, plan, query.who()
         version = engine.versions["events"]
         self._events = None if version is None else table(engine.lake, engine.project, version)
-        self._stretches = self._found(found.names)
-        asked = self._found(frozenset(found.asked)) if found.asked else []
-        self._most = sum(one.rows for one in (*self._stretches, *asked))
-        self._counts = np.zeros(4, np.int64)
+        first, last = microseconds(query.first_moment), microseconds(query.last_moment)
+        firsts = tuple(number for number, step in enumerate(query.funnel.steps) if step.first_ever)
+        low, high = (gather.EARLIEST, microseconds(query.as_of)) if firsts else (first, last)
+        names = None if plan.everything else plan.offers.names
+        self._stretches = [] if self._events is None else self._events.stretches(names, low, high)
+        self._low, self._high = _lies(self._stretches, low, high)
+        self._most = sum(one.rows for one in self._stretches)
+        self.places = Places(None if self._events is None else self._events.store, self._stretches)
+        self._sources = self._by_source() if query.funnel.unit == "session" else []
+        self._accounts: Accounts | None = query.accounts(self._who) if plan.accounts else None
+        self._named = None if self._accounts is None else Named(self.places, self._accounts.words)
+        if self._named is not None:
+            self._named.learn(self.threads)
+        self._form = self._room(firsts)
+        self._truths = Truths(engine, self.places, query.funnel.zone, limits)
+        self._people = self._allowed()
+        self._asked = self._what(first, last)
+        self._counts, self._later = np.zeros(4, np.int64), np.zeros(4, np.int64)
         self._waiting: Iterator[tuple[Stretch, int]] = iter(())
         self._lock = threading.Lock()
-        self._by = query.groups_by
-        self.form = Form(len(query.funnel.steps), len(query.funnel.exclude), query.funnel.order == "any")
-        self.tags = Tags(self.form.room)
         self.doubted: list[Ordered] = []
-        self.places = Places(None if self._events is None else self._events.store, self._stretches)
-        self.asides = Asides()
-        self.numbered = _asks_rows(query) and _has_room(self._most, self.form)
-        along = _along(query)
-        if _asks_rows(query) and not self.numbered and along is None:
-            raise TooMany
-        self._along = () if self.numbered or along is None else along  # columns that rows carry
-        self._held = self._values("held", query.funnel.hold)
-        self.values = self._values("value", self._by)
+        self._among = Among(self._form, query.funnel.unit == "session", query.funnel.order == "strict", self.ids)
+        self._held, self.values = (Values([*map(self._column, one)]) for one in (query.funnel.hold, query.groups_by))
 
     @property
     def counts(self) -> Counts:
         """Of what was read so far; all of it once there is no more."""
-        return Counts(*(int(self._counts[place]) for place in (WITHOUT, BOTS, INTERNALS)))
+        return Counts(*(int(self._counts[place] + self._later[place]) for place in (WITHOUT, BOTS, INTERNALS)))
 
     @property
     def threads(self) -> ThreadPoolExecutor:
@@ -177,27 +132,28 @@ class Reading:
 
     @property
     def _reads_more(self) -> bool:
-        return bool(self.query.funnel.hold) or self.query.funnel.reentry == "first"
+        return bool(self.query.funnel.hold or self._form.firsts) or self._settles
 
-    def _values(self, kind: str, properties: tuple[str, ...]) -> Values:
-        return Values(self.engine, self.places, self.asides, kind, properties, self.threads)
+    @property
+    def _settles(self) -> bool:
+        """Whether rows at one instant must be in order of their event ids."""
+        return self.query.funnel.reentry == "first" or self.query.funnel.preset is not None
 
-    def people(self, codes: Codes) -> pa.Array:
-        """The person_id of each unit, by its code."""
-        return pa.array(self._who.people[codes])
+    @property
+    def match(self) -> Match:
+        preset = self.query.funnel.preset
+        return match_streams if preset is None else partial(presets.match, preset)
 
-    def codes(self, people: pa.Array) -> Codes:
-        """The other way round."""
-        return self._who.codes(people.to_numpy())
+    def units(self, codes: NDArray[np.integer]) -> pa.Array:
+        """The person_id or account_id of each unit, by its code; of sessions, that are not named, the codes."""
+        if self.query.funnel.unit == "account":
+            assert self._accounts is not None
+            return self._accounts.words.texts.take(pa.array(codes))
+        return pa.array(self._who.people[codes] if self.query.funnel.unit == "person" else codes)
 
-    def in_doubt(self, doubted: Sequence[Ordered]) -> Query:
-        """The question of these units alone, at their moments in doubt."""
-        actors = self._who.actors(np.concatenate([part.codes for part in doubted]))
-        times = pa.array(np.concatenate([part.times[in_doubt(part)] for part in doubted]))
-        moments = times.unique().cast(pa.timestamp("us", "UTC"))
-        self.engine.bind("doubted", pa.table({"actor_id": actors}))
-        self.engine.bind("moments", pa.table({"time": moments}))
-        return replace(self.query.afresh(), doubted=tuple(moments.to_pylist()) if len(moments) <= _LISTED else None)
+    def ids(self, numbers: Codes) -> pa.Array:
+        """The event ids of rows."""
+        return self.places.column(numbers, "event_id", self.threads).cast(pa.string())
 
     def whole(self) -> Ordered:
         """All rows at once. Raises ``TooLarge``."""
@@ -206,71 +162,191 @@ class Reading:
         return self._at_once()
 
     def _at_once(self) -> Ordered:
-        gathered = self._gathered(range(len(self._who.people)), self.threads)
+        gathered = self._gathered(range(self._count), self.threads)
         return self._unpacked(gathered.ordered(0, gathered.partitions, self.threads))
 
     def parts(self) -> Iterator[list[Callable[[], Ordered]]]:
-        """People after people, in the memory of a question, however many there are: the parts of some are put in order by
+        """Unit after unit, in the memory of a question, however many there are: the parts of some are put in order by
         whoever calls them, on any thread of ``apart``, until the next ones are asked for.
         """
         rows = _LARGE if self._reads_more else _PART
         spans = max(-(-self._most * ROW_BYTES // in_bytes(self.limits.memory)), 1)
-        count = len(self._who.people)
+        count = self._count
         each = max(-(-count // spans), 1)
         for start in range(0, max(count, 1), each):
             gathered = self._gathered(range(start, min(start + each, count)), self.threads)
             yield [partial(self._ordered, gathered, since, until) for since, until in gathered.parts(rows)]
+
+    @property
+    def _count(self) -> int:
+        """How many units there may be; sessions are told from each other when their person's rows are in order."""
+        if self.query.funnel.unit == "account":
+            assert self._accounts is not None
+            return len(self._accounts.words)
+        return len(self._who.people)
+
+    def _room(self, firsts: tuple[int, ...]) -> Form:
+        funnel, sessions = self.query.funnel, self.query.funnel.unit == "session"
+        flags, steps, bars = bool(firsts) or sessions, len(funnel.steps), len(funnel.exclude)
+        form = Form(bits_beside(self._count), steps, bars, firsts, flags, sessions, funnel.order == "any")
+        if form.room < (self._most if self._plan.by_number else 0):
+            raise TooMany
+        return form
+
+    def _what(self, first: int, last: int) -> gather.Asked:
+        form, funnel = self._form, self.query.funnel
+        return gather.Asked(
+            low=self._low,
+            high=self._high,
+            first=first,
+            last=last,
+            always=form.named,
+            serving=form.serving,
+            unserving=self._plan.everything,
+            internals=funnel.internal == "exclude",
+            bot=form.bot if form.firsts else 0,
+            internal=form.internal,
+            counted=not form.firsts,
+            by_account=funnel.unit == "account",
+            source=form.source,
+            tag=form.tag,
+        )
+
+    def _by_source(self) -> list[tuple[Codes, Encoded]]:
+        """By row group: the number of each of its codes' sources, and the codes."""
+        numbers: dict[str, int] = {}
+        read = list(self.threads.map(lambda place: self.places.whole(place, "source"), range(self.places.count)))
+        texts = [one.texts.to_pylist() for one in read]
+        found = [np.array([numbers.setdefault(text, len(numbers)) for text in some], np.int32) for some in texts]
+        if len(numbers) > 1 << SOURCES:
+            raise TooMany
+        return list(zip(found, read, strict=True))
+
+    def _allowed(self) -> People:
+        """Who may serve what; where events' own conditions are asked, their values are read."""
+        offered = self._plan.offers
+        groups = [place for place in range(self.places.count) if self._filters(self.places.name(place))]
+        self._truths.learn(offered.filters, groups, self.threads)
+        people, accounts = _NO_INTS, _NO_INTS
+        if offered.people:
+            people = _bits(self._of_people, offered.people)
+        if offered.accounts:
+            accounts = _bits(self._of_accounts, offered.accounts)
+        sole = self._accounts
+        stretches = (_NO_INTS, _NO_INTS, _NO_INTS, _NO_CODES)
+        if sole is not None:
+            stretches = (sole.first, sole.begins, sole.ends, sole.accounts)
+        return People(self._who.slots, self._who.shift, people, accounts, *stretches)
+
+    def _filters(self, name: str | None) -> bool:
+        """Whether events of this name (None: of any) are asked for conditions of their own."""
+        offered = self._plan.offers
+        return any(name is None or offered.plain(name, where) for where in offered.filters)
+
+    @property
+    def _of_people(self) -> Subjects:
+        find = lambda ids: self._who.codes(ids.to_numpy())  # noqa: E731
+        return Subjects(self.engine, PEOPLE, find, len(self._who.people), self._cohorts, self.query.funnel.zone)
+
+    @property
+    def _of_accounts(self) -> Subjects:
+        """Of those that any event or membership names; the build may know more."""
+        assert self._accounts is not None
+        known, count = self._accounts.words, len(self._accounts.words)
+
+        def find(ids: pa.Array) -> Codes:
+            codes = known.codes(ids.cast(pa.string()))
+            return np.where(codes < count, codes, UNKNOWN).astype(np.int32)
+
+        return Subjects(self.engine, ACCOUNTS, find, count, self._cohorts, self.query.funnel.zone)
+
+    @property
+    def _cohorts(self) -> dict[str, str]:
+        return tables_of(self.query.funnel.cohorts)
+
+    def _column(self, name: str) -> Column:
+        root = root_of(name, {one.name: one for one in self.query.funnel.cohorts}, can_read)
+        if root == EVENT:
+            return OfEvents(self.engine, self.places, self.threads, name)
+        if root == PERSON:
+            return OfSubjects(*self._of_people.values(name), self._person)
+        return OfSubjects(*self._of_accounts.values(name), self._account)
+
+    def _person(self, rows: Which) -> Ints:
+        """The person of each row."""
+        if self.query.funnel.unit == "account":
+            return self._who.of(self.places.column(rows.numbers, "actor_id", self.threads).to_numpy()).astype(np.int64)
+        codes: Ints = rows.units.astype(np.int64)
+        return codes >> SESSION_BITS if self.query.funnel.unit == "session" else codes
+
+    def _account(self, rows: Which) -> Ints:
+        if self.query.funnel.unit == "account":
+            return rows.units.astype(np.int64)
+        assert self._accounts is not None
+        texts = self.places.column(rows.numbers, "account_id", self.threads).cast(pa.string())
+        named, sole = self._accounts.words.codes(texts), self._accounts.at(self._person(rows).astype(np.int32), rows.times)
+        found: Ints = np.where(named < 0, sole, named).astype(np.int64)
+        return found
 
     def _ordered(self, gathered: Gather, since: int, until: int) -> Ordered:
         return self._unpacked(gathered.ordered(since, until, None if self.apart else self.threads))
 
     def _unpacked(self, part: Ordered) -> Ordered:
         """With the masks of steps alone, beside what else was in them."""
-        doubted = np.zeros(len(part.codes), np.int64)
-        if self.numbered or self._by:
-            part = replace(part, values=values_of(part.units, part.times, part.masks, self.form, doubted))
-        if self.form.exclusions:
-            part = replace(part, bars=bars_of(part.masks, self.form))
+        form = self._form
+        if self._plan.everything or form.firsts:
+            counts = np.zeros(4, np.int64)
+            part = self._among.settled(part, counts, self._asked)
+            with self._lock:
+                self._later += counts
+        if self._plan.by_number:
+            part = replace(part, values=numbers_of(part.masks, form))
+        if form.tag > form.steps:
+            bars = bars_of(part.masks, form)
+            part = replace(part, bars=bars if form.exclusions else part.bars)
         if self.query.funnel.hold:
-            part = replace(part, held=self._held.together(part.values))
-        if self.query.funnel.reentry == "first":
-            by = self.query.funnel.breakdown
-            valued = bool(self.query.funnel.hold) or (by is not None and by.attribution == "all")
-            settle_entries(part, -1 if self.form.free else 1, valued, self.values.ids)
-        if not self._by:
-            return replace(part, values=_NO_TAGS)
+            part = replace(part, held=self._held.together(which(part, np.arange(part.units.size))))
+        if self._settles:
+            self._settle(part)
+        if not self.query.groups_by:
+            return replace(part, values=_NO_CODES)
+        return self._with_groups(part)
+
+    def _settle(self, part: Ordered) -> None:
+        funnel, by = self.query.funnel, self.query.funnel.breakdown
+        valued = bool(funnel.hold) or (by is not None and by.attribution == "all")
+        if funnel.preset is not None:
+            settle_entries(part, -1, True, self.ids, every=True)
+        else:
+            settle_entries(part, -1 if self._form.free else 1, valued, self.ids)
+
+    def _with_groups(self, part: Ordered) -> Ordered:
+        if not self._plan.by_number or self.query.funnel.preset is not None:
+            return part
+        doubted = np.zeros(len(part.codes), np.int64)
+        doubtful(part.units, part.times, part.masks, self._form.steps, self._form.free, doubted)
         if doubted.any():
             self.doubted.append(of_units(part, np.flatnonzero(doubted)))
         return part
 
     def _gathered(self, span: range, threads: ThreadPoolExecutor) -> Gather:
-        gathered = Gather(self._most, span, self._first, self._last, self.limits.threads)
+        gathered = Gather(self._most, span, self._low, self._high, self.limits.threads, self._form.bits)
         self._waiting = zip(self._stretches, self.places.bases, strict=True)
         list(threads.map(self._take, [gathered] * self.limits.threads, gathered.pools))
-        self._take_asked(gathered)
         if span.start == 0:  # all are counted each time
             self._counts = np.sum([pool.counts for pool in gathered.pools], axis=0)
         return gathered
 
     def _take(self, gathered: Gather, pool: Pool) -> None:
         """Reads whatever nobody else reads yet, until all is read."""
+        into = gathered.into(pool)
         while (next_one := self._next()) is not None:
             assert self._events is not None
             stretch, number = next_one
-            for rows in self._events.read(stretch, self._along):
-                self._take_rows(rows, number, gathered, pool)
+            for rows in self._events.read(stretch):
+                if (events := self._events_of(rows, number)) is not None:
+                    take(events, self._asked, self._people, into)
                 number += rows.times.size
-
-    def _take_asked(self, gathered: Gather) -> None:
-        """The names with filters, from DuckDB."""
-        if not self._shares.asked:
-            return
-        asked = replace(self.query.afresh(), names=self._shares.asked)
-        for batch in self.engine.batches(asked.text(), _ROWS, asked.parameters.values):
-            self._take_batch(batch, gathered, gathered.pools[0])
-
-    def _found(self, names: frozenset[str] | None) -> list[Stretch]:
-        return [] if self._events is None else self._events.stretches(names, self._first, self._last)
 
     def _next(self) -> tuple[Stretch, int] | None:
         if self.engine.interrupted:
@@ -278,51 +354,55 @@ class Reading:
         with self._lock:
             return next(self._waiting, None)
 
-    def _take_rows(self, rows: Rows, first: int, gathered: Gather, pool: Pool) -> None:
-        """``first``: the number of the first row."""
-        served = np.array([self._shares.masks.get(word, self._shares.rest) for word in rows.words], np.int64)
-        if not served.any():
-            return
-        bots = _NO_BOTS if self.query.takes_bots else rows.bots
-        internals = self.query.funnel.internal == "exclude"
-        tags = self.tags.of_rows(rows.columns) if self._along else _NO_TAGS
-        if self.numbered:
-            tags = np.arange(first + 1, first + 1 + rows.times.size, dtype=np.int32)
-        tagged = (rows.times, rows.actors, rows.names, served, tags, self.form.tag)
-        asked = (*tagged, bots, rows.first_bot, self._first, self._last)
-        known = (self._who.slots, self._who.shift, internals)
-        store, before, nexts, counts = pool.place
-        take_actors(*asked, *known, *gathered.place, store, before, nexts, counts, pool.block)
+    def _events_of(self, rows: Rows, number: int) -> Events | None:
+        """``number``: that of the first row; None where they serve nothing."""
+        offered = self._plan.offers
+        served = np.array([offered.plain(word) for word in rows.words], np.int64)
+        marks = self._marks(rows, served, number) if offered.filters else _NO_INTS
+        if not served.any() and not marks.any() and not self._plan.everything:
+            return None
+        place, since = self.places.place(number) if self._named or self._sources else (0, 0)
+        some = slice(since, since + rows.times.size)
+        accounts, sources = _NO_CODES, _NO_CODES
+        if self._named is not None:
+            named = self._named.of(place)
+            accounts = named[some] if named.size else np.full(rows.times.size, UNKNOWN, np.int32)
+        if self._sources:
+            numbers, read = self._sources[place]
+            assert read.codes is not None
+            sources = numbers[read.codes[some]]
+        first = number if self._plan.by_number else -1
+        return Events(
+            rows.times, rows.actors, rows.names, served, marks, accounts, sources, rows.bots, rows.first_bot, first
+        )
 
-    def _take_batch(self, batch: pa.RecordBatch, gathered: Gather, pool: Pool) -> None:
-        """Rows of the query: its units are people's ids."""
-        flags = {name: batch.column(name).to_numpy(zero_copy_only=False) for name in ("bot", "internal")}
-        bots = np.zeros(len(batch), np.bool_) if self.query.takes_bots else flags["bot"]
-        ours, known = flags["internal"] & ~bots, batch.column("unit").is_valid().to_numpy(zero_copy_only=False)
-        pool.counts[[BOTS, INTERNALS, WITHOUT]] += [bots.sum(), ours.sum(), (~known & ~bots & ~ours).sum()]
-        chosen = batch.filter(pa.array(known & ~bots & ~ours))
-        units = self._who.codes(chosen.column("unit").to_numpy())
-        if self.numbered:
-            there = (units >= gathered.span.start) & (units < gathered.span.stop)
-            chosen, units = chosen.filter(pa.array(there)), units[there]
-        times, masks = chosen.column("time").to_numpy(), self._packed(chosen)
-        store, before, nexts, counts = pool.place
-        take_units(times, units, masks, *gathered.place, store, before, nexts, counts)
+    def _marks(self, rows: Rows, served: Ints, number: int) -> Ints:
+        """Masks by row, where some of these events are asked for conditions of their own."""
+        marks = _NO_INTS
+        for where in self._plan.offers.filters:
+            bits = np.array([self._plan.offers.plain(word, where) for word in rows.words], np.int64)
+            if bits.any():
+                names = rows.names if rows.names.size else np.zeros(rows.times.size, np.int32)
+                marks = marks if marks.size else served[names]
+                marks |= np.where(self._truths.of(where, number, rows.times.size), bits[names], 0)
+        return marks
 
-    def _packed(self, rows: pa.RecordBatch) -> Ints:
-        masks: Ints = rows.column("mask").to_numpy() | rows.column("bars").to_numpy() << self.form.steps
-        if self.numbered:
-            first = self.places.rows + self.asides.put(rows)
-            return masks | np.arange(first + 1, first + 1 + len(rows)) << self.form.tag
-        if not self._by:
-            return masks
-        columns = [rows.column(f"value{number}").dictionary_encode() for number in range(len(self._by))]
-        texts = [[loads(text) for text in column.dictionary.to_pylist()] for column in columns]
-        read = [
-            pa.DictionaryArray.from_arrays(column.indices, pa.array(words, pa.string()))
-            for column, words in zip(columns, texts, strict=True)
-        ]
-        return masks | self.tags.of_rows(read).astype(np.int64) << self.form.tag
+
+def _lies(stretches: Sequence[Stretch], low: int, high: int) -> tuple[int, int]:
+    """Within these bounds, where rows lie at all: so that a digit of their times tells most."""
+    bounds = [one.footer.times[group] for one in stretches for group in one.groups]
+    known = [one for one in bounds if one is not None]
+    if not known or len(known) < len(bounds):
+        return max(low, gather.EARLIEST), high
+    return max(low, min(since for since, _ in known)), min(high, max(until for _, until in known))
+
+
+def _bits(subjects: Subjects, limits: Mapping[int, Sequence[Filter]]) -> Ints:
+    """By subject the bits that its events may serve."""
+    found: Ints = np.full(subjects.count + 1, -1, np.int64)
+    for bit, where in limits.items():
+        found[~subjects.holds(where)] &= ~(1 << bit)
+    return found
 
 
 @cache
@@ -331,5 +411,5 @@ def _readers(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="reader")
 
 
-_NO_TAGS: Final = np.zeros(0, np.int32)
-_NO_BOTS: Final = np.frombuffer(b"", np.uint8)  # not writable, as those of rows
+_NO_INTS: Final = np.zeros(0, np.int64)
+_NO_CODES: Final = np.zeros(0, np.int32)

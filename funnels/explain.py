@@ -39,7 +39,7 @@ is that of the chart: the same query, read for this unit alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -85,7 +85,7 @@ def explain(source: Source, question: UnitQuestion) -> Json:
         found = read_streams(engine, asking.query(with_ids=True, unit=unit.key), source.limits)
         told = read_story(engine, asking.query(unit=unit.key), source.limits)
     rules = rules_of(request, source.as_of(request))
-    outcome = match(request, found, rules).outcome
+    outcome = match(replace(request, breakdown=None), found, rules, source.limits).outcome
     held = {one.id: one.held for one in told}
     cases = [_case(outcome, found, held, case) for case in range(outcome.levels.size)]
     coder = Coder(request, rules, cases)

@@ -29,6 +29,7 @@ from funnels.kernel import Ints
 from funnels.lanes import split
 from funnels.match import CONVERTED, Codes, Outcome, Rules, Streams, match_streams
 from funnels.stats import Table
+from transforms.engine import DEFAULT_LIMITS, Limits
 
 Values = tuple[Scalar | None, ...]  # one per property of `by`
 Attribution = Literal["first", "last", "all"] | int
@@ -67,13 +68,14 @@ def breakdown(
     values: Sequence[Values],
     attribution: Attribution,
     match: Match = match_streams,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Grouping:
     """The cases by their values: ``values[streams.values[event]]`` (-1: null) are those of ``by`` at an event.
 
-    ``outcome`` must be what ``match`` made of these very streams and rules.
+    ``outcome`` must be what ``match`` made of these very streams and rules. Raises ``TooLarge`` where lanes are.
     """
     if attribution == "all":
-        return _in_lanes(outcome, streams, rules, values, match)
+        return _in_lanes(outcome, streams, rules, values, match, limits)
     return _attributed(in_time(outcome, rules), streams, values, attribution)
 
 
@@ -194,8 +196,10 @@ def _part(values: Sequence[Scalar | None]) -> tuple[Ints, list[Scalar | None]]:
     return np.array([*codes, -1]), [*(value for _, value in numbers), None]
 
 
-def _in_lanes(outcome: Outcome, streams: Streams, rules: Rules, values: Sequence[Values], match: Match) -> Grouping:
-    lanes = split(streams, rules, len(values))
+def _in_lanes(
+    outcome: Outcome, streams: Streams, rules: Rules, values: Sequence[Values], match: Match, limits: Limits
+) -> Grouping:
+    lanes = split(streams, rules, len(values), limits)
     found = match(lanes.streams, replace(rules, edges=()))
     names = [*values, (None,) * (len(values[0]) if values else 1)]
     return Grouping(in_time(found, rules), lanes.codes[found.units], names, outcome, lanes.owners[found.units])

@@ -2,7 +2,8 @@
 
 Every excluded event of the unit lies in each of its lanes, whatever its value (it serves a step in its own lane only), and
 the places of instants are those of the whole unit: so exclusions and strict neighbours count as they do for the unit. An
-excluded event is repeated for each value that its unit has, and memory grows so.
+excluded event is repeated for each value that its unit has, and memory grows so: with the square of a unit's events, if each
+has a value of its own. What would pass the question's memory is refused before it is made.
 
 Under ``reentry: "first"`` a unit has one lane at most, that of its first entry in range: no other chain may begin.
 """
@@ -10,14 +11,17 @@ Under ``reentry: "first"`` a unit has one lane at most, that of its first entry 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from funnels.bounds import in_bytes, too_large
 from funnels.kernel import Ints
 from funnels.match import Rules, Streams, microseconds
+from transforms.engine import DEFAULT_LIMITS, Limits
 
+_BYTES: Final = 56  # of one event of a lane, with all that stands beside it until the lanes are matched
 _Item = TypeVar("_Item", bound=np.generic)
 
 
@@ -30,8 +34,11 @@ class Lanes:
     owners: Ints
 
 
-def split(streams: Streams, rules: Rules, values: int) -> Lanes:
-    """Each (unit, value) in which an event serves a step; ``values``: how many there are, and the code of null's lanes."""
+def split(streams: Streams, rules: Rules, values: int, limits: Limits = DEFAULT_LIMITS) -> Lanes:
+    """Each (unit, value) in which an event serves a step; ``values``: how many there are, and the code of null's lanes.
+
+    Raises ``TooLarge``.
+    """
     kinds = values + 1
     code = np.where(streams.values < 0, values, streams.values)
     own = streams.units.astype(np.int64) * kinds + code
@@ -44,7 +51,7 @@ def split(streams: Streams, rules: Rules, values: int) -> Lanes:
         rows, lane, lanes = rows[kept[lane]], (np.cumsum(kept) - 1)[lane[kept[lane]]], lanes[kept]
     owners = lanes // kinds
     if streams.bars.size:
-        rows, lane = _with_exclusions(streams, rows, lane, owners)
+        rows, lane = _with_exclusions(streams, rows, lane, owners, limits)
     narrow = Streams(
         units=lane.astype(np.int32),
         times=streams.times[rows],
@@ -59,11 +66,13 @@ def split(streams: Streams, rules: Rules, values: int) -> Lanes:
     return Lanes(narrow, lanes % kinds, owners)
 
 
-def _with_exclusions(streams: Streams, rows: Ints, lane: Ints, owners: Ints) -> tuple[Ints, Ints]:
+def _with_exclusions(streams: Streams, rows: Ints, lane: Ints, owners: Ints, limits: Limits) -> tuple[Ints, Ints]:
     """The rows of each lane, and among them every excluded event of its owner, in the order of the streams."""
     barring = np.flatnonzero(streams.bars)
     starts = np.searchsorted(owners, streams.units[barring])
     copies = np.searchsorted(owners, streams.units[barring], "right") - starts
+    if (rows.size + int(copies.sum())) * _BYTES > in_bytes(limits.memory):
+        raise too_large(limits)
     nth = np.arange(copies.sum()) - np.repeat(np.cumsum(copies) - copies, copies)
     alone = streams.bars[rows] == 0
     rows = np.concatenate([rows[alone], np.repeat(barring, copies)])

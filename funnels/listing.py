@@ -129,7 +129,7 @@ def page(source: Source, question: ListQuestion, after: tuple[int, str] | None =
     with source.engine() as engine:
         asking, rules = source.asking(engine, request, named=True), rules_of(request, source.as_of(request))
         found = read_streams(engine, asking.query(), source.limits, rules)
-        matched = match(request, found, rules)
+        matched = match(request, found, rules, source.limits)
         outcome, owners = listed(matched, question)
         cases = _upcoming(outcome, after, question.limit)
         names = unit_names(engine, request.unit, found.units.take(pa.array(owners[cases])))

@@ -15,7 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from funnels.gather import Ordered
-from funnels.match import Outcome, Rules, Streams, Tally, match_streams
+from funnels.groups import Match
+from funnels.kernel import Ints
+from funnels.kernel.words import compiled
+from funnels.match import Outcome, Rules, Streams, Tally
 
 _PER_CASE: Final = ("levels", "states", "entered", "barred")
 
@@ -26,25 +29,29 @@ class Matched:
 
     streams: Streams
     outcome: Outcome
-    codes: NDArray[np.int32]
+    codes: NDArray[np.integer]
 
 
 def match_parts(
-    rounds: Iterable[Sequence[Callable[[], Ordered]]], rules: Rules, threads: ThreadPoolExecutor | None
+    rounds: Iterable[Sequence[Callable[[], Ordered]]], rules: Rules, threads: ThreadPoolExecutor | None, match: Match
 ) -> Matched:
     """Put each part in order and match it, those of a round on these threads, if any, and put the outcomes together."""
 
-    def match(part: Callable[[], Ordered]) -> Matched:
-        ordered = part()
-        streams = as_streams(ordered)
-        return _kept(Matched(streams, match_streams(streams, rules), ordered.codes))
+    def work(part: Callable[[], Ordered]) -> Matched:
+        return _kept(match_part(part(), rules, match))
 
-    found = [one for parts in rounds for one in (threads.map(match, parts) if threads else map(match, parts))]
+    found = [one for parts in rounds for one in (threads.map(work, parts) if threads else map(work, parts))]
     return found[0] if len(found) == 1 else _together(found)
 
 
+def match_part(part: Ordered, rules: Rules, match: Match) -> Matched:
+    streams = as_streams(part)
+    return Matched(streams, match(streams, rules), part.codes)
+
+
 def as_streams(part: Ordered) -> Streams:
-    return Streams(part.units, part.times, part.masks, len(part.codes), bars=part.bars, held=part.held, values=part.values)
+    more = {name: getattr(part, name) for name in ("bars", "held", "values", "instants", "last_instant", "spent")}
+    return Streams(part.units, part.times, part.masks, len(part.codes), **more)
 
 
 def with_witnesses(matched: Matched, other: Matched) -> Matched:
@@ -52,7 +59,7 @@ def with_witnesses(matched: Matched, other: Matched) -> Matched:
     first, streams = matched.streams.times.size, matched.streams
     mine, theirs = cases_of(matched, other.codes), cases_of(other, other.codes)
     witness = matched.outcome.witness.copy()
-    witness[mine] = _moved(other.outcome.witness[theirs], first)
+    witness[mine] = _joined([other.outcome.witness[theirs]], np.array([first]))
     times = np.concatenate([streams.times, other.streams.times])
     joined = Streams(
         np.concatenate([streams.units, other.streams.units + np.int32(streams.count)]),
@@ -65,7 +72,7 @@ def with_witnesses(matched: Matched, other: Matched) -> Matched:
     return Matched(joined, outcome, np.concatenate([matched.codes, other.codes]))
 
 
-def cases_of(matched: Matched, people: NDArray[np.int32]) -> NDArray[np.intp]:
+def cases_of(matched: Matched, people: NDArray[np.integer]) -> NDArray[np.intp]:
     """In order of the unit's code and the entry."""
     codes = matched.codes[matched.outcome.units]
     cases = np.flatnonzero(np.isin(codes, people))
@@ -108,7 +115,7 @@ def _together(found: Sequence[Matched]) -> Matched:
     outcome = replace(
         outcomes[0],
         units=np.concatenate([one.units + np.int32(first) for one, first in zip(outcomes, units, strict=False)]),
-        witness=np.concatenate([_moved(one.witness, int(first)) for one, first in zip(outcomes, rows, strict=False)]),
+        witness=_joined([one.witness for one in outcomes], rows),
         mature=_sum([one.mature for one in outcomes]),
         trend=tuple(_sum(buckets) for buckets in zip(*(one.trend for one in outcomes), strict=True)),
         event_times=times,
@@ -117,8 +124,21 @@ def _together(found: Sequence[Matched]) -> Matched:
     return Matched(streams, outcome, np.concatenate([one.codes for one in found]))
 
 
-def _moved(witness: NDArray[np.int64], by: int) -> NDArray[np.int64]:
-    return np.where(witness < 0, -1, witness + by)
+def _joined(witnesses: Sequence[Ints], rows: Ints) -> Ints:
+    """``rows[part]``: where the rows of a part begin among all."""
+    found = np.empty((sum(map(len, witnesses)), witnesses[0].shape[1]), np.int64)
+    begin = 0
+    for witness, first in zip(witnesses, rows.tolist(), strict=False):
+        _move(witness, first, found[begin : begin + len(witness)])
+        begin += len(witness)
+    return found
+
+
+@compiled
+def _move(witness: Ints, by: int, into: Ints) -> None:
+    for case in range(witness.shape[0]):
+        for step in range(witness.shape[1]):
+            into[case, step] = witness[case, step] + by if witness[case, step] >= 0 else -1
 
 
 def _sum(tallies: Sequence[Tally]) -> Tally:

@@ -74,6 +74,29 @@ class Places:
         """By stretch: the number of its first row."""
         self.rows = int(self._starts[-1])
 
+    @property
+    def count(self) -> int:
+        """How many row groups there are."""
+        return len(self._groups)
+
+    def place(self, number: int) -> tuple[int, int]:
+        """The row group that a row lies in, and its place there."""
+        place = self._place(number)
+        return place, number - int(self._starts[place])
+
+    def name(self, place: int) -> str | None:
+        """What all events of a row group are called; None where they differ."""
+        bounds = self._groups[place].footer.names[self._groups[place].number]
+        return bounds[0] if bounds is not None and bounds[0] == bounds[1] else None
+
+    def key(self, place: int) -> str:
+        """What tells a row group from all others."""
+        return f"{self._groups[place].file.key}\n{self._groups[place].number}"
+
+    def whole(self, place: int, name: str) -> Encoded:
+        """A property of all rows of a row group."""
+        return self._read([self._groups[place]], name)[0]
+
     def encoded(
         self, numbers: Numbers, name: str, threads: ThreadPoolExecutor
     ) -> Iterator[tuple[NDArray[np.intp], Encoded, NDArray[np.integer]]]:

@@ -10,9 +10,10 @@ names the files that are asked for, with size and time of their making.
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import groupby
@@ -124,10 +125,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Rows:
-    """Events: ``names`` where they differ (codes into ``words``), else all are called ``words[0]``. ``bots``: a bitmap.
-
-    ``columns``: whatever else was asked for, as dictionaries of text.
-    """
+    """Events: ``names`` where they differ (codes into ``words``), else all are called ``words[0]``. ``bots``: a bitmap."""
 
     times: Ints
     actors: Ints
@@ -135,7 +133,6 @@ class Rows:
     names: NDArray[np.int32]
     bots: NDArray[np.uint8]
     first_bot: int  # the bit of the first row
-    columns: tuple[pa.DictionaryArray, ...] = ()
 
 
 def forget() -> None:
@@ -149,22 +146,23 @@ class Table:
 
     store: FileSystem
     files: tuple[File, ...]
+    _occurring: dict[str, bool | None] = field(default_factory=dict, compare=False, repr=False)
 
     def stretches(self, names: frozenset[str] | None, first: int, last: int) -> list[Stretch]:
         """What may hold events of these names (None: of any) in [first, last]."""
+        wanted = None if names is None else sorted(names)
         return [
             stretch
             for file in self.files
-            if _may_hold(file.names, file.times, names, first, last)
-            for stretch in _stretches(file, self._footer(file), names, first, last)
+            if _may_hold(file.names, file.times, wanted, first, last)
+            for stretch in _stretches(file, self._footer(file), wanted, first, last)
         ]
 
-    def read(self, stretch: Stretch, more: tuple[str, ...] = ()) -> Iterator[Rows]:
-        """``more``: columns of text to be read, too."""
-        keys = ["\n".join((stretch.file.key, str(group), *more)) for group in stretch.groups]
+    def read(self, stretch: Stretch) -> Iterator[Rows]:
+        keys = [f"{stretch.file.key}\n{group}" for group in stretch.groups]
         known = [_DECODED.get(key) for key in keys]
         missing = [group for group, rows in zip(stretch.groups, known, strict=True) if rows is None]
-        decoded = self._decoded(stretch, missing, more) if missing else iter(())
+        decoded = self._decoded(stretch, missing) if missing else iter(())
         for key, kept in zip(keys, known, strict=True):
             rows = next(decoded) if kept is None else kept
             if kept is None:
@@ -173,24 +171,29 @@ class Table:
 
     def has(self, name: str) -> bool | None:
         """Whether an event of this name ever occurred; None where the statistics do not tell."""
+        if name not in self._occurring:
+            self._occurring[name] = self._has(name)
+        return self._occurring[name]
+
+    def _has(self, name: str) -> bool | None:
         found = False
         for file in self.files:
-            if _may_hold(file.names, None, frozenset({name}), 0, 0):
+            if _may_hold(file.names, None, (name,), 0, 0):
                 for bounds in self._footer(file).names:
                     if bounds is not None and name in bounds:
                         return True
                     found = found or bounds is None or bounds[0] < name < bounds[1]
         return None if found else False
 
-    def _decoded(self, stretch: Stretch, groups: Sequence[int], more: tuple[str, ...]) -> Iterator[tuple[Rows, ...]]:
+    def _decoded(self, stretch: Stretch, groups: Sequence[int]) -> Iterator[tuple[Rows, ...]]:
         """Of each of these row groups."""
         columns = ["time", "actor_id", *(["event"] if stretch.name is None else []), *(["bot"] if stretch.bots else [])]
         with pq.ParquetFile(
-            stretch.file.path, metadata=stretch.footer.metadata, read_dictionary=["event", *more], filesystem=self.store
+            stretch.file.path, metadata=stretch.footer.metadata, read_dictionary=["event"], filesystem=self.store
         ) as file:
             for group in groups:
-                table = file.read_row_group(group, [*columns, *more], use_threads=False)
-                yield tuple(_rows(batch, stretch.name, more) for batch in table.to_batches())
+                table = file.read_row_group(group, columns, use_threads=False)
+                yield tuple(_rows(batch, stretch.name) for batch in table.to_batches())
 
     def _footer(self, file: File) -> Footer:
         found = _FOOTERS.get(file.key)
@@ -264,13 +267,18 @@ def _number(value: object) -> int:
 
 
 def _may_hold(
-    own: tuple[str, str] | None, lies: tuple[int, int] | None, names: frozenset[str] | None, first: int, last: int
+    own: tuple[str, str] | None, lies: tuple[int, int] | None, names: Sequence[str] | None, first: int, last: int
 ) -> bool:
-    in_time = lies is None or (lies[0] <= last and lies[1] >= first)
-    return in_time and (names is None or own is None or any(own[0] <= name <= own[1] for name in names))
+    """``names``: in order."""
+    if lies is not None and (lies[0] > last or lies[1] < first):
+        return False
+    if names is None or own is None:
+        return True
+    place = bisect_left(names, own[0])
+    return place < len(names) and names[place] <= own[1]
 
 
-def _stretches(file: File, footer: Footer, names: frozenset[str] | None, first: int, last: int) -> Iterator[Stretch]:
+def _stretches(file: File, footer: Footer, names: Sequence[str] | None, first: int, last: int) -> Iterator[Stretch]:
     chosen = [
         group
         for group in range(len(footer.rows))
@@ -286,31 +294,23 @@ def _only_name(bounds: tuple[str, str] | None) -> str | None:
     return bounds[0] if bounds is not None and bounds[0] == bounds[1] else None
 
 
-def _rows(batch: pa.RecordBatch, name: str | None, more: Sequence[str]) -> Rows:
+def _rows(batch: pa.RecordBatch, name: str | None) -> Rows:
     times = batch.column("time").cast(pa.timestamp("us", "UTC")).view(pa.int64()).to_numpy()
     words, names = [name or ""], _NO_NAMES
     if name is None:
-        encoded = _encoded(batch, "event")
+        encoded = batch.column("event")
+        if not pa.types.is_dictionary(encoded.type):
+            encoded = encoded.dictionary_encode()
         words, names = encoded.dictionary.to_pylist(), encoded.indices.cast(pa.int32()).to_numpy()
     bots, first_bot = _NO_BOTS, 0
     if "bot" in batch.schema.names:
         column = batch.column("bot")
         bots, first_bot = np.frombuffer(column.buffers()[1], np.uint8), column.offset
-    columns = tuple(_encoded(batch, column) for column in more)
-    return Rows(times, batch.column("actor_id").to_numpy(), words, names, bots, first_bot, columns)
-
-
-def _encoded(batch: pa.RecordBatch, column: str) -> pa.DictionaryArray:
-    """All null where the file does not have it."""
-    if column not in batch.schema.names:
-        return pa.nulls(len(batch), pa.string()).dictionary_encode()
-    values = batch.column(column)
-    return values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
+    return Rows(times, batch.column("actor_id").to_numpy(), words, names, bots, first_bot)
 
 
 def _bytes(rows: Sequence[Rows]) -> int:
-    fixed = sum(one.times.nbytes + one.actors.nbytes + one.names.nbytes + one.bots.nbytes + 500 for one in rows)
-    return fixed + sum(int(column.get_total_buffer_size()) for one in rows for column in one.columns)
+    return sum(one.times.nbytes + one.actors.nbytes + one.names.nbytes + one.bots.nbytes + 500 for one in rows)
 
 
 _NO_NAMES: Final = np.frombuffer(b"", np.int32)  # not writable, as what comes from Arrow: loops are compiled for either

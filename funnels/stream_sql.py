@@ -15,10 +15,11 @@ Filters at the top restrict steps only: they are part of ``mask`` where excluded
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from funnels.accounts import Accounts
 from funnels.ask import ANY_EVENT, Choice, Exclude, Funnel, Step
 from funnels.filter_sql import ACCOUNT_NOW, ACCOUNT_THEN, PERSON_NOW, Compiler, Parameters
 from funnels.filters import COHORT
@@ -49,12 +50,11 @@ class Query:
     cohorts: Mapping[str, str] = field(default_factory=dict)
     with_ids: bool = False
     unit: object = None  # read this one alone: its person_id, account_id, or the number of its session
-    names: tuple[str, ...] = ()  # read these events alone
-    doubted: (
-        tuple[datetime, ...] | None
-    ) = ()  # read the actors of ``doubted`` at these moments; None: at those of ``moments``
+    named: bool = False  # units will be named
     internal_filters: bool = False  # internal traffic is not told by its actors alone
-    who: Callable[[], Who] | None = None  # the people, for events that are read without a query
+    who: Callable[[], Who] | None = None  # the people, and with them the accounts, for events that are read without a query
+    accounts: Callable[[Who], Accounts] | None = None
+    prepare: Callable[[], None] | None = None  # makes the relations that it reads, if they are not there yet
 
     def text(self) -> str:
         """The SQL, whose values are then in ``parameters``; to be made once."""
@@ -84,10 +84,6 @@ with {"".join(f"{part}, " for part in parts)}told as (
     where {self._named()} and {self._of_one()}
 )
 select told.* exclude (mask), mask <> 0 or bars <> 0 as fits, {mask} as mask from told {joined}"""
-
-    def afresh(self) -> Query:
-        """With parameters of its own, so that this one can still be made a text."""
-        return replace(self, parameters=Parameters(dict(self.parameters.values)))
 
     @property
     def first_moment(self) -> datetime:
@@ -212,20 +208,13 @@ group by all"""
 
     def _known(self) -> str:
         """A step or an exclusion has the event's name."""
-        return "true" if self.funnel.takes_any_event else self._among(self.names or self.funnel.event_names)
+        return "true" if self.funnel.takes_any_event else self._among(self.funnel.event_names)
 
     def _among(self, names: Sequence[str]) -> str:
         return f"events.event in ({', '.join(self.parameters.add(name) for name in names)})"
 
     def _of_one(self) -> str:
-        if self.doubted != ():
-            return f"events.actor_id in (select actor_id from doubted) and events.time in ({self._moments()})"
         return "true" if self.unit is None else f"{self._unit} = {self.parameters.add(self.unit)}"
-
-    def _moments(self) -> str:
-        if self.doubted is None:
-            return "select time from moments"
-        return ", ".join(f"cast({self.parameters.add(moment)} as timestamptz)" for moment in self.doubted)
 
     def _in_time(self) -> str:
         """Where a chain can lie. The month of an event is that of its time (later for times before the first month)."""

@@ -18,16 +18,16 @@ from numpy.typing import NDArray
 
 from funnels import direct, scan
 from funnels.bounds import in_turn, table_within
-from funnels.codes import MISSING, Value, held_codes, value_codes
+from funnels.codes import Value, held_codes, value_codes
 from funnels.kernel import Ints
-from funnels.match import Outcome, Rules, Streams, match_streams
-from funnels.parts import Matched, as_streams, match_parts, with_witnesses
+from funnels.match import Outcome, Rules, Streams
+from funnels.parts import Matched, as_streams, match_part, match_parts, with_witnesses
 from funnels.session_units import session_names
 from funnels.stream_sql import Query
 from funnels.tags import TooMany
 from funnels.texts import NO_TEXTS, Texts
-from funnels.ties import by_ids, differing, on_witnesses, put_right
-from funnels.valued import of_witnesses
+from funnels.ties import by_ids, differing, on_witnesses
+from funnels.valued import Which, of_witnesses
 from transforms.engine import Engine, Limits
 
 _PEOPLE: Final = "select distinct person_id as unit, person as id from actors where person_id in (select unit from listed)"
@@ -53,17 +53,19 @@ def read_streams(engine: Engine, query: Query, limits: Limits, rules: Rules | No
     Bots are left out unless the question asks about ``bot``, internal traffic unless the funnel includes it. ``rules``: the
     streams may be matched as they are read, and then hold the witnesses' events alone. Raises ``TooLarge``.
     """
-    found = direct.shares(query)
-    if found is not None and not (rules is None and query.groups_by):
+    plan = direct.plan_of(query)
+    if plan is not None and not (rules is None and query.groups_by):
         try:
             with in_turn(engine, limits):
-                return _direct(direct.Reading(engine, query, found, limits), rules)
+                return _direct(direct.Reading(engine, query, plan, limits), rules)
         except TooMany:
             pass
     return _queried(engine, query, limits)
 
 
 def _queried(engine: Engine, query: Query, limits: Limits) -> Found:
+    if query.prepare is not None:
+        query.prepare()
     rows = table_within(engine, query.text(), query.parameters.values, limits)
     bots = np.zeros(len(rows), np.bool_) if query.takes_bots else rows["bot"].to_numpy()
     ours = rows["internal"].to_numpy() & ~bots
@@ -74,45 +76,25 @@ def _queried(engine: Engine, query: Query, limits: Limits) -> Found:
 
 
 def _direct(reading: direct.Reading, rules: Rules | None) -> Found:
-    """Without a query, or almost."""
+    """Without a query."""
     groups: Sequence[tuple[Value, ...]] = ()
+    codes: NDArray[np.integer]
     by = reading.query.funnel.breakdown
     if rules is None or (by is not None and by.attribution == "all"):
         whole = reading.whole()
         streams, codes, outcome = as_streams(whole), whole.codes, None
         if by is not None:
-            values, groups = reading.values.groups(reading.values.of(streams.values))
+            found = reading.values.of(Which(whole.values, whole.codes[whole.units], whole.times))
+            values, groups = reading.values.groups(found)
             streams = replace(streams, values=values)
     else:
-        matched = match_parts(reading.parts(), rules, reading.apart)
-        if reading.numbered and by is not None:
+        matched = match_parts(reading.parts(), rules, reading.apart, reading.match)
+        if by is not None:
             matched, groups = _valued(reading, matched, rules)
-        elif reading.doubted:
-            matched = _settled(reading, matched, rules)
         streams, codes, outcome = matched.streams, matched.codes, matched.outcome
     counts = reading.counts
-    return Found(
-        streams,
-        groups or reading.tags.values or [(None,) * len(reading.query.groups_by)],
-        counts.without_unit,
-        counts.bots,
-        counts.internal,
-        reading.people(codes),
-        NO_TEXTS,
-        outcome,
-    )
-
-
-def _settled(reading: direct.Reading, matched: Matched, rules: Rules) -> Matched:
-    """With the witnesses of doubted units as the order of event ids has them; a query tells it at the moments in doubt."""
-    doubted = on_witnesses(reading.doubted, matched)
-    if not doubted:
-        return matched
-    found = _queried(reading.engine, reading.in_doubt(doubted), reading.limits)
-    tags = np.array([*(reading.tags.of(one) - 1 for one in found.groups), MISSING], np.int32)
-    told = replace(found.streams, values=tags[found.streams.values])
-    streams, codes = put_right(doubted, told, reading.codes(found.units))
-    return with_witnesses(matched, Matched(streams, match_streams(streams, rules), codes))
+    told = (counts.without_unit, counts.bots, counts.internal, reading.units(codes))
+    return Found(streams, groups, *told, NO_TEXTS, outcome)
 
 
 def _valued(reading: direct.Reading, matched: Matched, rules: Rules) -> tuple[Matched, Sequence[tuple[Value, ...]]]:
@@ -120,14 +102,13 @@ def _valued(reading: direct.Reading, matched: Matched, rules: Rules) -> tuple[Ma
     by, values = reading.query.funnel.breakdown, reading.values
     assert by is not None
     doubted = on_witnesses(reading.doubted, matched) if reading.doubted else []
-    doubted = [one for part in doubted for one in differing(part, values.of)]
+    doubted = [one for part in doubted for one in differing(part, values)]
     if doubted:
-        told, codes = by_ids(doubted, values.ids)
-        matched = with_witnesses(matched, Matched(told, match_streams(told, rules), codes))
-    numbers, width = matched.streams.values, len(by.by)
-    found = of_witnesses(matched.outcome, rules, numbers, by.attribution, values.of, width)
-    codes, groups = values.groups(found)
-    return replace(matched, streams=replace(matched.streams, values=codes)), groups
+        matched = with_witnesses(matched, match_part(by_ids(doubted, reading.ids), rules, reading.match))
+    streams = matched.streams
+    which = Which(streams.values, matched.codes[streams.units], streams.times)
+    codes, groups = values.groups(of_witnesses(matched.outcome, rules, which, by.attribution, values, len(by.by)))
+    return replace(matched, streams=replace(streams, values=codes)), groups
 
 
 def unit_names(engine: Engine, unit: str, units: pa.Array) -> list[str]:

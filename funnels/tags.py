@@ -1,118 +1,105 @@
-"""What a row carries beside its time and unit, in the 32 bits of its mask: steps, exclusions and the values broken down by.
+"""What a row carries beside its time and unit, in the bits that its unit leaves: steps, exclusions and its number.
 
-    bits    0 ...                        steps that it may serve
-            steps ...                    exclusions that it is an event of
-            steps + exclusions ...       its tag: 0 where all values are null, else 1 + their code
-
-Values get their codes while files are read, by whichever thread meets them first; so they cost four bytes a row, and the
-question goes the short way. Where bits do not suffice, ``TooMany`` says so.
+    bits    0 ...          steps that it may serve
+            bars           exclusions that it is an event of
+            firsts         of first-ever steps, those whose names it has
+            bot, internal  such an event, kept to be counted later, or because it is a neighbour of others
+            source         its source, where units are sessions
+            tag            0, or 1 + the row's number, by which ``valued`` reads more of it
 
 Rows of a unit at one instant are not in order of their event ids. Where two of them may serve one step (order any: a step)
-and have different values, it is open whose counts: such a unit is *doubted*, and ``ties`` puts it right.
+and have different numbers, it is open whose values count: such a unit is *doubted*, and ``ties`` puts it right.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from funnels.codes import Value, occurring
 from funnels.kernel import Codes, Ints
 from funnels.kernel.words import compiled
 
-WORD: Final = 32
-LEAST: Final = 12  # bits for tags, below which it is not worth a try
+_WORD: Final = 63  # bits, without the sign
+_MOST: Final = (1 << 31) - 2  # numbers
+SOURCES: Final = 8  # bits
 
 
 class TooMany(Exception):
-    """More different values than have room in a row."""
+    """More rows, sources or values than have room."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How many bits are whose. ``free``: order any."""
+    """How many bits are whose: ``bits`` are there, ``firsts`` are the first-ever steps. ``free``: order any."""
 
+    bits: int
     steps: int
     exclusions: int
-    free: bool
+    firsts: tuple[int, ...] = ()
+    flags: bool = False  # bot and internal
+    sources: bool = False
+    free: bool = False
+
+    @property
+    def serving(self) -> int:
+        """The bits of steps and exclusions."""
+        return (1 << self.steps + self.exclusions) - 1
+
+    @property
+    def named(self) -> int:
+        """The bits of the names of first-ever steps."""
+        return (1 << self._flag) - 1 & ~self.serving
+
+    @property
+    def _flag(self) -> int:
+        return self.steps + self.exclusions + len(self.firsts)
+
+    @property
+    def bot(self) -> int:
+        return 1 << self._flag if self.flags else 0
+
+    @property
+    def internal(self) -> int:
+        return 2 << self._flag if self.flags else 0
+
+    @property
+    def source(self) -> int:
+        return self._flag + 2 * self.flags
 
     @property
     def tag(self) -> int:
-        return self.steps + self.exclusions
+        return self.source + SOURCES * self.sources
 
     @property
     def room(self) -> int:
-        """How many tags there are, 0 besides."""
-        return (1 << (WORD - self.tag)) - 1
+        """How many numbers there are; negative where there is none for the rest."""
+        return min((1 << max(self.bits - self.tag, 0)) - 1, _MOST) if self.bits >= self.tag else -1
 
 
-class Tags:
-    """Values and their numbers; for several threads. A tag is the place in ``values`` + 1."""
-
-    def __init__(self, room: int) -> None:
-        self.values: list[tuple[Value, ...]] = []
-        self._room = room
-        self._tags: dict[tuple[Value, ...], int] = {}
-        self._lock = threading.Lock()
-
-    def of(self, values: tuple[Value, ...]) -> int:
-        """Raises ``TooMany``."""
-        found = self._tags.get(values)
-        if found is not None:
-            return found
-        if all(value is None for value in values):
-            return 0
-        with self._lock:
-            if values not in self._tags:
-                if len(self.values) == self._room:
-                    raise TooMany
-                self.values.append(values)
-                self._tags[values] = len(self.values)
-            return self._tags[values]
-
-    def of_rows(self, columns: Sequence[pa.DictionaryArray]) -> Codes:
-        """The tag of each row; its values are one of each column."""
-        words: list[tuple[Value, ...]] = [(word,) for word in [*columns[0].dictionary.to_pylist(), None]]
-        places = _places(columns[0])
-        for column in columns[1:]:
-            places, words = _crossed(places, words, column)
-        return np.array([self.of(one) for one in words], np.int32)[places]
-
-
-def _places(column: pa.DictionaryArray) -> Ints:
-    """By row, the place in the dictionary; behind it for null."""
-    filled = pc.fill_null(column.indices, len(column.dictionary)) if column.null_count else column.indices
-    return np.asarray(filled.to_numpy(zero_copy_only=False))
-
-
-def _crossed(
-    places: Ints, words: Sequence[tuple[Value, ...]], column: pa.DictionaryArray
-) -> tuple[Ints, list[tuple[Value, ...]]]:
-    """The combinations that occur with one column more."""
-    more = [*column.dictionary.to_pylist(), None]
-    both = places.astype(np.int64) * len(more) + _places(column)
-    there, found = occurring(both, len(words) * len(more))
-    return found, [(*words[one // len(more)], more[one % len(more)]) for one in there.tolist()]
+def bits_beside(units: int) -> int:
+    """How many bits are left beside the number of a unit."""
+    return _WORD - max(units - 1, 0).bit_length()
 
 
 def bars_of(masks: Ints, form: Form) -> Ints:
-    """The exclusions of rows; what is left in ``masks`` are their steps. Takes tags away, too."""
+    """The exclusions of rows; what is left in ``masks`` are their steps. Takes all else away, too."""
     bars = np.empty(masks.size, np.int64)
     _take_bars(masks, form.steps, form.exclusions, bars)
     return bars
 
 
-def values_of(units: Codes, times: Ints, masks: Ints, form: Form, doubted: Ints) -> Codes:
-    """The codes of values (-1: null), taken out of ``masks``; sets ``doubted`` (by unit) to 1 where it is."""
-    values = np.empty(masks.size, np.int32)
-    _take_values(units, times, masks, form.tag, (1 << form.steps) - 1, form.free, values, doubted)
-    return values
+def numbers_of(masks: Ints, form: Form) -> Codes:
+    """The numbers of rows, taken out of ``masks``."""
+    numbers = np.empty(masks.size, np.int32)
+    _take_numbers(masks, form.tag, numbers)
+    return numbers
+
+
+def doubtful(units: Codes, times: Ints, masks: Ints, steps: int, free: bool, doubted: Ints) -> None:
+    """Sets ``doubted`` (by unit) to 1 where it is open which of two rows serves a step."""
+    _doubt(units, times, masks, (1 << steps) - 1, free, doubted)
 
 
 @compiled
@@ -124,18 +111,20 @@ def _take_bars(masks: Ints, steps: int, exclusions: int, bars: Ints) -> None:
 
 
 @compiled
-def _take_values(
-    units: Codes, times: Ints, masks: Ints, tag: int, steps: int, free: bool, values: Codes, doubted: Ints
-) -> None:
-    """``steps``: the bits of steps."""
+def _take_numbers(masks: Ints, tag: int, numbers: Codes) -> None:
     kept = (1 << tag) - 1
     for i in range(masks.size):
-        values[i] = (masks[i] >> tag) - 1
+        numbers[i] = (masks[i] >> tag) - 1
         masks[i] &= kept
+
+
+@compiled
+def _doubt(units: Codes, times: Ints, masks: Ints, steps: int, free: bool, doubted: Ints) -> None:
+    for i in range(masks.size):
         served, j = masks[i] & steps, i - 1
         while j >= 0 and times[j] == times[i] and units[j] == units[i]:
             both = masks[j] & steps
-            if values[j] != values[i] and (served & both or (free and served and both)):
+            if served & both or (free and served and both):
                 doubted[units[i]] = 1
                 break
             j -= 1

@@ -6,11 +6,11 @@ witnesses, and so on. What tells values apart is what ``codes`` has, and what a 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -23,6 +23,7 @@ from funnels.groups import Attribution, in_time
 from funnels.kernel import Ints
 from funnels.match import Outcome, Rules
 from funnels.places import JSON_ROOTS, Encoded, Places
+from funnels.truths import wrapped
 from ingest.event import EVENTS
 from ingest.numbers import loads
 from transforms.engine import Engine
@@ -41,82 +42,83 @@ def can_read(name: str) -> bool:
     return name in _TEXTS or (root in JSON_ROOTS and bool(rest))
 
 
-class Asides:
-    """Rows that came by a query and lie in no place; each keeps what it brought."""
+@dataclass(frozen=True)
+class Which:
+    """Rows that more is asked of: their numbers (none where they carry none), the codes of their units, and their times."""
 
-    def __init__(self) -> None:
-        self._batches: list[pa.RecordBatch] = []
-        self.rows = 0
+    numbers: Codes
+    units: NDArray[np.integer]
+    times: Ints
 
-    def put(self, rows: pa.RecordBatch) -> int:
-        """The number of the first one."""
-        self._batches.append(rows)
-        self.rows += len(rows)
-        return self.rows - len(rows)
+    def some(self, rows: NDArray[np.intp]) -> Which:
+        return Which(self.numbers[rows] if self.numbers.size else self.numbers, self.units[rows], self.times[rows])
 
-    def column(self, numbers: Codes, name: str) -> pa.Array:
-        chunks = pa.chunked_array([one.column(name) for one in self._batches])
-        return chunks.take(pa.array(numbers)).combine_chunks()
+
+class Column(Protocol):
+    """A property: the code of each row's value, MISSING where it is null; and the values that were met."""
+
+    def of(self, which: Which) -> Codes: ...
+
+    @property
+    def values(self) -> Sequence[Value]: ...
+
+
+@dataclass(frozen=True)
+class OfSubjects:
+    """What is known of people or of accounts; ``find``: whose each row is, -1 for nobody's."""
+
+    codes: Codes
+    values: Sequence[Value]
+    find: Callable[[Which], NDArray[np.integer]]
+
+    def of(self, which: Which) -> Codes:
+        found: Codes = self.codes[self.find(which)]
+        return found
 
 
 class Values:
-    """Of the properties ``by``, by the numbers of rows: those of ``places``, and behind them those of ``asides``, which have
-    them as ``<kind>0`` and so on."""
+    """Of several properties."""
 
-    def __init__(
-        self, engine: Engine, places: Places, asides: Asides, kind: str, by: Sequence[str], threads: ThreadPoolExecutor
-    ) -> None:
-        self._places, self._asides, self._kind, self._threads = places, asides, kind, threads
-        self._known = [_Known(engine, name) for name in by]
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._columns = columns
 
-    def of(self, numbers: Codes) -> Codes:
+    def of(self, which: Which) -> Codes:
         """(n, properties): the code of each value; MISSING where it is null."""
-        found = np.full((numbers.size, len(self._known)), MISSING, np.int32)
-        placed, others = np.flatnonzero(numbers < self._places.rows), np.flatnonzero(numbers >= self._places.rows)
-        for column, known in enumerate(self._known):
-            for there, codes in known.codes(self._places.encoded(numbers[placed], known.name, self._threads)):
-                found[placed[there], column] = codes
-            if others.size:
-                told = self._asides.column(numbers[others] - self._places.rows, f"{self._kind}{column}").dictionary_encode()
-                found[others, column] = known.of_texts(told)
+        found = np.full((which.times.size, len(self._columns)), MISSING, np.int32)
+        for place, column in enumerate(self._columns):
+            found[:, place] = column.of(which)
         return found
 
-    def ids(self, numbers: Codes) -> pa.Array:
-        """The event ids of these rows."""
-        placed, others = np.flatnonzero(numbers < self._places.rows), np.flatnonzero(numbers >= self._places.rows)
-        parts = []
-        if placed.size:
-            parts.append(self._places.column(numbers[placed], "event_id", self._threads).cast(pa.string()))
-        if others.size:
-            parts.append(self._asides.column(numbers[others] - self._places.rows, "event_id").cast(pa.string()))
-        back = np.empty(numbers.size, np.int64)
-        back[np.concatenate([placed, others])] = np.arange(numbers.size)
-        return pa.chunked_array(parts).take(pa.array(back)).combine_chunks()
-
-    def together(self, numbers: Codes) -> Codes:
+    def together(self, which: Which) -> Codes:
         """One code per row for all properties; MISSING where any is null."""
-        found = self.of(numbers)
+        found = self.of(which)
         codes, _ = together([found[:, column] for column in range(found.shape[1])])
         codes[(found == MISSING).any(axis=1)] = MISSING
         return codes
 
     def groups(self, found: Codes) -> tuple[Codes, list[tuple[Value, ...]]]:
         """One code per row for what ``of`` found, and the values of each code; MISSING where all are null."""
-        if len(self._known) == 1:  # as they are; some may occur at no witness
-            return found[:, 0].copy(), [(value,) for value in self._known[0].values or [None]]
-        return combined([(found[:, column], known.values) for column, known in enumerate(self._known)])
+        if len(self._columns) == 1:  # as they are; some may occur at no witness
+            return found[:, 0].copy(), [(value,) for value in self._columns[0].values or [None]]
+        return combined([(found[:, place], column.values) for place, column in enumerate(self._columns)])
 
 
-class _Known:
-    """The values of one property that were met, by their codes."""
+class OfEvents:
+    """A property that lies in the event itself."""
 
-    def __init__(self, engine: Engine, name: str) -> None:
+    def __init__(self, engine: Engine, places: Places, threads: ThreadPoolExecutor, name: str) -> None:
         self.name, self.values = name, list[Value]()
-        self._engine, self._in_json = engine, "." in name
+        self._engine, self._places, self._threads, self._in_json = engine, places, threads, "." in name
         self._codes: dict[Hashable, int] = {}
         self._texts: dict[tuple[bool, str], int] = {}  # of (whether it is a document) and text
 
-    def codes(
+    def of(self, which: Which) -> Codes:
+        found = np.full(which.numbers.size, MISSING, np.int32)
+        for there, codes in self._told(self._places.encoded(which.numbers, self.name, self._threads)):
+            found[there] = codes
+        return found
+
+    def _told(
         self, read: Iterable[tuple[NDArray[np.intp], Encoded, NDArray[np.integer]]]
     ) -> Iterable[tuple[NDArray[np.intp], Codes]]:
         """The rows that have a value, with their codes."""
@@ -130,13 +132,6 @@ class _Known:
         for (there, _, _, inverse), texts in zip(used, told, strict=True):
             codes = [MISSING if text is None else self._texts[text] for text in texts]
             yield there, np.array(codes, np.int32)[inverse]
-
-    def of_texts(self, told: pa.DictionaryArray) -> Codes:
-        """Of JSON texts as a query has them."""
-        codes = [self._code(loads(text)) for text in told.dictionary.to_pylist()]
-        places = told.indices.fill_null(len(codes)).to_numpy(zero_copy_only=False)
-        found: Codes = np.array([*codes, MISSING], np.int32)[places]
-        return found
 
     def _learn(self, texts: set[tuple[bool, str]]) -> None:
         asked = []
@@ -154,9 +149,8 @@ class _Known:
     def _ask(self, asked: Sequence[tuple[bool, str]]) -> None:
         """What DuckDB reads in them, as if they lay in the events."""
         root, _, path = self.name.partition(".")
-        before = "".join(f"{{{json.dumps(part, ensure_ascii=False)}:" for part in path.split("."))
-        after = "}" * len(path.split("."))
-        whole = [text if document else f"{before}{text}{after}" for document, text in asked]
+        before, behind = wrapped(path)
+        whole = [text if document else f"{before}{text}{behind}" for document, text in asked]
         self._engine.bind("documents", pa.table({"number": range(len(whole)), root: pa.array(whole, pa.string())}))
         parameters = Parameters()
         value = Compiler(parameters, ZoneInfo("UTC"), "documents").value(self.name)
@@ -181,18 +175,18 @@ def _told(one: Encoded, codes: Ints) -> list[tuple[bool, str] | None]:
 
 
 def of_witnesses(
-    outcome: Outcome, rules: Rules, numbers: Codes, attribution: Attribution, read: Callable[[Codes], Codes], width: int
+    outcome: Outcome, rules: Rules, which: Which, attribution: Attribution, values: Values, width: int
 ) -> Codes:
-    """(rows, width): what ``read`` says of the rows whose values count; those of all others are MISSING, as if null."""
+    """(rows, width): the values of those of the rows ``which`` whose values count; all others are MISSING, as if null."""
     witness = in_time(outcome, rules).witness
     steps = range(witness.shape[1])
     columns = steps if attribution == "first" else steps[::-1] if attribution == "last" else [int(attribution)]
-    found, open_cases = np.full((numbers.size, width), MISSING, np.int32), np.arange(len(witness))
+    found, open_cases = np.full((which.times.size, width), MISSING, np.int32), np.arange(len(witness))
     for column in columns:
         rows = witness[open_cases, column]
         there = rows[rows >= 0]
         if there.size:
-            found[there] = read(numbers[there])
+            found[there] = values.of(which.some(there))
         known = np.zeros(rows.size, np.bool_)
         known[rows >= 0] = (found[there] != MISSING).all(axis=1)
         open_cases = open_cases[~known]

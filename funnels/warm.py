@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from funnels import match
 from funnels.adhoc import Source, answer_of
+from funnels.bounds import compiling
 from funnels.presets import PRESETS
 from funnels.request import parse
 from ingest.event import EVENTS
@@ -44,8 +45,9 @@ _KINDS: Final[tuple[dict[str, Any], ...]] = (
 
 
 def warm() -> None:
-    """Ask, and match under every rule. The first time takes a minute or two of one core, later ones some seconds."""
-    with TemporaryDirectory(prefix="jcurve-warm-") as folder:
+    """Ask, and match under every rule. The first time takes a minute or two of one core, later ones some seconds; meanwhile
+    nobody's question is ended for taking long."""
+    with TemporaryDirectory(prefix="jcurve-warm-") as folder, compiling():
         lake = Lake(str(Path(folder) / "lake"))
         lake.append(_PROJECT, "events", _events(), writer=_PROJECT, batch=1, partition="month")
         source = Source(lake, _PROJECT, lake.version(_PROJECT, "events"), _BEGIN + timedelta(days=30), None)

@@ -43,16 +43,15 @@ class Who:
     def codes(self, people: Ints) -> Codes:
         """The numbers of people, by their person_id; NOBODY of one who is not known."""
         found = np.empty(len(people), np.int32)
-        _find_people(self.slots, self.shift, people, found)
+        _find_people(self.slots, self.shift, self.people, people, found)
         return found
 
-    def actors(self, codes: Codes) -> Ints:
-        """All actors of these people."""
-        wanted = np.zeros(len(self.people), np.bool_)
-        wanted[codes] = True
-        known = np.flatnonzero((self.slots[:, 1] >= 0) & (self.slots[:, 1] & _HIDDEN == 0))
-        found: Ints = self.slots[known[wanted[self.slots[known, 1] & _CODE]], 0]
-        return found
+    def of(self, actors: Ints) -> Codes:
+        """The number of each actor's person; NOBODY of one who is not known."""
+        found = np.empty(len(actors), np.int64)
+        find_values(self.slots, self.shift, actors, len(actors), found)
+        codes: Codes = np.where(found < 0, NOBODY, found & _CODE).astype(np.int32)
+        return codes
 
 
 def who(actors: Ints, people: Ints, internal: Ints) -> Who:
@@ -153,7 +152,10 @@ def _mark(slots: Ints, shift: int, internal: Ints) -> None:
 
 
 @compiled
-def _find_people(slots: Ints, shift: int, people: Ints, found: Codes) -> None:
+def _find_people(slots: Ints, shift: int, known: Ints, people: Ints, found: Codes) -> None:
+    """The id of a person that was merged into another one is an actor's, and nobody's person_id."""
     for i in range(people.size):
         value = slots[place_of(slots, shift, people[i]), 1]
-        found[i] = NOBODY if value == _FREE else value & _CODE
+        found[i] = NOBODY
+        if value != _FREE and known[value & _CODE] == people[i]:
+            found[i] = value & _CODE

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import io
 import re
 import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -33,6 +34,7 @@ _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _ZSTD_WINDOW: Final = 1 << 25  # bytes; as much as a body of this size can make use of
 _BARE: Final = -zlib.MAX_WBITS  # deflate without zlib's header
 _LAYERS: Final = 4  # a form of base64 of gzip of JSON
+_MEMBERS: Final = 100  # of gzip in one body; each costs a copy of what is behind it
 _DRAINED: Final = 32 * 1024 * 1024  # read past the limit, so that a sender gets its answer instead of a broken pipe
 _RETRY: Final = 1.0  # seconds
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/]+={0,3}")  # three: lz64
@@ -68,16 +70,16 @@ class _Kept:
         self._shares = shares
         self._who = who
         self._limit = limit
-        self._bytes = bytearray()
+        self._bytes = io.BytesIO()  # which gives its content away without a copy
         self._refused = False
 
     def add(self, part: bytes) -> None:
         self.size += len(part)
-        part = part[: self._limit - len(self._bytes)]
+        part = part[: self._limit - self._bytes.tell()]
         if not part or self._refused:
             return
         if self._shares.take(self._who, len(part)):
-            self._bytes += part
+            self._bytes.write(part)
         else:  # read on to its end, so that the sender gets its answer instead of a broken pipe
             self.free()
             self._refused = True
@@ -85,11 +87,12 @@ class _Kept:
     def whole(self) -> bytes | Refused:
         if self._refused:
             raise Busy("more is being sent than memory allows; send again", _RETRY)
-        return bytes(self._bytes) if self.size <= self._limit else too_large(bytes(self._bytes), self._limit)
+        kept = self._bytes.getvalue()
+        return kept if self.size <= self._limit else too_large(kept, self._limit)
 
     def free(self) -> None:
-        self._shares.give_back(self._who, len(self._bytes))
-        self._bytes = bytearray()
+        self._shares.give_back(self._who, self._bytes.tell())
+        self._bytes = io.BytesIO()
 
 
 def unwrapped(body: bytes, limit: int) -> bytes | Refused:
@@ -147,7 +150,7 @@ def _is_json(data: bytes) -> bool:
 def _from_gzip(data: bytes, limit: int) -> bytes | None:
     result = b""
     try:
-        while data.startswith(GZIP):  # members may follow each other
+        for _ in range(_MEMBERS):  # may follow each other
             stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
             result += stream.decompress(data, limit + 1 - len(result))
             if len(result) > limit:
@@ -155,9 +158,11 @@ def _from_gzip(data: bytes, limit: int) -> bytes | None:
             if not stream.eof:
                 return None
             data = stream.unused_data
+            if not data.startswith(GZIP):
+                return result
     except zlib.error:
         return None
-    return result
+    return None
 
 
 def _from_deflate(data: bytes, limit: int, bits: int = zlib.MAX_WBITS) -> bytes | None:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qs
 
-QUERY_FIELDS: Final = ("writeKey", "api_key", "token")
+QUERY_FIELDS: Final = ("writeKey", "api_key", "token", "$token")
 
 
 @lru_cache(maxsize=4_096)

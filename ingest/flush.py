@@ -39,7 +39,7 @@ from ingest.batch import Batch, Decoder, batches
 from ingest.copies import Displaced
 from ingest.disk import reserve_bytes
 from ingest.exchange import exchange
-from ingest.ids import Claim, Index, InHand, Violation
+from ingest.ids import Claim, Index, InHand, Violation, example_of
 from ingest.lake import Lake
 from ingest.load import spool as imports
 from ingest.plan import CurrentPlan
@@ -163,8 +163,7 @@ class Flush:
             logger.error("%s: segments %d to %d are gone before they were flushed", folder, work.first, work.last)
             self._index.put_back()
             return 0
-        if self._tombstones is not None:
-            self._tombstones.refresh()  # before decoding: what is received after a burial is decoded after it
+        self._look()
         found = batches(((log_folder.number_of(path), self._records(path)) for path in paths), work.identity, self._decoder)
         if self._tombstones:
             for batch in found:
@@ -195,8 +194,7 @@ class Flush:
         if replay.is_asked(path):
             return self._finish_replay(work, path)
         chunk = imports.read(path)
-        if self._tombstones is not None:
-            self._tombstones.refresh()
+        self._look()
         if self._tombstones:
             chunk = chunk.keep_out(self._tombstones)
         self._newest = max(self._newest, chunk.received_at)
@@ -215,8 +213,7 @@ class Flush:
     def _finish_replay(self, work: InHand, path: Path) -> int:
         """Bring rejected events that somebody asked to replay to their end."""
         chunk = replay.read(path)
-        if self._tombstones is not None:
-            self._tombstones.refresh()
+        self._look()
         self._newest = max(self._newest, chunk.received_at)
         with self._index.claim(work, {chunk.received_at}) as claim:
             made = replay.again(chunk, claim, self._decoder)
@@ -235,6 +232,13 @@ class Flush:
         self._at("retired")
         return len(made.batch.calls)
 
+    def _look(self) -> None:
+        """Before decoding: what is received after a burial, or a change of the plan, is decoded after it."""
+        if self._tombstones is not None:
+            self._tombstones.refresh()
+        if self._plan is not None:
+            self._plan()
+
     def _records(self, path: Path) -> Iterator[tuple[int, Record]]:
         return read_segment(path, partial(self._note_damage, path))
 
@@ -251,7 +255,7 @@ class Flush:
     def _warn(self, batch: Batch, claim: Claim) -> None:
         """Count which of the accepted events break the tracking plan."""
         for call, broken in self._plan.warned(batch.accepted()) if self._plan else ():
-            what = (broken.rule, call.source, call.received_at, call.event_id, broken.found)
+            what = (broken.rule, call.source, call.received_at, example_of(call.event_id))
             claim.violations.append(Violation(batch.project, call.event, *what))
 
     def _append(self, project: str, table: str, rows: pa.Table, displaced: list[Displaced], writer: str, batch: int) -> None:

@@ -96,13 +96,13 @@ class Collector:
         elif (answer := self._own(path, scope)) is not None:
             origin = Request(scope, self._settings.trust_proxy).origin
             await answer.give(send, cors.allowed(origin), head=method == "HEAD")
-        elif self._fallback is not None and not scope["path"].startswith("/v1/"):
+        elif self._fallback is not None and not sdks(path, method):
             await self._fallback(scope, receive, send)
         else:  # in words and with headers that an SDK of another protocol can read
             await answers.NOT_HERE.give(send, cors.allowed(Request(scope, self._settings.trust_proxy).origin))
 
     async def _collect(self, candidates: Candidates, request: Request, receive: Receive, send: Send) -> None:
-        limit, met = max(self._limit(family) for family, _ in candidates), Met()
+        limit, met = max([self._limit(family) for family, _ in candidates]), Met()
         try:
             raw = await body.read(receive, limit, self._uploads, lambda: request.header_key() or request.ip)
             if raw is None:
@@ -203,14 +203,13 @@ class Collector:
         if path != tidy(scope["path"]):  # who came by the prefix goes on by it
             address = replace(address, host=address.host + self._settings.prefix)
         asked = Asked(request, self._may_send, address, self._is_off)
-        preflight, state = scope["method"] == "OPTIONS", self._states.get(path)
-        if preflight and (at(path) or state):
-            return _preflight(request)
-        method = "GET" if preflight else scope["method"]
+        method, state = scope["method"], self._states.get(path)
+        if method == "OPTIONS" and sdks(path, method):
+            return _preflight(request)  # also where nothing is: its page may read that from the answer to what follows
         answer = next(filter(None, (family.other(method, path, asked) for family in FAMILIES.values())), None)
         if answer is not None or state is None:
-            return answer and (_preflight(request) if preflight else answer)
-        return state() if method in ("GET", "HEAD") else answers.GET_ONLY
+            return answer
+        return state() if method in _READ else answers.GET_ONLY
 
     def _ready(self) -> Answer:
         reason = self._log.healthy() or self._keys.healthy()
@@ -239,6 +238,11 @@ def _content(raw: bytes, request: Request, limit: int) -> bytes | Refused:
 def takers(path: str, method: str) -> Candidates:
     """The families that take events by this method at this path."""
     return tuple((family, to) for family, to in at(path) if method == "POST" or (method in _READ and to in family.GETS))
+
+
+def sdks(path: str, method: str) -> bool:
+    """Whether it can only be an SDK who asks: of what else there is, pages are read and the API is below ``/api/``."""
+    return path.startswith("/v1/") or not (method in _READ or path.startswith("/api/"))
 
 
 def chosen(candidates: Candidates, content: bytes | Refused) -> tuple[Family, str]:

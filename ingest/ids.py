@@ -38,11 +38,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from hashlib import blake2b
+from hashlib import blake2b, md5
 from pathlib import Path
 from typing import Final, Literal
 
 import lmdb
+import msgspec
 
 from ingest.disk import free_bytes
 from ingest.errors import IngestError
@@ -87,19 +88,21 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """An event that was stored though it breaks the tracking plan; ``found`` and ``event_id`` make it an example."""
+    """An event that was stored though it breaks the tracking plan.
+
+    The newest one is an example. The index keeps the MD5 of its id alone (``example_of``): what it says is read where it is
+    stored, and goes from there with its person.
+    """
 
     project: str
     event: str
     rule: str
     source: str
     received_at: int
-    event_id: str
-    found: str
+    example: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(msgspec.Struct, frozen=True, gc=False):
     """One event as it came: ``received_at`` in microseconds, ``month`` of its partition counted from January 1970."""
 
     event_id: str
@@ -366,6 +369,11 @@ def received_since(path: Path, project: str, since: datetime) -> int:
         transaction, hours = opened
         first = _key(project, struct.pack(">I", max(0, int(since.timestamp()) // 3600)))
         return sum(number for _, number in _scan(transaction, hours, _key(project, b""), first))
+
+
+def example_of(event_id: str) -> str:
+    """What ``Violation.example`` holds, as DuckDB's ``md5`` has it of a text."""
+    return md5(event_id.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
 
 
 def violations(path: Path, project: str) -> list[dict[str, str | int]]:

@@ -36,17 +36,38 @@ def exceeded(limits: Limits, event: str, properties: bytes) -> str | None:
         return f"a name of {len(event)} characters; at most {limits.name} are taken"
     if len(properties) <= 2 * limits.depth:
         return None
-    opened = properties.count(b"{") + properties.count(b"[")  # no deeper: each byte is looked at rarely
-    if opened > limits.depth and (found := depth(properties)) > limits.depth:
-        return f"objects and lists {found} deep; at most {limits.depth} are taken"
+    if (deep := too_deep(limits, properties)) is not None:
+        return deep
     if len(properties) > _LEAST * limits.properties and (found := len(_FIELDS.decode(properties))) > limits.properties:
         return f"{found} properties; at most {limits.properties} are taken"
     return None
 
 
+def too_deep(limits: Limits, document: bytes) -> str | None:
+    """What is too much of properties or of a context, or None."""
+    if opened(document, limits.depth) > limits.depth and (found := depth(document)) > limits.depth:
+        return f"objects and lists {found} deep; at most {limits.depth} are taken"
+    return None
+
+
+def opened(document: bytes, most: int) -> int:
+    """How many objects and lists there are, or more, counted to ``most`` and a little beyond: none lies deeper.
+
+    It leaps from one to the next: there are few.
+    """
+    return _counted(document, _OPENING[0], most) + _counted(document, _OPENING[1], most)
+
+
+def _counted(document: bytes, byte: int, most: int) -> int:
+    found, at = 0, document.find(byte)
+    while at >= 0 and found <= most:
+        found, at = found + 1, document.find(byte, at + 1)
+    return found
+
+
 def depth(document: bytes) -> int:
     """How many objects and lists stand within each other, the outermost included. The document is sound JSON."""
-    if document.count(b"{") + document.count(b"[") < 2:
+    if opened(document, 2) < 2:
         return 1
     deepest = level = 0
     in_text = escaped = False

@@ -39,7 +39,7 @@ class Outcome(StrEnum):
     MISSING_PREVIOUS = "missing_previous", "an alias names the id that it replaces: previousId, not empty"
     TOO_COMPLEX = "too_complex", "an event with more properties, nested deeper or under a longer name than is taken"
     PLAN = "plan", "an event of a source that must keep to the tracking plan; the detail names the rule of its schema"
-    MISSING_TIME = "missing_time", "an imported row says when it happened, as ISO 8601 text or an epoch number"
+    MISSING_TIME = "missing_time", "an imported row says when it happened, as ISO 8601 text or an epoch number, from 1990 on"
 
     @property
     def is_rejection(self) -> bool:

@@ -4,7 +4,7 @@ In the deployment's definitions, below ``plan/``: ``*.json``, each a schema of t
 names (else its file), and ``sources.json``, such as ``{"*": "warn", "ios": "reject"}``; a source that it does not name is
 dealt with as ``*`` says, or else allowed.
     allow    not checked
-    warn     stored, and counted by event and rule, with the newest as an example (``Index``, ``violations``)
+    warn     stored, and counted by event and rule, the newest being an example (``Index``, ``violations``)
     reject   kept in ``rejected`` with the reason ``plan`` and the rule, and replayed when the plan is another one
 An event that the plan does not name is taken; pages and screens, whose names are their own, are not checked, nor is history
 that is imported.
@@ -68,13 +68,17 @@ class Plan:
 
     def broken(self, call: Call) -> Broken | None:
         """The first rule that a call breaks, whatever its source; None of one that the plan does not name."""
-        validator = None if call.kind in _UNCHECKED else self.schemas.get(call.event)
+        return None if call.kind in _UNCHECKED else self.broken_by(call.event, call.properties)
+
+    def broken_by(self, event: str, properties: bytes | str) -> Broken | None:
+        """The same of the properties (JSON) of an event that is checked."""
+        validator = self.schemas.get(event)
         if validator is None:
             return None
         try:
-            error = next(validator.iter_errors(msgspec.json.decode(call.properties)), None)
+            error = next(validator.iter_errors(msgspec.json.decode(properties)), None)
         except Exception:  # a reference that leads nowhere, or without an end: the plan's fault, not the event's
-            logger.exception("the plan of '%s' cannot be checked", call.event)
+            logger.exception("the plan of '%s' cannot be checked", event)
             return None
         if error is None:
             return None
@@ -89,7 +93,10 @@ class Plan:
 
 
 class CurrentPlan:
-    """``plan()`` reads the folder anew where a file changed."""
+    """``plan()`` looks whether a file changed, and reads the folder anew where one did.
+
+    Who decodes calls it before each group of requests: a look at each request would cost as much as a small one's decoding.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -105,10 +112,11 @@ class CurrentPlan:
         return self._plan
 
     def checked(self, decode: Decoder) -> Decoder:
-        """``decode`` that rejects what the plan refuses."""
+        """``decode`` that rejects what the plan refuses, as of the last look."""
+        self()
 
         def decoder(record: Record, mint: Any) -> Decoded:
-            token = CHECK.set(self().refuses)
+            token = CHECK.set(self._plan.refuses)
             try:
                 return decode(record, mint)
             finally:
@@ -117,8 +125,8 @@ class CurrentPlan:
         return decoder
 
     def warned(self, calls: Iterable[Call]) -> list[tuple[Call, Broken]]:
-        """Those of stored calls that break the plan of a source that is warned."""
-        plan = self()
+        """Those of stored calls that break the plan of a source that is warned, as of the last look."""
+        plan = self._plan
         found = ((call, plan.broken(call)) for call in calls if plan.mode(call.source) == "warn")
         return [(call, broken) for call, broken in found if broken is not None]
 

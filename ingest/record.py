@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 from zlib import crc32
@@ -28,7 +29,9 @@ HEADER_BYTES: Final = _HEADER.size + _CRC.size
 
 _MARK: Final = b"\xf5\x8ejr"
 _FRAME: Final = struct.Struct("<4sII")
-_FIELDS: Final = struct.Struct("<q5H")
+_RECEIVED: Final = struct.Struct("<q")
+_LENGTHS: Final = struct.Struct("<5H")
+_FIELDS: Final = struct.Struct("<q5H")  # both
 _LONGEST: Final = 0xFFFF  # bytes of a length's two; a longer ip or user agent is cut
 
 
@@ -51,13 +54,18 @@ def encode_header(identity: str, number: int) -> bytes:
 
 def parts(record: Record) -> tuple[bytes, bytes]:
     """All before the body, and the body: written as they are, since copying bodies would be most of the work."""
-    texts = [
-        text.encode("utf-8", "replace")[:_LONGEST]
-        for text in (record.project, record.source, record.path, record.ip, record.user_agent)
-    ]
-    head = b"".join((_FIELDS.pack(record.received_at, *map(len, texts)), *texts))
+    head = _RECEIVED.pack(record.received_at) + _texts(
+        record.project, record.source, record.path, record.ip, record.user_agent
+    )
     frame = _FRAME.pack(_MARK, len(head) + len(record.body), crc32(record.body, crc32(head)))
     return frame + head, record.body
+
+
+@lru_cache(maxsize=4_096)  # a server, or a page, sends one request after the other
+def _texts(*given: str) -> bytes:
+    """Their lengths, and themselves."""
+    texts = [text.encode("utf-8", "replace")[:_LONGEST] for text in given]
+    return _LENGTHS.pack(*map(len, texts)) + b"".join(texts)
 
 
 def encode(record: Record) -> bytes:

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from ingest.agent import agent
+from ingest.limits import opened
 from ingest.protocols import tolerant
 from ingest.scalar import Scalar, identifier, text
 
@@ -80,6 +81,7 @@ class Promoted(msgspec.Struct, gc=False):
     country: str | None = None
     bot: bool = False
     traits: bytes = b""
+    opened: int = 0  # objects and lists in the context
     own: bool = False  # the request came from the sender's own device, so that its address and country are the sender's
 
 
@@ -169,7 +171,7 @@ def promoted(context: bytes, user_agent: str) -> Promoted:
     except msgspec.ValidationError:
         read = tolerant.read(context, Context)
     read.user_agent, read.request_agent = read.user_agent or user_agent, user_agent
-    row = Promoted()
+    row = Promoted(opened=opened(context, len(context)))
     for step in STEPS:
         step(row, read)
     return row

@@ -17,7 +17,7 @@ EARLIEST: Final = 631_152_000 * SECOND  # 1990: what an SDK calls earlier is a c
 AHEAD: Final = 24 * 3600 * SECOND  # a sender further in the future than this does not know the time
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST: Final = 253_402_300_800 * SECOND  # year 10000
+LAST: Final = 253_402_300_800 * SECOND  # year 10000
 _FIRST: Final = -62_135_596_800 * SECOND  # year 1: Python's, and so most readers', dates begin there
 
 
@@ -57,7 +57,7 @@ def _since_epoch(moment: datetime) -> int | None:
     """None where the offset leads out of the years that there are: ``0001-01-01T00:00+14:00``."""
     passed = moment - _EPOCH
     result = (passed.days * 86_400 + passed.seconds) * SECOND + passed.microseconds
-    return result if _FIRST <= result < _LAST else None
+    return result if _FIRST <= result < LAST else None
 
 
 def _odd(value: str) -> int | None:
@@ -80,4 +80,4 @@ def _number(value: float) -> int | None:
         return None
     per_unit = SECOND if size < 1e11 else 1_000 if size < 1e14 else 1 if size < 1e17 else 1e-3
     result = round(value * per_unit)
-    return result if _FIRST <= result < _LAST else None
+    return result if _FIRST <= result < LAST else None

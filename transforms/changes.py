@@ -5,8 +5,9 @@ build's completeness mark lay. A repair tells which rows went and came. By how m
 themselves, so the table is read for the days alone that moved. A count of distinct values is made again, as it was and as it
 is, over the days of these rows. A table that was filled anew is compared with its last version.
 
-Reasons are told as what can have moved a day: how many events came late for it or were taken out of it, how many people of
-it had their ids joined or parted, and whether definitions, or the way the table is made (the zone, an upgrade), changed.
+Reasons are told as what can have moved a day: how many events came late for it or were taken out of it, how many links of
+its people came or were undone, how many people had their ids joined or parted by it, and whether definitions (of a number
+that depends on them), or the way the table is made (the zone, an upgrade), changed.
 
 The rows are written before the manifest. A build that dies in between leaves rows under a number that the next build takes
 again: of one number those written last count.
@@ -18,6 +19,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+
+from deltalake import DeltaTable, Schema
 
 from ingest.lake import Lake
 from sql.loader import load
@@ -37,6 +40,11 @@ class Number:
     moment: str
     value: str
     adds_up: bool = True  # over any parts of the rows of a day
+
+    @property
+    def is_defined(self) -> bool:
+        """Whether it may move with the definitions."""
+        return self.table not in ("person_days", "people")
 
     @property
     def day(self) -> str:
@@ -70,7 +78,7 @@ with is_now as (
     from base.{table} rows where {moment} between {least} and {greatest} and {day} in (select day from {by}) group by all
 )
 select number, day, cast(coalesce(is_now.value, 0) - {by}.value as bigint) as before,
-    cast(coalesce(is_now.value, 0) as bigint) as after, {anew} as anew
+    cast(coalesce(is_now.value, 0) as bigint) as after, {anew} as anew, {defined} as defined
 from {by} left join is_now using (number, day)
 """
 _COUNTED: Final = """
@@ -86,7 +94,7 @@ is_now as (
     from base.{table} rows where {day} in (select day from days) group by all
 )
 select number, day, cast(coalesce(was.value, 0) as bigint) as before, cast(coalesce(is_now.value, 0) as bigint) as after,
-    {anew} as anew
+    {anew} as anew, {defined} as defined
 from was full join is_now using (number, day)
 where coalesce(was.value, 0) <> coalesce(is_now.value, 0)
 """
@@ -100,18 +108,36 @@ with moved as (
         count(*) filter (where came) as late_events, count(*) filter (where not came) as removed_events
     from base.moved_events group by all
 ),
+concerned as (
+    select distinct day, person_id from changed_person_days semi join rejoined using (person_id)
+),
 regrouped as (
-    select day, count(distinct person_id) as regrouped_people
-    from changed_person_days semi join rejoined using (person_id)
+    select day, count(*) as regrouped_people from concerned group by day
+),
+ends as ( -- of links, undos, and undos of these, that came
+    select entry, actor_id, kind = 'link' or undoes_kind = 'undo' as joins from base.moved_id_links where came
+    union all
+    select entry, owner_actor_id, kind = 'link' or undoes_kind = 'undo' from base.moved_id_links where came
+),
+linked as (
+    select day, count(distinct entry) filter (joins) as merges, count(distinct entry) filter (not joins) as undos
+    from ends join base.actors using (actor_id) join concerned using (person_id)
     group by day
 )
 select
     $manifest as manifest, $built_at as built_at, number, day, before, after, coalesce(late_events, 0) as late_events,
     coalesce(removed_events, 0) as removed_events, coalesce(regrouped_people, 0) as regrouped_people, anew,
-    $definition_before as definition_before, $definition_after as definition_after
-from moved_numbers left join moved using (day) left join regrouped using (day)
+    case when defined then $definition_before else $definition_after end as definition_before,
+    $definition_after as definition_after, coalesce(merges, 0) as merges, coalesce(undos, 0) as undos
+from moved_numbers left join moved using (day) left join regrouped using (day) left join linked using (day)
 order by day, number
 """
+_COUNTED_REASONS: Final = (
+    ("late_events", "late event", "late events"),
+    ("removed_events", "event removed", "events removed"),
+    ("merges", "merge", "merges"),
+    ("undos", "merge undone", "merges undone"),
+)
 _SINCE: Final = """
 select * exclude (latest)
 from (select *, max(built_at) over (partition by manifest) as latest from changes)
@@ -133,10 +159,19 @@ def note(
     defined = {"definition_before": previous.definition_version, "definition_after": manifest.definition_version}
     told = {"zone": zone, "manifest": manifest.number, "built_at": manifest.built_at, **defined}
     rows = engine.table(_REASONS, told).cast(CHANGES)
-    handle = engine.lake.open(engine.project, TABLE)
+    handle = _widened(engine.lake.open(engine.project, TABLE))
     batch = 0 if handle is None else handle.transaction_version(TABLE) or 0
     engine.lake.append(engine.project, TABLE, rows, writer=TABLE, batch=batch + 1, partition=None)
     return int(rows.num_rows)
+
+
+def _widened(handle: DeltaTable | None) -> DeltaTable | None:
+    """With the columns that an older release did not know."""
+    if handle is not None:
+        known = {field.name for field in handle.schema().fields}
+        if missing := [field for field in Schema.from_arrow(CHANGES).fields if field.name not in known]:
+            handle.alter.add_columns(missing)
+    return handle
 
 
 def since(lake: Lake, project: str, moment: datetime, limits: Limits = DEFAULT_LIMITS) -> list[dict[str, Any]]:
@@ -146,21 +181,16 @@ def since(lake: Lake, project: str, moment: datetime, limits: Limits = DEFAULT_L
 
 
 def why(row: Mapping[str, Any]) -> list[str]:
-    """The reasons of a row in words, such as ``2 late events``, ``definition 1f0c -> 77ab``."""
-    counted = (("late_events", "late event"), ("removed_events", "event removed"), ("regrouped_people", "person"))
-    said = [f"{row[name]} {_plural(word, row[name])}" for name, word in counted if row[name]]
-    said = [f"ids of {one} joined or parted" if "person" in one or "people" in one else one for one in said]
+    """The reasons of a row in words, such as ``2 late events``, ``1 merge``, ``definition 1f0c -> 77ab``."""
+    said = [f"{row[name]:,} {one if row[name] == 1 else many}" for name, one, many in _COUNTED_REASONS if row.get(name)]
+    if row["regrouped_people"] and not (row.get("merges") or row.get("undos")):  # an id that became a runaway, say
+        people = row["regrouped_people"]
+        said.append(f"ids of {people:,} {'person' if people == 1 else 'people'} joined or parted")
     if row["definition_before"] != row["definition_after"]:
         said.append(f"definition {row['definition_before']} -> {row['definition_after']}")
     elif row["anew"]:
         said.append("the table was made anew")
-    return said or ["what it follows from moved"]
-
-
-def _plural(word: str, number: int) -> str:
-    first, _, rest = word.partition(" ")
-    many = {"late": f"late {rest}s", "event": f"events {rest}", "person": "people"}[first]
-    return word if number == 1 else many
+    return said or ["what moved on other days"]
 
 
 def _counted(
@@ -179,7 +209,7 @@ def _counted(
         return _added(engine, number, texts, params, table in anew)
     else:
         texts |= {"touched": f"changed_{table}", "before": _BEFORE.format(**texts)}
-    return _COUNTED.format(**texts, anew=table in anew)
+    return _COUNTED.format(**texts, anew=table in anew, defined=number.is_defined)
 
 
 def _added(engine: Engine, number: Number, texts: Mapping[str, str], params: Mapping[str, object], anew: bool) -> str | None:
@@ -192,7 +222,7 @@ def _added(engine: Engine, number: Number, texts: Mapping[str, str], params: Map
     if number.moment != "day":  # a zone is less than a day away
         reach = {"least": -2, "greatest": 2}
         bounds = {name: f"cast({day} + ({reach[name]}) as timestamptz)" for name, day in bounds.items()}
-    return _ADDED.format(**texts, **bounds, by=by, anew=anew)
+    return _ADDED.format(**texts, **bounds, by=by, anew=anew, defined=number.is_defined)
 
 
 def _named(text: str, params: Mapping[str, object]) -> dict[str, object]:

@@ -96,12 +96,12 @@ class Filling(Draft):
         """Adds leaves of the rows of a query before a day; ``most``: a query for all of them and few more."""
         layout, writer = self._layout, LeafWriter(self._engine, self._layout)
         order = columns(dict.fromkeys((layout.key, *layout.grain)))
-        for month, count in self._counted(most, until):
+        for month, count in self._months(most, until):
             within, params = layout.where(month)
             written = writer.write_sorted(month, f"from ({rows}) where {within} order by {order}", params, count)
             self._leaves = sorted([*self._leaves, *written], key=lambda leaf: leaf.place)
 
-    def _counted(self, rows: str, until: date) -> list[tuple[str, int]]:
+    def _months(self, rows: str, until: date) -> list[tuple[str, int]]:
         """Months and how many rows they have. To cut times with a zone is dear, and mostly all are of one month."""
         edges = self._engine.table(
             f'select min("{self._layout.day}") as least, max("{self._layout.day}") as greatest, count(*) as n '

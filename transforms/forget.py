@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,7 +33,9 @@ from ingest.lake import Lake
 from transforms import commits
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.file_changes import change_rows
+from transforms.identity import DEFAULT_VIEW
 from transforms.leaf_writer import LEAF
+from transforms.links import Ledger, links_of
 from transforms.manifest import current, forget
 from transforms.overlay import identity
 from transforms.rewrite import RUNS
@@ -46,6 +48,9 @@ _TEXTS: Final = (
     "session_id", "page_url", "page_path", "page_referrer", "utm_source", "utm_medium", "utm_campaign", "utm_term",
     "utm_content", "properties", "context",
 )  # fmt: skip
+_HTML: Final = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "&<>"})
+_ESCAPE: Final = re.compile(r"\\u([0-9a-f]{4})")
+_PERCENT: Final = re.compile(r"%[0-9A-F]{2}")
 _SAME_PERSON: Final = """
 with found as (
     select person_id
@@ -77,14 +82,9 @@ class Ids:
 
     @cached_property
     def forms(self) -> tuple[str, ...]:
-        """The long ids as they may stand in a text: as they are, in JSON, in a URL."""
-        found = {
-            form
-            for plain in self.plain
-            if len(plain) >= LONG
-            for form in (plain, json.dumps(plain)[1:-1], json.dumps(plain, ensure_ascii=False)[1:-1], quote(plain, safe=""))
-        }
-        return tuple(sorted(found, key=len, reverse=True))
+        """The long ids as they may stand in a text: as they are, in JSON, in a URL; the longest first."""
+        found = {form for plain in self.plain if len(plain) >= LONG for form in (plain, *_in_json(plain), *_in_url(plain))}
+        return tuple(sorted(found, key=lambda form: (-len(form), form)))
 
     @cached_property
     def pattern(self) -> re.Pattern[str] | None:
@@ -103,13 +103,41 @@ class Taken:
     changed: int = 0
 
 
+def _in_json(plain: str) -> set[str]:
+    """As one writer of JSON or another escapes it: Python's, JavaScript's, PHP's (slashes), Go's (marks of HTML)."""
+    found = {json.dumps(plain, ensure_ascii=escaped)[1:-1] for escaped in (True, False)}
+    found |= {form.translate(_HTML) for form in found}
+    found |= {form.replace("/", "\\/") for form in found}
+    return found | {_ESCAPE.sub(lambda met: f"\\u{met[1].upper()}", form) for form in found}
+
+
+def _in_url(plain: str) -> set[str]:
+    found = {quote(plain, safe=""), quote(plain), quote_plus(plain)}
+    return found | {_PERCENT.sub(lambda met: met[0].lower(), form) for form in found}
+
+
 def ids_of(lake: Lake, project: str, given: str, limits: Limits = DEFAULT_LIMITS) -> Ids | None:
     """All ids of the person that ``given`` names, typed or plain (a user's before a device's); None: nobody is known."""
     known = identity(lake, project, lake.version(project, "events"), current(lake, project), limits)
     with Engine(lake, project, known.built, limits) as engine:
         known.bind(engine)
-        found = engine.table(_SAME_PERSON, {"given": given})["id"].to_pylist()
+        found = engine.table(_SAME_PERSON, {"given": given})["id"].to_pylist() or _linked(lake, project, given, limits)
     return Ids(frozenset(found)) if found else None
+
+
+def _linked(lake: Lake, project: str, given: str, limits: Limits) -> set[str]:
+    """The ids of a person of whom no event is left: retention takes events, and the ledger still says who is who."""
+    ledger = Ledger.now(lake, project, with_events=False)
+    for start in (given, f"user:{given}", f"anonymous:{given}"):
+        known: set[str] = set()
+        fresh = {start}
+        while fresh:
+            known |= fresh
+            links = [link for link in links_of(ledger, fresh, DEFAULT_VIEW, limits) if link["state"] == "in_force"]
+            fresh = {end for link in links for end in (link["id"], link["owner"])} - known
+        if len(known) > 1:
+            return known
+    return set()
 
 
 def take_out(lake: Lake, project: str, ids: Ids, tables: Iterable[str]) -> Taken:
@@ -124,15 +152,20 @@ def take_out(lake: Lake, project: str, ids: Ids, tables: Iterable[str]) -> Taken
         changed += touched
         return rows if kept.num_rows == rows.num_rows and not touched else kept
 
+    def nothing_yet() -> None:
+        nonlocal changed
+        changed = 0
+        removed.pop("events", None)
+
     def of(name: str) -> int:
         def keep(rows: pa.Table) -> pa.Table:
             theirs = rejected_of(rows, ids) if name == "rejected" else ledger_of(rows, ids)
             removed[name] = removed.get(name, 0) + sum(theirs)
             return rows.filter(pa.array([not one for one in theirs], pa.bool_())) if any(theirs) else rows
 
-        return change_rows(lake, project, name, keep)
+        return change_rows(lake, project, name, keep, lambda: removed.pop(name, None))
 
-    change_rows(lake, project, "events", of_events)
+    change_rows(lake, project, "events", of_events, nothing_yet)
     names = sorted(set(tables) - set(TABLES) - {"events", RECEIPTS})
     for name in names:
         of(name)

@@ -279,8 +279,10 @@ CHANGES: Final = pa.schema(  # past numbers that builds moved, appended to: see 
         _must("removed_events", pa.int64()),  # by retention, or with a person who was forgotten
         _must("regrouped_people", pa.int64()),  # whose ids were joined or parted, with a row on this day
         _must("anew", pa.bool_()),  # the whole table was made anew: another zone, an upgrade
-        _must("definition_before", pa.string()),
+        _must("definition_before", pa.string()),  # the same as after where the number does not depend on definitions
         _must("definition_after", pa.string()),
+        pa.field("merges", pa.int64()),  # links that came in force, or again, of people with a row on this day
+        pa.field("undos", pa.int64()),  # links that were undone, likewise; both null in rows of older builds
     ]
 )
 

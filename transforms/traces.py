@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mmap
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -37,12 +38,12 @@ class Traces:
         return Traces(self.files + other.files, self.bytes + other.bytes, (*self.found, *other.found))
 
 
-def traces(root: Path, ids: Ids, leave_out: Path | None = None) -> Traces:
-    """Every trace of ``ids`` below ``root``; ``leave_out`` is the folder of the requests, which name them."""
-    files, size, found = 0, 0, []
+def traces(root: Path, ids: Ids, leave_out: Collection[Path] = ()) -> Traces:
+    """Every trace of ``ids`` below ``root``, but for the folders ``leave_out``."""
+    files, size, found, aside = 0, 0, [], set(leave_out)
     for path in sorted(root.rglob("*")):
         is_log = path.suffix in _LOG and path.relative_to(root).parts[0] == "log"
-        if not path.is_file() or is_log or (leave_out and leave_out in path.parents):
+        if not path.is_file() or is_log or not aside.isdisjoint(path.parents):
             continue
         try:
             where, length = _in_local(path, ids)

@@ -43,7 +43,7 @@ def command(settings: Settings, id: str | None, why: str | None, at_once: bool, 
         typed = [id] if ":" in id else [f"user:{id}", f"anonymous:{id}"]
         gone = Tombstones(settings.folder.tombstones).lift(settings.project, typed)
         click.echo("Its events are taken again from now on." if gone else "It was not kept out.")
-    elif not why:
+    elif not (why and why.strip()):
         raise click.UsageError("say why: jcurve forget ID --why REASON")
     else:
         _forget(settings, lake, id, why, at_once)

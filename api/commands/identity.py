@@ -15,8 +15,17 @@ from api.settings import Settings
 if TYPE_CHECKING:
     from transforms.undo import Undo
 
+_LONGEST = 1000  # characters, as over HTTP
 _NEXT = "Ad-hoc answers have it at once, the tables with the next build (jcurve build)."
-_why = click.option("--why", metavar="TEXT", required=True, help="The reason; it is kept with the undo.")
+
+
+def _said(_: click.Context, __: click.Parameter, why: str) -> str:
+    if not why.strip() or len(why) > _LONGEST:
+        raise click.BadParameter(f"say why, in 1 to {_LONGEST} characters")
+    return why
+
+
+_why = click.option("--why", metavar="TEXT", required=True, callback=_said, help="The reason; it is kept with the undo.")
 
 
 @click.group()

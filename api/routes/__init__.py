@@ -8,6 +8,7 @@ from api.routes import (
     catalogue,
     changes,
     drivers,
+    forgotten,
     funnels,
     identity,
     live,
@@ -27,7 +28,7 @@ from api.serving import Serving
 
 
 def routers(serving: Serving) -> list[APIRouter]:
-    by_stages = (metrics, stages, people, identity)
+    by_stages = (metrics, stages, people, forgotten, identity)
     asked = (funnels, drivers, saved, catalogue, *by_stages)
     modules = (*asked, status, live, recent, rejected, plan, sources, project, quality, changes)
     return [module.router(serving) for module in modules]

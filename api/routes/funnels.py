@@ -16,7 +16,7 @@ from starlette.responses import Response
 from api import cursor
 from api.body import json_body
 from api.errors import Detail, Unprocessable
-from api.funnel_schema import codes, funnel_body, list_body, unit_body
+from api.funnel_schema import answered, codes, funnel_body, list_body, unit_body
 from api.parameters import FROM, KNOWN_AT, TO, Parameter
 from api.saved import Saved
 from api.serving import Answer, Asked, Serving, documented
@@ -41,7 +41,9 @@ _PARAMETERS: Final = (
     Parameter("window", "Time from the first step to the last, such as 14d; by default the funnel's own."),
 )
 _VIEW: Final = (KNOWN_AT,)
-_OF_FUNNEL: Final = documented("A funnel over raw events, by the definition of a funnel", _VIEW, requestBody=funnel_body())
+_OF_FUNNEL: Final = documented(
+    "A funnel over raw events, by the definition of a funnel", _VIEW, requestBody=funnel_body(), description=answered()
+)
 _OF_LIST: Final = documented("Who stands behind a number of a funnel", _VIEW, requestBody=list_body())
 _OF_UNIT: Final = documented(
     "Why a unit stands where it stands in a funnel", _VIEW, requestBody=unit_body(), description=codes()

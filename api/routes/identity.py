@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.any_id import ANY_ID
 from api.auth import must_be_admin
 from api.body import json_body
 from api.errors import Conflict, Detail, NotFound, Unprocessable
@@ -27,7 +28,7 @@ LONGEST: Final = 1000
 def router(serving: Serving) -> APIRouter:
     routes = APIRouter(tags=["people"])
 
-    @routes.get("/api/identity/links/{id:path}", **documented("The links that name an id, and their undos", _PARAMETERS))
+    @routes.get(f"/api/identity/links/{ANY_ID}", **documented("The links that name an id, and their undos", _PARAMETERS))
     async def links(request: Request, id: str) -> Response:  # noqa: A002
         return await serving.answer(request, _PARAMETERS, lambda asked: _links(serving, asked, id))
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import cursor, forgetting
+from api.any_id import ANY_ID
 from api.auth import must_be_admin
 from api.errors import Detail, NotFound, Unprocessable
 from api.parameters import CURSOR, KNOWN_AT, LIMIT, Parameter
@@ -81,11 +82,11 @@ limit $limit
 def router(serving: Serving) -> APIRouter:
     routes = APIRouter(tags=["people"])
 
-    @routes.get("/api/people/{id:path}", **documented("A person, found by any of its ids", _PARAMETERS))
+    @routes.get(f"/api/people/{ANY_ID}", **documented("A person, found by any of its ids", _PARAMETERS))
     async def person(request: Request, id: str) -> Response:  # noqa: A002
         return await serving.answer(request, _PARAMETERS, lambda asked: _person(serving, asked, id))
 
-    @routes.delete("/api/people/{id:path}", **documented("Forget a person (admin key)", (WHY,)))
+    @routes.delete(f"/api/people/{ANY_ID}", **documented("Forget a person (admin key)", (WHY,)))
     async def forget(request: Request, id: str) -> Response:  # noqa: A002
         must_be_admin(serving.caller(request))
         return await serving.answer(request, (WHY,), lambda asked: _forget(serving, asked, id))

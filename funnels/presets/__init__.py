@@ -87,6 +87,12 @@ PRESETS: Final = _table(
 )
 
 
+def explained() -> str:
+    """What each preset changes against the definition, as its file says it."""
+    files = (posthog, mixpanel, amplitude, clickhouse, umami, openpanel)
+    return "\n\n".join((file.__doc__ or "").strip() for file in files)
+
+
 def match(name: str, streams: Streams, rules: Rules) -> Outcome:
     """The funnel by a product's rules. ValueError names the options that it refuses, KeyError an unknown name."""
     if faults := refused(name, streams, rules):

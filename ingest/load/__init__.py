@@ -20,7 +20,8 @@ Invariants
   within its file, and a refused row likewise. So it does not matter which files are imported together.
 - A kill at any point is answered by the same command again: it goes on behind the last chunk that was handed over. Chunks
   come out the same, as the order (time, file, row) is total and the files of a plan do not change (else it is another plan).
-- A time is history: it is kept as it stands, not corrected for a sender's clock. A row without one is refused, never "now".
+- A time is history: it is kept as it stands, not corrected for a sender's clock. A row without one is refused, never "now",
+  and so is one before 1990: a clock that was never set, or a 0.
 
 Decisions
 - *The flush stores, the import only prepares.* Context: the flush owns ids and counts, and an import must run beside ``up``.
@@ -35,9 +36,10 @@ Decisions
   over (of a month only one copy may stand: ``ids``); what comes in meanwhile is found by the index. Price: the ids of a
   month are read once per chunk of it.
 - *Who is who becomes calls.* Context: Mixpanel and Amplitude link a device to a user by an event that carries both,
-  Amplitude exports merges of its own ids, PostHog's events carry the person's id. Choice: ``identities`` makes identify
-  and alias calls of them, each at the first time it can have been known. Price: events that no file holds, counted apart;
-  merges are understood only beside the events of their ids.
+  Amplitude exports merges of its own ids, PostHog's events carry the person's id, and its persons export says whose an id
+  is now. Choice: ``identities`` and ``roster`` make identify and alias calls of them, each at the first time it can have
+  been known. Price: events that no file holds, counted apart; merges and persons are understood only beside the events of
+  their ids, and refused without.
 - *CSV is text.* Context: "00123" is a postcode. Choice: a column is text unless ``--types`` says number or boolean; Parquet
   keeps its types. Price: a flag to type.
 """

@@ -101,6 +101,7 @@ def _events(staged: Sequence[Staged]) -> str:
                 (row_number() over (partition by file, content order by row) - 1) as event_id)
             from unnamed semi join equal using (file, content)
             union all by name select * from made union all by name select * from merged
+            union all by name select * from roster
         )
         select * from named order by time, file, row, event_id"""
 
@@ -110,7 +111,8 @@ def _refused(staged: Sequence[Staged]) -> str:
     return f"""
         select path, reason, detail, event_id, raw, 'refused-' || md5(raw) || '-' ||
             (row_number() over (partition by file, md5(raw) order by row) - 1) as {COPY_KEY}
-        from (select * from read_parquet([{paths}]) union all by name select * from unmerged)
+        from (select * from read_parquet([{paths}]) union all by name select * from unmerged
+            union all by name select * from unrostered)
         order by file, row, {COPY_KEY}"""
 
 

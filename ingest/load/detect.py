@@ -116,6 +116,8 @@ def _is_mixpanel(container: str, names: Set[str], first: dict[str, object]) -> b
 _SIGNS: Final[tuple[tuple[str, Callable[[str, Set[str], dict[str, object]], bool]], ...]] = (
     ("posthog", lambda container, names, _: container != "csv" and {"event", "distinct_id", "properties"} <= set(names)
         and bool({"uuid", "timestamp"} & set(names))),
+    ("posthog", lambda container, names, _: container != "csv" and {"distinct_id", "person_id"} <= set(names)
+        and "event" not in names),
     ("amplitude", lambda container, names, _: container == "lines"
         and ({"event_type", "event_time"} <= set(names) or {"amplitude_id", "merged_amplitude_id"} <= set(names))),
     ("mixpanel", _is_mixpanel),

@@ -3,6 +3,7 @@
     pairs     Mixpanel, Amplitude: a device and a user that came on one event -> identify, at the first such time
     merges    Amplitude's merged ids: what came under one Amplitude id belongs to another. Its events say which device or
               user each was, so both must be in one import -> identify of a device, alias of a user, at the merge's time
+    roster    PostHog's persons export: see ``roster``
     persons   PostHog: ids whose events carry one person id, and no $identify or alias names them (it lies before the export,
               or was made by hand) -> identify or alias, as soon as both ids were seen
 
@@ -17,6 +18,7 @@ from typing import Final
 
 import duckdb
 
+from ingest.load import roster
 from ingest.load.engine import literal
 from ingest.load.staged import Staged
 from ingest.outcome import Outcome
@@ -29,6 +31,7 @@ _HEIRS: Final = 16  # merges of merges that are followed
 def prepare(db: duckdb.DuckDBPyConnection, staged: Sequence[Staged]) -> None:
     """The tables ``made`` (calls that stand in no file), ``merged`` (calls that are a merge) and ``unmerged`` (refused)."""
     _merges(db, staged)
+    roster.prepare(db, staged)
     parts = [
         "select * from further",
         *(_pairs(paired) for paired in [_of(staged, *PAIRED)] if paired),
@@ -41,7 +44,8 @@ def links(db: duckdb.DuckDBPyConnection, staged: Sequence[Staged]) -> int:
     """How many rows of the files say that two ids are one person; after ``prepare``."""
     query = f"""select count(*) from read_parquet({_list(staged)}) where user_id is not null
         and (kind = 'alias' or (kind = 'identify' and anonymous_id is not null))"""
-    return _count(db, query) + _count(db, "select count(*) from merged")
+    told = "select count(*) from roster where previous_id is not null or (anonymous_id is not null and user_id is not null)"
+    return _count(db, query) + _count(db, "select count(*) from merged") + _count(db, told)
 
 
 def made(db: duckdb.DuckDBPyConnection) -> int:
@@ -79,6 +83,7 @@ def _persons(staged: Sequence[Staged]) -> str:
             select anonymous_id as device, null as other from {files} where kind = 'identify' and user_id is not null
             union all select null, unnest([user_id, previous_id]) from {files} where kind = 'alias'
             union all select previous_id, null from {files} where kind = 'alias'
+            union all select anonymous_id, previous_id from roster
         )
         select 'person-' || md5(concat_ws('\x02', person, device, user_id)) as event_id,
             case when device is null then 'alias' else 'identify' end as kind, '$' || kind as event,

@@ -23,7 +23,7 @@ from ingest.load.plan import MAX_EVENT, Plan, Type
 from ingest.load.staged import STAGED, Counts, Staged
 from ingest.outcome import Outcome
 from ingest.scalar import NOBODY, STRANGERS
-from ingest.times import AHEAD
+from ingest.times import AHEAD, EARLIEST, LAST
 
 # It is read once: dictionaries of ids that hardly repeat, and filters to look one up, would cost a quarter of the writing.
 _STAGED: Final = "format parquet, compression snappy, dictionary_size_limit 1000, write_bloom_filter false"
@@ -133,11 +133,13 @@ def _judged(columns: Mapping[str, str], plan: Plan, number: int, name: str) -> s
             from (select *, {_given(columns)} as {_JSON} from given)
         ), ruled as (
             select *, case when event in ({_CALLS}) then substr(event, 2) else 'track' end as kind, {_REASON} as reason,
-                case when original > {latest} then {started} else original end as happened
+                case when {_NO_TIME} or original > {latest} then {started} else original end as happened
             from read
         )
-        select event_id, kind, event, happened::timestamptz as time, original::timestamptz as original_time,
-            anonymous_id, user_id, previous_id, account_id, {_absent()}, false as bot, properties, '{{}}' as context,
+        select event_id, kind, event, happened::timestamptz as time,
+            case when not {_NO_TIME} then original::timestamptz end as original_time,
+            anonymous_id, user_id, previous_id, account_id,
+            {_absent()}, false as bot, properties, '{{}}' as context,
             least(
                 greatest(strftime(happened, '%Y-%m'), '{FIRST_MONTH}'), strftime({started} + interval 31 day, '%Y-%m')
             ) as month,
@@ -150,11 +152,13 @@ def _judged(columns: Mapping[str, str], plan: Plan, number: int, name: str) -> s
 _NOBODY: Final = ", ".join(literal(each) for each in sorted(NOBODY))
 _STRANGERS: Final = ", ".join(literal(each) for each in sorted(STRANGERS))
 _CALLS: Final = "'$identify', '$group', '$alias', '$page', '$screen'"
+# Before any product, or in a year that no reader's dates have; the ends of time cannot even be cast.
+_NO_TIME: Final = f"(original is null or original < make_timestamp({EARLIEST}) or original >= make_timestamp({LAST}))"
 _REASON: Final = f"""case
     when illegal and user_id is null and anonymous_id is null then '{Outcome.ILLEGAL_ID.value}'
     when user_id is null and (anonymous_id is null or event = '$alias') then '{Outcome.MISSING_IDENTITY.value}'
     when event is null then '{Outcome.MISSING_EVENT.value}'
-    when original is null then '{Outcome.MISSING_TIME.value}'
+    when {_NO_TIME} then '{Outcome.MISSING_TIME.value}'
     when event = '$group' and account_id is null then '{Outcome.MISSING_GROUP.value}'
     when event = '$alias' and previous_id is null then '{Outcome.MISSING_PREVIOUS.value}'
     when properties is null then '{Outcome.UNREADABLE.value}'

@@ -1,17 +1,47 @@
-"""PostHog's batch exports and file downloads of the events model, as JSON lines or Parquet.
+"""PostHog's batch exports and file downloads of the models events and persons, as JSON lines or Parquet.
 
 https://posthog.com/docs/cdp/batch-exports/s3: uuid, event, distinct_id, properties, timestamp, created_at, and more. JSON
 lines nest the properties, Parquet holds them as text. Identity: ``$identify`` names the anonymous id that it replaces in
 ``$anon_distinct_id``; ``$create_alias`` and ``$merge_dangerously`` name the other id in ``alias``. A ``distinct_id`` that is
 the device's own id, or of one whom PostHog says it has not identified, is an anonymous id. ``person_id`` is whom PostHog
 took the sender for when it came; it is kept in the context, as it tells of merges that no event of the export names.
+
+A row of the persons export has team_id, distinct_id, person_id, properties, person_version, person_distinct_id_version,
+created_at and is_deleted: one of the person's ids, and whose it is now. What becomes of it: ``roster``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from ingest.load.exported import context, groups, mapping, without_nothing
+
+
+@dataclass(frozen=True)
+class Person:
+    """``call`` sets the traits of the id; ``versions`` compare as texts, first that of the id, then that of the person."""
+
+    person: str | None
+    versions: str
+    deleted: bool
+    call: Mapping[str, object]
+
+
+def is_person(row: Mapping[str, object]) -> bool:
+    return "event" not in row and "person_id" in row
+
+
+def person(row: Mapping[str, object]) -> Person:
+    whose = row.get("person_id")
+    told = without_nothing({"type": "identify", "userId": row.get("distinct_id"), "traits": mapping(row.get("properties"))})
+    versions = [f"{_version(row.get(name)):020d}" for name in ("person_distinct_id_version", "person_version")]
+    gone = row.get("is_deleted") in (True, 1, "true", "1")
+    return Person(str(whose) if whose not in (None, "") else None, " ".join(versions), gone, told)
+
+
+def _version(value: object) -> int:
+    return int(value) if isinstance(value, int) or (isinstance(value, str) and value.isdecimal()) else 0
 
 
 def call(row: Mapping[str, object]) -> Mapping[str, object]:

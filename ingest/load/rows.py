@@ -21,12 +21,12 @@ from ingest.event import month_of
 from ingest.load import amplitude, mixpanel, posthog, segment
 from ingest.load.detect import Found, lines
 from ingest.load.plan import MAX_EVENT, Plan
-from ingest.load.staged import LATER, MERGES, REFUSED, STAGED, Counts, Staged
+from ingest.load.staged import LATER, MERGES, PERSONS, REFUSED, STAGED, Counts, Staged
 from ingest.outcome import Outcome
 from ingest.protocols import decode, repair
 from ingest.protocols.call import Call, Reject
 from ingest.record import Record
-from ingest.times import AHEAD
+from ingest.times import AHEAD, EARLIEST
 
 Telling = Callable[[Mapping[str, object]], Mapping[str, object]]
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,9 +36,10 @@ _UNNAMED: Final = ""  # an event id that no call can bring
 
 def stage(plan: Plan, number: int, path: Path, found: Found, tell: Callable[[int], None]) -> None:
     """Stage one file of rows; ``tell`` is told of rows as they are read."""
-    judge = _Judge(plan, number, path.name, _telling(found.format, plan.request.zone))
     staged = Staged(plan.staged, number)
-    staged.merges.unlink(missing_ok=True)  # of a try that was killed
+    judge = _Judge(plan, staged, path.name, _telling(found.format, plan.request.zone))
+    for path_of_few in (staged.merges, staged.persons):  # of a try that was killed
+        path_of_few.unlink(missing_ok=True)
     rows = _parquet_rows(path) if found.container == "parquet" else _lines(path)
     read = 0
     with staged.writers() as (events, refused):
@@ -47,6 +48,7 @@ def stage(plan: Plan, number: int, path: Path, found: Found, tell: Callable[[int
             if count % _AT_ONCE == 0:
                 read += judge.write(events, refused, tell)
         read += judge.write(events, refused, tell)
+    judge.close()
     if len(merges := judge.merges()):
         pq.write_table(merges, staged.merges, compression="snappy")
     staged.finish(Counts(path.name, found.format, read, dict(judge.reasons), dict(judge.months)))
@@ -55,21 +57,24 @@ def stage(plan: Plan, number: int, path: Path, found: Found, tell: Callable[[int
 class _Judge:
     """Rows on their way to what is staged."""
 
-    def __init__(self, plan: Plan, number: int, name: str, telling: Telling) -> None:
+    def __init__(self, plan: Plan, staged: Staged, name: str, telling: Telling) -> None:
         self.reasons: Counter[str] = Counter()
         self.months: Counter[str] = Counter()
-        self._plan, self._number, self._name, self._telling = plan, number, name, telling
+        self._plan, self._staged, self._name, self._telling = plan, staged, name, telling
+        self._number = staged.number
         self._calls: list[Call] = []
         self._places: list[int] = []
         self._refused: list[tuple[Reject, int]] = []
         self._merges: list[dict[str, object]] = []
         self._merges_since = 0
+        self._persons: list[dict[str, object]] = []
+        self._roster: pq.ParquetWriter | None = None
 
     def row(self, place: int, line: bytes) -> None:
         calls, rejects = self._decoded(line, place)
         for call in calls:
             time = call.original_time if call.original_time is not None else call.sent_at
-            if time is None:
+            if time is None or time < EARLIEST:
                 self._refused.append(
                     (Reject(Outcome.MISSING_TIME, Outcome.MISSING_TIME.help, call.event_id or None, line), place)
                 )
@@ -85,7 +90,7 @@ class _Judge:
 
     def write(self, events: pq.ParquetWriter, refused: pq.ParquetWriter, tell: Callable[[int], None]) -> int:
         """What was judged since the last time; returns how many rows that is."""
-        size = len(self._calls) + len(self._refused) + len(self._merges) - self._merges_since
+        size = len(self._calls) + len(self._refused) + len(self._persons) + len(self._merges) - self._merges_since
         self._merges_since = len(self._merges)
         table = events_table(self._calls, "", self._places)
         files = pa.repeat(pa.scalar(self._number, pa.int32()), len(table))
@@ -96,9 +101,16 @@ class _Judge:
         refused.write_table(self._refused_table())
         self.months.update(table["month"].to_pylist())
         self.reasons.update(reject.reason.value for reject, _ in self._refused)
-        self._calls, self._places, self._refused = [], [], []
+        if self._persons:
+            self._roster = self._roster or pq.ParquetWriter(self._staged.persons, PERSONS, compression="snappy")
+            self._roster.write_table(pa.Table.from_pylist(self._persons, schema=PERSONS))
+        self._calls, self._places, self._refused, self._persons = [], [], [], []
         tell(size)
         return size
+
+    def close(self) -> None:
+        if self._roster is not None:
+            self._roster.close()
 
     def _decoded(self, line: bytes, place: int) -> tuple[list[Call], list[Reject]]:
         if len(line) > MAX_EVENT:
@@ -107,12 +119,15 @@ class _Judge:
         body = self._called(line, place)
         if not isinstance(body, bytes):
             return [], [] if body is None else [body]
+        return self._judged(body, line)
+
+    def _judged(self, body: bytes, line: bytes) -> tuple[list[Call], list[Reject]]:
         record = Record(self._plan.started, self._plan.request.project, self._plan.request.source, "/v1/batch", "", "", body)
         calls, rejects = decode(record, lambda _: _UNNAMED, MAX_EVENT)
         return calls, [Reject(each.reason, each.detail, each.event_id or None, line) for each in rejects]
 
     def _called(self, line: bytes, place: int) -> bytes | Reject | None:
-        """The Segment call that a row is, as JSON; None of a merge, which is none yet."""
+        """The Segment call that a row is, as JSON; None of a merge or a person, which are none yet."""
         if self._telling is segment.call:
             return line
         try:
@@ -126,17 +141,35 @@ class _Judge:
             return Reject(Outcome.NOT_AN_OBJECT, Outcome.NOT_AN_OBJECT.help, None, line)
         if self._telling is amplitude.call and amplitude.MERGED in row:
             return self._merge(row, line, place)
+        if self._telling is posthog.call and posthog.is_person(row):
+            return self._person(row, line, place)
         return repair.text(msgspec.json.encode(self._telling(row)))
 
     def _merge(self, row: Mapping[str, object], line: bytes, place: int) -> Reject | None:
         told = amplitude.merge(row)
-        if told.time is None:
+        if told.time is None or told.time < EARLIEST:
             return Reject(Outcome.MISSING_TIME, Outcome.MISSING_TIME.help, None, line)
         if told.gone is None or told.heir is None:
             return Reject(Outcome.MISSING_IDENTITY, "a merge names amplitude_id and merged_amplitude_id", None, line)
         time, started = (EPOCH + timedelta(microseconds=each) for each in (told.time, self._plan.started))
         where = {"path": f"import:{self._name}", "raw": line, "file": self._number, "row": place}
         self._merges.append({"gone": told.gone, "heir": told.heir, "time": time, "month": month_of(time, started), **where})
+        return None
+
+    def _person(self, row: Mapping[str, object], line: bytes, place: int) -> Reject | None:
+        """Judged as the identify call that it will be, if the events show who it is."""
+        told = posthog.person(row)
+        calls, rejects = self._judged(repair.text(msgspec.json.encode(told.call)), line)
+        if rejects or told.person is None:
+            return next(
+                iter(rejects), Reject(Outcome.MISSING_IDENTITY, "a person has a distinct_id and a person_id", None, line)
+            )
+        if told.deleted:
+            return Reject(Outcome.MISSING_IDENTITY, "this person was deleted in PostHog", None, line)
+        where = {"path": f"import:{self._name}", "raw": line, "file": self._number, "row": place}
+        [call] = calls
+        given = {"sender": call.user_id, "person": told.person, "versions": told.versions, "properties": call.properties}
+        self._persons.append({**given, **where})
         return None
 
     def _refused_table(self) -> pa.Table:

@@ -46,6 +46,17 @@ MERGES: Final = pa.schema(  # Amplitude's: what was sent under one of its ids be
         *_PLACE,
     ]
 )
+PERSONS: Final = pa.schema(  # PostHog's: an id (``sender``) and whose it is; versions are comparable as texts
+    [
+        pa.field("sender", pa.string(), nullable=False),
+        pa.field("person", pa.string(), nullable=False),
+        pa.field("versions", pa.string(), nullable=False),
+        pa.field("properties", pa.string(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("raw", pa.binary(), nullable=False),
+        *_PLACE,
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,11 @@ class Staged:
         return self.folder / f"{self.number:04d}.merges.parquet"
 
     @property
+    def persons(self) -> Path:
+        """Only of a file that has any."""
+        return self.folder / f"{self.number:04d}.persons.parquet"
+
+    @property
     def _counts(self) -> Path:
         return self.folder / f"{self.number:04d}.json"
 
@@ -88,7 +104,7 @@ class Staged:
         return Counts(**json.loads(self._counts.read_bytes())) if self._counts.exists() else None
 
     def finish(self, counts: Counts) -> None:
-        for path in (self.events, self.refused, self.merges):
+        for path in (self.events, self.refused, self.merges, self.persons):
             if path.exists():
                 with path.open("rb") as file:
                     os.fsync(file.fileno())

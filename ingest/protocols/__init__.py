@@ -136,6 +136,7 @@ def _dropped(outcome: Decoded) -> Decoded:
     ]
 
 
+@lru_cache(maxsize=4_096)
 def name_of(path: str) -> str:
     """The family of a path of the log, by the name of its file; empty for a path of none."""
     family = FAMILIES.get(path.split("/", 2)[1]) if path.startswith("/") else None

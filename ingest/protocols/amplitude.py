@@ -24,7 +24,7 @@ from ingest.answers import Answer, json_answer
 from ingest.outcome import Outcome
 from ingest.protocols import envelope, repair, tolerant
 from ingest.protocols.amplitude_context import context_of, first_group, operated
-from ingest.protocols.assemble import Item, Mint, RuleError, Sender, moment, outcome_of
+from ingest.protocols.assemble import Item, Mint, RuleError, Sender, at_once, moment, one_by_one
 from ingest.protocols.call import Call, Reject
 from ingest.protocols.envelope import NOTHING, Keyed, Refused
 from ingest.protocols.family import Arrived, Asked, Decoded, Opened
@@ -50,7 +50,22 @@ class _Envelope(Keyed, gc=False):
     client_upload_time: msgspec.Raw = NOTHING
 
 
+class _Listed(Keyed, kw_only=True, gc=False):
+    """The same with its events, which are a list, uncut."""
+
+    events: list[msgspec.Raw]
+
+
+class _Upload(msgspec.Struct, gc=False):
+    """The same with its events read."""
+
+    events: list[Fields]
+    client_upload_time: msgspec.Raw = NOTHING
+
+
 _ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
+_LISTED: Final = msgspec.json.Decoder(_Listed)
+_UPLOAD: Final = msgspec.json.Decoder(_Upload)
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _SCALAR: Final = msgspec.json.Decoder(Scalar)
 
@@ -74,7 +89,11 @@ def opened(arrived: Arrived) -> Opened | Refused:
     if arrived.endpoint == _HTTPAPI and len(content) > _MAX_HTTPAPI_BYTES:
         told = f"a body of more than {_MAX_HTTPAPI_BYTES} bytes; send fewer events at once, or to /batch"
         return Refused(Outcome.TOO_LARGE, told, content[:_MAX_HTTPAPI_BYTES])
-    found = envelope.strictly(content, _ENVELOPE.decode)
+    try:
+        listed = _LISTED.decode(content)  # in one go, as nearly always
+        return Opened(content, listed.keys, events=len(listed.events))
+    except (msgspec.MsgspecError, RecursionError):
+        found = envelope.strictly(content, _ENVELOPE.decode)
     if isinstance(found, Refused):
         return found
     head, strict = found
@@ -121,31 +140,38 @@ def other(method: str, path: str, asked: Asked) -> Answer | None:
 
 
 def decode(record: Record, mint: Mint, max_event_bytes: int) -> Decoded:
-    found = envelope.strictly(repair.text(record.body), _ENVELOPE.decode)
+    sender = Sender(None, record.source, record.user_agent, record.received_at, None, b"")
+    content = repair.text(record.body)
+    if len(content) <= max_event_bytes and (calls := _at_once(content, sender, mint)) is not None:
+        return calls, []
+    found = envelope.strictly(content, _ENVELOPE.decode)
     events = None if isinstance(found, Refused) else _events(found[0])
     if isinstance(found, Refused) or events is None:
         return [], [Reject(Outcome.UNREADABLE, Outcome.UNREADABLE.help, None, record.body)]
-    sent_at = moment(found[0].client_upload_time)
-    sender = Sender(None, record.source, record.user_agent, record.received_at, sent_at, b"")
-    calls: list[Call] = []
-    rejects: list[Reject] = []
-    for number, raw in enumerate(events):
-        outcome = outcome_of(raw, read, sender, number, mint, max_event_bytes)
-        if isinstance(outcome, Call):
-            calls.append(outcome)
-        else:
-            rejects.append(outcome)
-    return calls, rejects
+    sender = msgspec.structs.replace(sender, sent_at=moment(found[0].client_upload_time))
+    return one_by_one(events, read, sender, mint, max_event_bytes)
+
+
+def _at_once(content: bytes, sender: Sender, mint: Mint) -> list[Call] | None:
+    """A list of sound events, as nearly all are."""
+    try:
+        upload = _UPLOAD.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    sender = msgspec.structs.replace(sender, sent_at=moment(upload.client_upload_time))
+    return at_once(map(item_of, upload.events), sender, mint)
 
 
 def read(raw: msgspec.Raw) -> Item:
-    """Raises ``RuleError`` and what ``assemble.FAULTS`` lists. What it does not know of goes to the context as it is.
-
-    But for ``event_id``: a counter of the sender's, which only says something where there is no ``insert_id``.
-    """
+    """Raises ``RuleError`` and what ``assemble.FAULTS`` lists, as does ``item_of``."""
     if not bytes(raw).startswith(b"{"):
         raise RuleError(Outcome.NOT_AN_OBJECT, repr(bytes(raw)[:100]))
-    given = tolerant.FIELDS.decode(raw)
+    return item_of(tolerant.FIELDS.decode(raw))
+
+
+def item_of(given: Fields) -> Item:
+    """What it does not know of goes to the context as it is, but for ``event_id``: a counter of the sender's, which only
+    says something where there is no ``insert_id``. What ``given`` holds is taken out of it."""
     item = Item(message_id=_scalar(given, "insert_id"))
     event_id = text(item.message_id)
     if event_id is not None:
@@ -206,11 +232,14 @@ def _set_fields(traits: msgspec.Raw) -> set[str]:
 
 def _scalar(given: Fields, name: str) -> Scalar:
     """Takes the field out; one that is an object or a list stays, so that the context keeps it."""
+    raw = given.get(name)
+    if raw is None:
+        return None
     try:
-        value = _SCALAR.decode(given[name]) if name in given else None
+        value: Scalar = _SCALAR.decode(raw)
     except msgspec.ValidationError:
         return None
-    given.pop(name, None)
+    del given[name]
     return value
 
 

@@ -51,7 +51,15 @@ class _Page(
     previous: str | None = None  # of the same site, too
 
 
+class _SaidPage(msgspec.Struct, omit_defaults=True, gc=False):
+    url: str | None = None
+    path: str | None = None
+    title: str | None = None
+    referrer: str | None = None
+
+
 _PAGES: Final = msgspec.json.Decoder(_Page)
+_NO_PAGE: Final = _SaidPage()
 
 
 def context_of(given: Fields, group: tuple[str, str] | None, traits: msgspec.Raw, properties: bytes) -> msgspec.Raw:
@@ -149,15 +157,11 @@ def _put_library(context: dict[str, object], given: Fields) -> None:
     context["library"] = {"name": name, "version": version} if name else {"name": library}
 
 
-def _page(properties: bytes) -> dict[str, str]:
+def _page(properties: bytes) -> _SaidPage | None:
     try:
         seen = _PAGES.decode(properties)
     except msgspec.ValidationError:
-        return {}
-    page = {
-        "url": seen.location or seen.url,
-        "path": seen.path,
-        "title": seen.title,
-        "referrer": seen.referrer or seen.previous,
-    }
-    return {name: value for name, value in page.items() if value}
+        return None
+    url, referrer = seen.location or seen.url or None, seen.referrer or seen.previous or None
+    page = _SaidPage(url, seen.path or None, seen.title or None, referrer)
+    return None if page == _NO_PAGE else page

@@ -6,7 +6,7 @@ in ``context`` there becomes columns (``ingest.steps``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Final
 
@@ -15,7 +15,7 @@ import msgspec
 from ingest import limits, privacy
 from ingest.actor import KINDS, actor_id
 from ingest.outcome import Outcome
-from ingest.protocols.call import Call, Reject
+from ingest.protocols.call import Call, Made, Reject
 from ingest.protocols.envelope import NOTHING
 from ingest.protocols.shape import groups_in, json_object, merged, named, with_page
 from ingest.scalar import NOBODY, Scalar, identifier, is_stranger, person, text
@@ -67,13 +67,19 @@ CHECK: Final[ContextVar[Check | None]] = ContextVar("CHECK", default=None)
 
 
 class Said(Item, gc=False):
-    """An event of which most of the context is the same in many: ``said`` is that part, from which the columns come.
+    """An event that says more than a call of Segment's; either is empty where there is none.
 
-    Columns are made once for each context that is not remembered (``ingest.steps``), and an entity of an event's own would
-    make each one another.
+    ``said`` is the part of the context from which the columns come, where that is the same in many events: columns are made
+    once for each context that is not remembered (``ingest.steps``), and an entity of an event's own would make each another.
+    ``person``: traits of its sender that an event carries which is no identify.
     """
 
     said: bytes = b""
+    person: bytes = b""
+
+    def stand_alone(self, name: str) -> None:
+        super().stand_alone(name)
+        self.said = self.person = b""
 
 
 class Sender(msgspec.Struct, frozen=True):
@@ -90,7 +96,7 @@ class Sender(msgspec.Struct, frozen=True):
 
 
 class RuleError(Exception):
-    """A rule that one event broke; it does not leave ``outcome_of``."""
+    """A rule that one event broke; it does not leave this file and the families' ``read``."""
 
     def __init__(self, reason: Outcome, found: str = "", event_id: str | None = None) -> None:
         super().__init__(reason)
@@ -103,29 +109,59 @@ _SCALAR: Final = msgspec.json.Decoder(Scalar)
 FAULTS: Final = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
 
 
-def outcome_of(
-    raw: msgspec.Raw, read: Callable[[msgspec.Raw], Item], sender: Sender, number: int, mint: Mint, limit: int
-) -> Call | Reject:
-    """The ``number``-th event of a request as a call, or the rule that it broke; never raises.
-
-    ``read`` makes an item of ``raw``, which is what a reject keeps; ``limit``: how many bytes an event may have.
-    """
-    item: Item | None = None
+def at_once(items: Iterable[Item], sender: Sender, mint: Mint) -> list[Call] | None:
+    """The events of a request, all read in one go, as calls. None where one of them is not sound, or cannot be read: then
+    each is looked at ``one_by_one``. Only of a request that as a whole is no larger than one event may be."""
+    calls: list[Call] = []
     try:
-        item = read(raw)
-        if sender.around.told is not None:
-            sender = _keep_private(item, sender, sender.around.told, number, mint)
-        if len(raw) > limit:
-            raise RuleError(Outcome.TOO_LARGE, f"{len(raw)} bytes; at most {limit} are taken")
-        call = call_of(item, sender, number, mint)
-        if sender.check is not None and (broke := sender.check(call)) is not None:
-            raise RuleError(Outcome.PLAN, broke, call.event_id)
-        return call
-    except RuleError as broken:
-        event_id = broken.event_id if item is None else text(item.message_id)
-        return Reject(broken.reason, broken.detail, event_id, bytes(raw))
-    except FAULTS as fault:
-        return Reject(Outcome.UNREADABLE, f"{type(fault).__name__}: {fault}", None, bytes(raw))
+        for number, item in enumerate(items):
+            _add(calls, item, sender, number, mint)
+    except (RuleError, *FAULTS):
+        return None
+    return calls
+
+
+def one_by_one(
+    raws: Iterable[msgspec.Raw], read: Callable[[msgspec.Raw], Item], sender: Sender, mint: Mint, limit: int
+) -> tuple[list[Call], list[Reject]]:
+    """Each event of a request as a call, or as a reject with the rule that it broke and its bytes; never raises.
+
+    ``read`` makes an item of an event; ``limit``: how many bytes one may have.
+    """
+    calls: list[Call] = []
+    rejects: list[Reject] = []
+    for number, raw in enumerate(raws):
+        item: Item | None = None
+        try:
+            item = read(raw)
+            _add(calls, item, sender, number, mint, len(raw), limit)
+        except RuleError as broken:
+            event_id = broken.event_id if item is None else text(item.message_id)
+            rejects.append(Reject(broken.reason, broken.detail, event_id, bytes(raw)))
+        except FAULTS as fault:
+            rejects.append(Reject(Outcome.UNREADABLE, f"{type(fault).__name__}: {fault}", None, bytes(raw)))
+    return calls, rejects
+
+
+def _add(calls: list[Call], item: Item, sender: Sender, number: int, mint: Mint, size: int = 0, limit: int = 0) -> None:
+    """The ``number``-th event of a request as a call, and the identify that it carries; or else ``RuleError`` or FAULTS."""
+    if sender.around.told is not None:
+        sender = _keep_private(item, sender, sender.around.told, number, mint)
+    if size > limit:
+        raise RuleError(Outcome.TOO_LARGE, f"{size} bytes; at most {limit} are taken")
+    call = call_of(item, sender, number, mint)
+    if sender.check is not None and (broke := sender.check(call)) is not None:
+        raise RuleError(Outcome.PLAN, broke, call.event_id)
+    calls.append(call)
+    if type(item) is Said and item.person:
+        calls.append(_described(call, item.person))
+
+
+def _described(call: Call, traits: bytes) -> Made:
+    """The identify of an event that carries traits of its sender; sent again it has the same id."""
+    fields = msgspec.structs.asdict(call)
+    same = {"event_id": f"{call.event_id}:set", "kind": "identify", "event": "$identify"}
+    return Made(**fields | same | {"previous_id": None, "properties": traits})
 
 
 def moment(raw: msgspec.Raw) -> int | None:
@@ -144,10 +180,12 @@ def call_of(item: Item, sender: Sender, number: int, mint: Mint) -> Call:
     context = json_object(item.context)
     if sender.context:
         context = merged(sender.context, context)
-    seen = promoted(item.said if type(item) is Said else context, sender.user_agent)
+    seen = promoted((item.said if type(item) is Said else b"") or context, sender.user_agent)
     event, properties = _named(kind, item, seen.traits)
     if len(properties) + len(event) > limits.ALWAYS:
         _check_limits(sender.around.limits, event, properties)
+    if seen.opened > sender.around.limits.depth:
+        _check_depth(sender.around.limits, context)
     if kind == "page" and seen.page_url is None and b'"url"' in properties:
         seen = with_page(seen, properties)
     original = micros(item.timestamp) if item.timestamp is not None else micros(item.original_timestamp)
@@ -190,6 +228,11 @@ def call_of(item: Item, sender: Sender, number: int, mint: Mint) -> Call:
         properties,
         context,
     )
+
+
+def _check_depth(most: limits.Limits, context: bytes) -> None:
+    if (too_much := limits.too_deep(most, context)) is not None:
+        raise RuleError(Outcome.TOO_COMPLEX, too_much)
 
 
 def _check_limits(most: limits.Limits, event: str, properties: bytes) -> None:

@@ -58,11 +58,7 @@ class Envelope(Keyed, gc=False):
         """A browser's batch repeats its key in each event."""
         yield from Keyed.keys(self)
         if self.batch:
-            try:
-                first = _KEYED.decode(self.batch[0])
-            except msgspec.MsgspecError:
-                return
-            yield from first.keys()
+            yield from keys_of(self.batch[0])
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -103,6 +99,15 @@ def strictly(body: bytes, read: Callable[[bytes], T]) -> tuple[T, bytes] | Refus
         return _no_envelope(body, fault)
     except (msgspec.MsgspecError, RecursionError) as fault:
         return Refused(Outcome.UNREADABLE, f"JSON that cannot be read: {fault}", body)
+
+
+def keys_of(*objects: msgspec.Raw) -> Iterator[str]:
+    """The keys in any of these, wherever an SDK may put them; of what is no object none."""
+    for raw in objects:
+        try:
+            yield from _KEYED.decode(raw).keys()
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            continue
 
 
 def seen_keys(body: bytes) -> Iterator[str]:

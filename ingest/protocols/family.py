@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from ingest.answers import Answer
 from ingest.browser_settings import PublicAddress
 from ingest.outcome import Outcome
@@ -26,8 +28,7 @@ Decoded = tuple[list[Call], list[Reject]]
 Known = Callable[[str], bool]  # is this a write key?
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(msgspec.Struct, frozen=True, gc=False):
     """A request at one of a family's endpoints. ``content`` is its body without gzip, form and base64; of a
     GET what its query holds as ``data``, else empty."""
 
@@ -49,8 +50,7 @@ class Asked:
     off: Known = lambda _: False
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True, gc=False):
     """A request with events as the log will keep it."""
 
     content: bytes  # what ``decode`` reads

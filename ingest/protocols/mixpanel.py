@@ -25,11 +25,11 @@ import msgspec
 from ingest.answers import GET_ONLY, PIXEL, POST_ONLY, SOURCE_OFF, Answer, json_answer, refusal, text_answer
 from ingest.outcome import Outcome
 from ingest.protocols import envelope, repair
-from ingest.protocols.assemble import Mint, Sender, outcome_of
+from ingest.protocols.assemble import Mint, Sender, at_once, one_by_one
 from ingest.protocols.call import Call, Reject
 from ingest.protocols.envelope import NOTHING, Refused
 from ingest.protocols.family import Arrived, Asked, Decoded, Opened
-from ingest.protocols.mixpanel_event import read_event, read_update
+from ingest.protocols.mixpanel_event import Event, item_of, read_event, read_update
 from ingest.record import Record
 from ingest.times import micros
 
@@ -78,6 +78,7 @@ _KEYED: Final = msgspec.json.Decoder(_Keyed)
 _TOKEN: Final = msgspec.json.Decoder(_Token)
 _WHOLE: Final = msgspec.json.Decoder(msgspec.Raw)
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_READ: Final = msgspec.json.Decoder(list[Event])
 _FAULTS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -112,7 +113,7 @@ def taken(arrived: Arrived, opened: Opened) -> Answer:
         return _imported(arrived, opened)
     if _asks(arrived, "img"):
         return PIXEL
-    if _asks(arrived, "verbose") or _VERBOSE.search(arrived.raw[:_HEAD]) or _VERBOSE.search(arrived.raw[-_HEAD:]):
+    if _asks(arrived, "verbose") or _is_verbose(arrived.raw[:_HEAD]) or _is_verbose(arrived.raw[-_HEAD:]):
         return _DONE
     if arrived.endpoint == IMPORT and arrived.raw[:1] not in (b"", b"d"):  # no form: JSON, plain or gzipped
         return json_answer({"code": 200, "num_records_imported": opened.events, "status": "OK"})
@@ -139,21 +140,24 @@ def other(method: str, path: str, asked: Asked) -> Answer | None:
 
 def decode(record: Record, mint: Mint, max_event_bytes: int) -> Decoded:
     endpoint, _, kept = record.path.partition("?")
-    found = _events(repair.text(record.body))
-    if isinstance(found, Refused):
-        return [], [Reject(found.reason, found.detail, None, record.body)]
     sent_at = micros(parse_qs(kept).get("sent_at", [None])[0])
     sender = Sender(None, record.source, record.user_agent, record.received_at, sent_at, b"")
-    read = read_event if endpoint in (TRACK, IMPORT) else read_update
-    calls: list[Call] = []
-    rejects: list[Reject] = []
-    for number, raw in enumerate(found[0]):
-        outcome = outcome_of(raw, read, sender, number, mint, max_event_bytes)
-        if isinstance(outcome, Call):
-            calls.append(outcome)
-        else:
-            rejects.append(outcome)
-    return calls, rejects
+    content, are_events = repair.text(record.body), endpoint in (TRACK, IMPORT)
+    if are_events and len(content) <= max_event_bytes and (calls := _at_once(content, sender, mint)) is not None:
+        return calls, []
+    found = _events(content)
+    if isinstance(found, Refused):
+        return [], [Reject(found.reason, found.detail, None, record.body)]
+    return one_by_one(found[0], read_event if are_events else read_update, sender, mint, max_event_bytes)
+
+
+def _at_once(content: bytes, sender: Sender, mint: Mint) -> list[Call] | None:
+    """A list of sound events, as nearly all are."""
+    try:
+        events = _READ.decode(content)
+    except _FAULTS:
+        return None
+    return at_once(map(item_of, events), sender, mint)
 
 
 def _imported(arrived: Arrived, opened: Opened) -> Answer:
@@ -179,7 +183,10 @@ def _imported(arrived: Arrived, opened: Opened) -> Answer:
 def _events(content: bytes) -> tuple[list[msgspec.Raw], bytes] | Refused:
     """A list of events or updates, one alone, or lines of them; and the body as strict JSON."""
     content = repair.text(content)
-    found = envelope.strictly(content, _WHOLE.decode)
+    try:
+        return _LIST.decode(content), content  # nearly always
+    except (msgspec.MsgspecError, RecursionError):
+        found = envelope.strictly(content, _WHOLE.decode)
     if isinstance(found, Refused):
         lines = [line for line in content.splitlines() if line.strip()]
         if len(lines) < 2 or not all(line.lstrip().startswith(b"{") and line.rstrip().endswith(b"}") for line in lines):
@@ -206,7 +213,7 @@ def _is_ours(marks: _Marks) -> bool:
 
 
 def _keys(events: list[msgspec.Raw]) -> Iterator[str]:
-    """The tokens of the first event that has one, and of those that differ."""
+    """The tokens of the first event that has one, and of those that differ; else a key in another SDK's place."""
     told: set[str] = set()
     for raw in events:
         try:
@@ -217,6 +224,11 @@ def _keys(events: list[msgspec.Raw]) -> Iterator[str]:
         if token and token not in told:
             told.add(token)
             yield token.strip()
+    yield from envelope.keys_of(*events[:1])
+
+
+def _is_verbose(form: bytes) -> bool:
+    return b"verbose=" in form and _VERBOSE.search(form) is not None  # to look for the word first spares most the search
 
 
 def _asks(arrived: Arrived, word: str) -> bool:

@@ -10,7 +10,7 @@ from ingest.outcome import Outcome
 from ingest.protocols import tolerant
 from ingest.protocols.assemble import Item, RuleError
 from ingest.protocols.envelope import NOTHING
-from ingest.protocols.mixpanel_ids import JOINS, bare, is_device, joined, who
+from ingest.protocols.mixpanel_ids import JOINS, bare, joined, who
 from ingest.protocols.mixpanel_seen import Ids, context_of, read, without_token
 from ingest.scalar import Scalar, text
 
@@ -22,22 +22,30 @@ _ABOUT: Final = frozenset(
 _PAGE_VIEW: Final = "$mp_web_page_view"
 
 
-class _Event(msgspec.Struct, gc=False):
+class Event(msgspec.Struct, gc=False):
+    """``{"event": ..., "properties": {"token", "distinct_id", "time", "$insert_id", ...}}``"""
+
     event: Scalar = None
     properties: msgspec.Raw = NOTHING
 
 
-_EVENT: Final = msgspec.json.Decoder(_Event)
+_EVENT: Final = msgspec.json.Decoder(Event)
 _ANY: Final = msgspec.json.Decoder()
 _SCALAR: Final = msgspec.json.Decoder(Scalar)
 
 
 def read_event(raw: msgspec.Raw) -> Item:
-    """``{"event": ..., "properties": {"token", "distinct_id", "time", "$insert_id", ...}}``
+    """Raises ``RuleError`` and what ``assemble.FAULTS`` lists, as do ``item_of`` and ``read_update``."""
+    try:
+        event = _EVENT.decode(raw)
+    except msgspec.ValidationError:
+        if not bytes(raw).startswith(b"{"):
+            raise RuleError(Outcome.NOT_AN_OBJECT, repr(bytes(raw)[:100])) from None
+        event = tolerant.read(bytes(raw), Event)
+    return item_of(event)
 
-    Raises ``RuleError`` and what ``assemble.FAULTS`` lists, as does ``read_update``.
-    """
-    event = _event(raw)
+
+def item_of(event: Event) -> Item:
     properties = bytes(event.properties) if bytes(event.properties).startswith(b"{") else b"{}"
     seen, ids = read(properties)
     event_id = text(seen.insert_id)
@@ -53,15 +61,6 @@ def read_event(raw: msgspec.Raw) -> Item:
     item.message_id, item.timestamp = event_id, seen.time
     item.context = msgspec.Raw(context_of(seen))
     return item
-
-
-def _event(raw: msgspec.Raw) -> _Event:
-    try:
-        return _EVENT.decode(raw)
-    except msgspec.ValidationError:
-        if not bytes(raw).startswith(b"{"):
-            raise RuleError(Outcome.NOT_AN_OBJECT, repr(bytes(raw)[:100])) from None
-        return tolerant.read(bytes(raw), _Event)
 
 
 def read_update(raw: msgspec.Raw) -> Item:
@@ -97,15 +96,17 @@ def _joined(event: str, properties: msgspec.Raw, event_id: str | None) -> Item:
 
 
 def _put_ids(item: Item, ids: Ids, distinct: str, event_id: str | None) -> None:
-    found = who(*(None if one == "" else one for one in ids))
+    found = who(*[None if one == "" else one for one in ids])
     item.user_id = _id(found.get("userId"), distinct, event_id)
     item.anonymous_id = _id(found.get("anonymousId"), "$device_id", event_id)
 
 
 def _id(value: object, name: str, event_id: str | None) -> Scalar:
     """A number may be an id; what is an object, a list or a truth value is none."""
-    if value is None or (isinstance(value, str | int | float) and not isinstance(value, bool)):
-        return str(bare(value)) if is_device(value) else value
+    if isinstance(value, str):
+        return str(bare(value))
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return value
     raise RuleError(Outcome.ILLEGAL_ID, f"{name} is {value!r:.100}", event_id)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
-from operator import attrgetter
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -15,6 +13,7 @@ from ingest.scalar import Scalar
 
 _NOTHING: Final = (None, "", "$direct")
 _TOKEN: Final = b'"token"'
+_ESCAPE: Final = ord("\\")
 
 
 class Where(msgspec.Struct, gc=False):
@@ -62,8 +61,7 @@ Ids = tuple[object, object, object]  # the distinct id, the user, the device: wh
 _IDS: Final = ("distinct_id", "$user_id", "$device_id")
 _SEEN: Final = msgspec.json.Decoder(Seen)
 _ANY: Final = msgspec.json.Decoder()
-_WHERE: Final = Where.__struct_fields__
-_where: Final[Callable[[Seen], tuple[Scalar, ...]]] = attrgetter(*_WHERE)
+_WHERE: Final = Where.__struct_fields__  # the first of ``Seen``'s
 
 
 def read(properties: bytes) -> tuple[Seen, Ids]:
@@ -81,9 +79,8 @@ def without_token(properties: bytes, token: Scalar) -> bytes:
     """The write key is nobody's property. Where its name stands once, it is cut out of the text."""
     if token is None and _TOKEN not in properties:
         return properties
-    if type(token) is str and properties.count(_TOKEN) == 1 and b"\\u" not in properties:
-        pair = _TOKEN + b":" + msgspec.json.encode(token)
-        for written in (b"," + pair, pair + b","):
+    if type(token) is str and properties.count(_TOKEN) == 1 and _ESCAPE not in properties:
+        for written in _written(token):
             before, found, behind = properties.partition(written)
             if found and behind[:1] in (b",", b"}", b'"'):
                 return before + behind
@@ -92,8 +89,14 @@ def without_token(properties: bytes, token: Scalar) -> bytes:
     return msgspec.json.encode(given)
 
 
+@lru_cache(maxsize=1_024)
+def _written(token: str) -> tuple[bytes, bytes]:
+    pair = _TOKEN + b":" + msgspec.json.encode(token)
+    return b"," + pair, pair + b","
+
+
 def context_of(seen: Seen) -> bytes:
-    return _context(_where(seen))
+    return _context(msgspec.structs.astuple(seen)[: len(_WHERE)])
 
 
 @lru_cache(maxsize=8_192)  # a visitor's page, or a server, says the same of itself in each of its events

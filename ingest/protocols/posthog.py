@@ -24,11 +24,12 @@ from ingest.outcome import Outcome
 from ingest.protocols import posthog_answers as words
 from ingest.protocols import posthog_bodies as bodies
 from ingest.protocols import repair
-from ingest.protocols.assemble import Mint, Sender, outcome_of
+from ingest.protocols.assemble import Mint, Sender, at_once, one_by_one
 from ingest.protocols.call import Call, Reject
 from ingest.protocols.envelope import NOTHING, Refused
 from ingest.protocols.family import Arrived, Asked, Decoded, Opened
-from ingest.protocols.posthog_event import Sent, described, item_of
+from ingest.protocols.posthog_event import Around, Event, item_of, read
+from ingest.protocols.posthog_verdict import all_sound
 from ingest.record import Record
 from ingest.request import Request
 from ingest.scalar import Scalar, text
@@ -49,6 +50,14 @@ _PATHS: Final = {
     "/s": REPLAY,
 }
 _CONFIG: Final = re.compile(r"/array/([^/]+)/config(\.js)?")
+
+
+class _Batch(msgspec.Struct, gc=False):
+    batch: list[Event]
+    sent_at: msgspec.Raw = NOTHING
+
+
+_BATCH: Final = msgspec.json.Decoder(_Batch)
 _SCALAR: Final = msgspec.json.Decoder(Scalar)
 
 
@@ -73,11 +82,18 @@ def opened(arrived: Arrived) -> Opened | Refused:
 def taken(arrived: Arrived, opened: Opened) -> Answer:
     if arrived.endpoint != V1:
         return words.OK
-    record = Record(0, "", "", f"{V1}?{opened.kept}", "", "", opened.content)  # no user agent: its rules are large
+    return json_answer({"results": _results(arrived, opened)}, headers=words.echo(arrived.request))
+
+
+def _results(arrived: Arrived, opened: Opened) -> dict[str, dict[str, str]]:
+    content = repair.text(opened.content)
+    batch = _batch(content) if len(content) <= arrived.max_event_bytes else None
+    if batch is not None and all_sound(batch.batch, _scalar(batch.sent_at) or _beside(opened.kept).get("sent_at")):
+        return {str(event.uuid): words.STORED for event in batch.batch}
+    record = Record(0, "", "", f"{V1}?{opened.kept}", "", "", content)  # no user agent: its rules are large
     calls, rejects = decode(record, lambda _: "", arrived.max_event_bytes)
     results = {call.event_id: words.STORED for call in calls if call.event_id and type(call) is Call}
-    results |= {reject.event_id: words.dropped(reject.reason) for reject in rejects if reject.event_id}
-    return json_answer({"results": results}, headers=words.echo(arrived.request))
+    return results | {reject.event_id: words.dropped(reject.reason) for reject in rejects if reject.event_id}
 
 
 def refused(arrived: Arrived, reason: Outcome, message: str) -> Answer:
@@ -115,33 +131,39 @@ def other(method: str, path: str, asked: Asked) -> Answer | None:
 
 def decode(record: Record, mint: Mint, max_event_bytes: int) -> Decoded:
     path, _, query = record.path.partition("?")
-    found = bodies.opened(repair.text(record.body))
+    said = _beside(query)
+    around = Around(record, said.get("sent_at"), said.get("lib", ""), "$identify" if path == ENGAGE else None)
+    sender = Sender(None, record.source, record.user_agent, record.received_at, None, b"")
+    content = repair.text(record.body)
+    if len(content) <= max_event_bytes and (calls := _at_once(content, around, sender, mint)) is not None:
+        return calls, []
+    found = bodies.opened(content)
     if isinstance(found, Refused):
         return [], [Reject(found.reason, found.detail, None, record.body)]
     body, content = found
-    said = {name: values[0] for name, values in parse_qs(query).items()}
-    sent_at = said.get("sent_at")
     if isinstance(body, bodies.Body) and body.batch is not None:
-        sent_at = _scalar(body.sent_at) or sent_at
-    unnamed = "$identify" if path == ENGAGE else None
-    sent: list[Sent] = []
+        around.sent_at = _scalar(body.sent_at) or around.sent_at
+    return one_by_one(bodies.events_of(body, content), partial(read, around=around), sender, mint, max_event_bytes)
 
-    def read(raw: msgspec.Raw) -> Sent:
-        sent[:] = [item_of(raw, record, sent_at, said.get("lib", ""), unnamed)]
-        return sent[0]
 
-    sender = Sender(None, record.source, record.user_agent, record.received_at, None, b"")
-    calls: list[Call] = []
-    rejects: list[Reject] = []
-    for number, raw in enumerate(bodies.events_of(body, content)):
-        outcome = outcome_of(raw, read, sender, number, mint, max_event_bytes)
-        if type(outcome) is Call:
-            calls.append(outcome)
-            if sent[0].person:
-                calls.append(described(outcome, sent[0].person))
-        else:
-            rejects.append(outcome)  # type: ignore[arg-type]
-    return calls, rejects
+def _at_once(content: bytes, around: Around, sender: Sender, mint: Mint) -> list[Call] | None:
+    """A batch of sound events, as nearly all are."""
+    batch = _batch(content)
+    if batch is None:
+        return None
+    request = msgspec.structs.replace(around, sent_at=_scalar(batch.sent_at) or around.sent_at)
+    return at_once((item_of(event, request) for event in batch.batch), sender, mint)
+
+
+def _batch(content: bytes) -> _Batch | None:
+    try:
+        return _BATCH.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _beside(query: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(query).items()}
 
 
 def _kept(request: Request, v1: bool) -> str:

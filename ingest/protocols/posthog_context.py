@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
-from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -71,15 +69,17 @@ class Seen(Where, gc=False):
     screen_name: Scalar = msgspec.field(default=None, name="$screen_name")
 
 
-_WHERE: Final = Where.__struct_fields__
-_where: Final[Callable[[Seen], tuple[Scalar, ...]]] = attrgetter(*_WHERE)
+_WHERE: Final = Where.__struct_fields__  # the first of ``Seen``'s
 
 
-def context_of(seen: Seen, sent: bytes | None) -> bytes:
-    """``sent``: the properties, of a call that keeps traits in their place."""
+def context_of(seen: Seen) -> bytes:
     groups = bytes(seen.groups)
-    context = _context(_where(seen), groups if groups.startswith(b"{") else b"")
-    return context if sent is None else _with(context, b'"properties":' + sent)
+    return _context(msgspec.structs.astuple(seen)[: len(_WHERE)], groups if groups.startswith(b"{") else b"")
+
+
+def with_sent(context: bytes, properties: bytes) -> bytes:
+    """Of a call that keeps traits in the place of the properties."""
+    return _with(context, b'"properties":' + properties)
 
 
 def _with(context: bytes, field: bytes) -> bytes:

@@ -20,22 +20,23 @@ other event may carry them, too: they become an identify beside it (``Made``), u
 from __future__ import annotations
 
 import hashlib
+import re
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 from ingest.outcome import Outcome
 from ingest.protocols import repair, tolerant
-from ingest.protocols.assemble import Item, RuleError
-from ingest.protocols.call import Call, Made
+from ingest.protocols.assemble import Item, RuleError, Said
 from ingest.protocols.envelope import NOTHING
-from ingest.protocols.posthog_context import Seen, context_of
+from ingest.protocols.posthog_context import Flag, Seen, context_of, with_sent
 from ingest.record import Record
 from ingest.scalar import Scalar, person, text
 
 _LONGEST_ID: Final = 200  # characters; PostHog cuts there
-_COOKIELESS: Final = "$posthog_cookieless"
-_KIND: Final = {
+COOKIELESS: Final = "$posthog_cookieless"
+KIND: Final = {
     "$pageview": "page",
     "$screen": "screen",
     "$identify": "identify",
@@ -53,10 +54,12 @@ _OPTIONS: Final = {  # of a v1 event, and the property that each is in v0
     "product_tour_id": "$product_tour_id",
 }
 _DAY: Final = 86_400_000_000  # microseconds
-_FALSE: Final = (False, "false", "0", 0)
-_TRUE: Final = (True, "true", "1", 1)
-_SAID: Final = (*_TRUE, *_FALSE)
-_NONE: Final = (NOTHING,) * 4
+_SAID_BESIDE: Final = re.compile(  # the names of what v1 says beside the properties
+    rb'"\$(?:session_id|window_id|process_person_profile|ignore_sent_at|cookieless_mode|product_tour_id|lib|lib_version)"'
+)
+_ESCAPE: Final = ord("\\")  # behind which a name may be written otherwise
+_FALSE: Final[frozenset[Flag]] = frozenset((False, "false", "0"))  # and 0, which equals the first
+_TRUE: Final[frozenset[Flag]] = frozenset((True, "true", "1"))
 
 
 class Event(msgspec.Struct, gc=False):
@@ -78,57 +81,46 @@ class Event(msgspec.Struct, gc=False):
     options: msgspec.Raw = NOTHING
 
 
-class Sent(Item, gc=False):
-    """``person``: traits of its sender that an event carries which is no identify; empty: none."""
+class Around(msgspec.Struct):
+    """What holds for all events of a request. ``sent_at`` and ``library`` are what it says where an event does not;
+    ``unnamed`` is the name of an event without one (at ``/engage``)."""
 
-    person: bytes = b""
-
-    def stand_alone(self, name: str) -> None:
-        super().stand_alone(name)
-        self.person = b""
+    record: Record
+    sent_at: str | None
+    library: str
+    unnamed: str | None
 
 
 _EVENT: Final = msgspec.json.Decoder(Event)
 _SEEN: Final = msgspec.json.Decoder(Seen)
 
 
-def item_of(raw: msgspec.Raw, record: Record, sent_at: str | None, library: str, unnamed: str | None) -> Sent:
-    """Raises ``RuleError`` and what ``assemble.FAULTS`` lists.
+def read(raw: msgspec.Raw, around: Around) -> Said:
+    """Raises ``RuleError`` and what ``assemble.FAULTS`` lists, as does ``item_of``."""
+    try:
+        event = _EVENT.decode(raw)
+    except msgspec.ValidationError:
+        if not bytes(raw).lstrip().startswith(b"{"):
+            raise RuleError(Outcome.NOT_AN_OBJECT, repr(bytes(raw)[:100])) from None
+        event = tolerant.read(bytes(raw), Event)
+    return item_of(event, around)
 
-    ``sent_at`` and ``library`` are what the request says, where the event does not; ``unnamed`` is the name of an event
-    without one (at ``/engage``).
-    """
-    event = _event(raw)
-    name = text(event.event) or unnamed
+
+def item_of(event: Event, around: Around) -> Said:
+    name = text(event.event) or around.unnamed
     event_id = text(event.uuid)
     if name is None:
         raise RuleError(Outcome.MISSING_EVENT, event_id=event_id)
-    properties = _whole(event, library)
+    properties = _whole(event, around.library)
     seen = _seen(properties)
-    item = Sent(message_id=event_id or text(seen.insert_id), event=name, type=_KIND.get(name, "track"))
-    _put_identity(item, event, seen, record)
-    _put_times(item, event, seen, record.received_at, sent_at)
-    _put_content(item, event, seen, properties)
+    item = Said(message_id=event_id or text(seen.insert_id), event=name, type=KIND.get(name, "track"))
+    _put_identity(item, event, seen, around.record)
+    _put_times(item, event, seen, around)
+    _put_content(item, seen, properties)
     describes = seen.set is not NOTHING or seen.set_once is not NOTHING or seen.unset is not NOTHING
     if describes and item.type != "identify" and seen.person_wanted not in _FALSE and (traits := _traits(seen)) != b"{}":
         item.person = traits
     return item
-
-
-def described(call: Call, traits: bytes) -> Made:
-    """The identify of an event that carries traits of its sender; sent again it has the same id."""
-    fields = msgspec.structs.asdict(call)
-    same = {"event_id": f"{call.event_id}:set", "kind": "identify", "event": "$identify"}
-    return Made(**fields | same | {"previous_id": None, "properties": traits})
-
-
-def _event(raw: msgspec.Raw) -> Event:
-    try:
-        return _EVENT.decode(raw)
-    except msgspec.ValidationError:
-        if not bytes(raw).lstrip().startswith(b"{"):
-            raise RuleError(Outcome.NOT_AN_OBJECT, repr(bytes(raw)[:100])) from None
-        return tolerant.read(bytes(raw), Event)
 
 
 def _seen(properties: bytes) -> Seen:
@@ -139,46 +131,67 @@ def _seen(properties: bytes) -> Seen:
 
 
 def _whole(event: Event, library: str) -> bytes:
-    """The properties with what stands beside them: as v0 has them, so that an event is the same by either way."""
-    others = (event.set, event.set_once, event.unset, event.options)
-    if not library and event.session_id is None and event.window_id is None and others == _NONE:  # nearly always, of v0
-        return _with(bytes(event.properties), {})
+    """The properties with what stands beside them: as v0 has them, so that an event is the same by either way.
+
+    A list or a text in the place of the properties is kept under ``$value``; what the properties say themselves wins."""
+    properties = bytes(event.properties)
+    if not properties.startswith(b"{"):
+        properties = b"{}" if properties in (b"", b"null") else b'{"$value":' + properties + b"}"
+    if event.set is not NOTHING or event.set_once is not NOTHING or event.unset is not NOTHING:
+        given = (("$set", event.set), ("$set_once", event.set_once), ("$unset", event.unset))
+        operations = {name: raw for name, raw in given if raw is not NOTHING and bytes(raw) != b"null"}
+        return _merged(properties, operations | _said(event.session_id, event.window_id, bytes(event.options), library))
+    if not library and event.session_id is None and event.window_id is None and event.options is NOTHING:
+        return properties  # nearly always, of v0
+    said = (event.session_id, event.window_id, bytes(event.options), library)
+    if _SAID_BESIDE.search(properties) is not None or _ESCAPE in properties:
+        return _merged(properties, _said(*said))
+    return _put_before(properties, _encoded(*said))
+
+
+def _said(session_id: Scalar, window_id: Scalar, options: bytes, library: str) -> dict[str, object]:
+    """What v1 has beside the properties."""
     beside: dict[str, object] = {}
-    for name, raw in (("$set", event.set), ("$set_once", event.set_once), ("$unset", event.unset)):
-        if raw is not NOTHING and bytes(raw) != b"null":
-            beside[name] = raw
-    for name, value in (("$session_id", event.session_id), ("$window_id", event.window_id)):
+    for name, value in (("$session_id", session_id), ("$window_id", window_id)):
         if value is not None:
             beside[name] = value
-    if event.options is not NOTHING and bytes(event.options).startswith(b"{"):
-        given = tolerant.FIELDS.decode(event.options)
+    if options.startswith(b"{"):
+        given = tolerant.FIELDS.decode(options)
         beside |= {_OPTIONS[name]: raw for name, raw in given.items() if name in _OPTIONS and bytes(raw) != b"null"}
     if library:
         name, _, version = library.partition("/")
         beside |= {"$lib": name, "$lib_version": version}
-    return _with(bytes(event.properties), beside)
+    return beside
 
 
-def _with(properties: bytes, beside: dict[str, object]) -> bytes:
-    """A list or a text in the place of the properties is kept under ``$value``; what the properties say themselves wins."""
-    if not properties.startswith(b"{"):
-        properties = b"{}" if properties in (b"", b"null") else b'{"$value":' + properties + b"}"
+@lru_cache(maxsize=8_192, typed=True)  # 1 is not 1.0 there
+def _encoded(session_id: Scalar, window_id: Scalar, options: bytes, library: str) -> bytes:
+    return msgspec.json.encode(_said(session_id, window_id, options, library))
+
+
+def _merged(properties: bytes, beside: dict[str, object]) -> bytes:
     if not beside:
         return properties
     if not any(f'"{name}"'.encode() in properties for name in beside) and b"\\u" not in properties:
-        rest = properties[1:].lstrip()  # none of the names stands there: put before what does
-        return msgspec.json.encode(beside) if rest.startswith(b"}") else msgspec.json.encode(beside)[:-1] + b"," + rest
+        return _put_before(properties, msgspec.json.encode(beside))  # none of the names stands there
     given: dict[str, object] = dict(tolerant.FIELDS.decode(properties))
     return msgspec.json.encode(beside | given)
 
 
+def _put_before(properties: bytes, beside: bytes) -> bytes:
+    if beside == b"{}":
+        return properties
+    rest = properties[1:].lstrip()
+    return beside if rest.startswith(b"}") else beside[:-1] + b"," + rest
+
+
 def _put_identity(item: Item, event: Event, seen: Seen, record: Record) -> None:
-    sender = _id(event.distinct_id) or _id(event.dollar_id) or _id(seen.distinct_id)
-    if sender == _COOKIELESS or (sender is None and seen.cookieless in _TRUE):
+    sender = id_of(event.distinct_id) or id_of(event.dollar_id) or id_of(seen.distinct_id)
+    if sender == COOKIELESS or (sender is None and seen.cookieless in _TRUE):
         item.anonymous_id = _visitor(record)
     elif item.type == "alias":
-        _put_alias(item, sender, _id(seen.alias), seen)
-    elif item.type == "identify" and (before := _id(seen.anon_distinct_id)) and before != sender:
+        _put_alias(item, sender, id_of(seen.alias), seen)
+    elif item.type == "identify" and (before := id_of(seen.anon_distinct_id)) and before != sender:
         item.user_id, item.anonymous_id = sender, before
     elif sender is not None and _is_anonymous(sender, seen):
         item.anonymous_id = sender
@@ -194,21 +207,20 @@ def _put_alias(item: Item, sender: str | None, alias: str | None, seen: Seen) ->
 
 
 def _is_anonymous(sender: str, seen: Seen) -> bool:
-    if seen.is_identified in _SAID:
+    if seen.is_identified in _TRUE or seen.is_identified in _FALSE:
         return seen.is_identified in _FALSE
     if text(seen.user_id) == sender:
         return False
     if text(seen.device_id) == sender or seen.person_wanted in _FALSE:
         return True
-    return seen.group_type is not None and sender == f"${text(seen.group_type)}_{_id(seen.group_key)}"
+    return seen.group_type is not None and sender == f"${text(seen.group_type)}_{id_of(seen.group_key)}"
 
 
-def _id(raw: msgspec.Raw) -> str | None:
+def id_of(raw: msgspec.Raw) -> str | None:
     """A text as it is, a number as JavaScript prints it, anything else as JSON; null and the empty text are none."""
-    if raw is NOTHING or bytes(raw) == b"null":
+    if raw is NOTHING or (data := bytes(raw)) == b"null":
         return None
-    data = bytes(raw)
-    if data.startswith(b'"') and b"\\" not in data:  # nearly always
+    if data.startswith(b'"') and _ESCAPE not in data:  # nearly always
         return data[1:-1].decode()[:_LONGEST_ID] or None
     value = repair.loads(data)
     said = value if isinstance(value, str) else text(value) if type(value) in (int, float) else None  # type: ignore[arg-type]
@@ -220,28 +232,29 @@ def _visitor(record: Record) -> str:
     return "cookieless-" + hashlib.blake2b(said.encode("utf-8", "replace"), digest_size=12).hexdigest()
 
 
-def _put_times(item: Item, event: Event, seen: Seen, received_at: int, sent_at: str | None) -> None:
+def _put_times(item: Item, event: Event, seen: Seen, around: Around) -> None:
     offset = event.offset if isinstance(event.offset, int | float) else None
     if offset is not None and 0 <= offset < 1e12:
-        item.timestamp = received_at - round(offset * 1_000)  # by our clock already
+        item.timestamp = around.record.received_at - round(offset * 1_000)  # by our clock already
         return
     item.timestamp = event.timestamp
     if seen.ignore_sent_at not in _TRUE:
-        item.sent_at = event.sent_at if event.sent_at is not None else sent_at
+        item.sent_at = event.sent_at if event.sent_at is not None else around.sent_at
 
 
-def _put_content(item: Item, event: Event, seen: Seen, properties: bytes) -> None:
+def _put_content(item: Said, seen: Seen, properties: bytes) -> None:
     sent = msgspec.Raw(properties)
     if item.type == "identify":
         item.traits = msgspec.Raw(_traits(seen))
     elif item.type == "group":
-        item.group_id = _id(seen.group_key)
+        item.group_id = id_of(seen.group_key)
         item.traits = seen.group_set
     else:
         item.properties = sent
     if item.type == "screen":
         item.name = seen.screen_name
-    item.context = msgspec.Raw(context_of(seen, properties if item.type in ("identify", "group") else None))
+    item.said = context_of(seen)
+    item.context = msgspec.Raw(item.said if item.type not in ("identify", "group") else with_sent(item.said, properties))
 
 
 def _traits(seen: Seen) -> bytes:

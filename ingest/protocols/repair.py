@@ -3,6 +3,7 @@
 - CESU-8: mixpanel-browser sends an emoji as two surrogates of three bytes each (``ed a0 be ed b6 94``).
 - ``\\u0000`` and lone surrogates (``\\ud83d"``): PostgreSQL, Arrow and Python's encoder stop at them. Both become U+FFFD.
 - ``NaN`` and ``Infinity`` (Python's ``json.dumps`` writes them), naked control characters: null, and the escaped character.
+- What is nested deeper than readers go: its text, so that the events beside it in a batch can be read.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ _SURROGATES: Final = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x8
 _DOUBTFUL: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 # every escape is matched from the left, so that the "\\u0000" of an escaped backslash is never taken for a NUL
 _ESCAPE: Final = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u0000|u[dD][89a-fA-F]..|.)", re.DOTALL)
+_DEEPEST: Final = 500  # objects and lists within each other; readers stop at about a thousand
+_LOOKED_THROUGH: Final = 1 << 20  # bytes of a body in which deeper ones are looked for: a tenth of a second
+_TOKEN: Final = re.compile(rb'[\[{\]}]|"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 
 REPLACEMENT: Final = "\ufffd".encode()
 
@@ -25,7 +29,7 @@ def text(body: bytes) -> bytes:
     """The same JSON as sound UTF-8 without NUL and lone surrogates; the very same object where there is nothing to do."""
     if not body.isascii():
         body = _utf8(body)
-    if b"\\" in body and b"\\u" in body and _DOUBTFUL.search(body):  # to look for one byte first takes a twentieth
+    if b"\\" in body and _DOUBTFUL.search(body):  # to look for one byte first takes a twentieth
         body = _ESCAPE.sub(_escape, body)
     return body
 
@@ -34,6 +38,12 @@ def grammar(body: bytes) -> bytes | None:
     """The same document as strict JSON, or None where it is no JSON at all."""
     try:
         return dumps(loads(body))
+    except ValueError:
+        return None
+    except RecursionError:
+        pass
+    try:
+        return dumps(loads(_folded(body))) if len(body) <= _LOOKED_THROUGH else None
     except (ValueError, RecursionError):
         return None
 
@@ -47,6 +57,25 @@ def loads(data: bytes) -> object:
 
 def dumps(value: object) -> bytes:
     return text(json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode())
+
+
+def _folded(body: bytes) -> bytes:
+    """Objects and lists that lie deeper than DEEPEST as texts."""
+    parts: list[bytes] = []
+    level = start = done = 0
+    for found in _TOKEN.finditer(body):
+        mark = found[0]
+        if mark in (b"[", b"{"):
+            level += 1
+            if level == _DEEPEST + 1:
+                start = found.start()
+        elif mark in (b"]", b"}"):
+            level -= 1
+            if level == _DEEPEST:
+                inner = body[start : found.end()].decode("utf-8", "replace")
+                parts += [body[done:start], json.dumps(inner).encode()]
+                done = found.end()
+    return b"".join([*parts, body[done:]])
 
 
 def _utf8(body: bytes) -> bytes:

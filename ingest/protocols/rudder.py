@@ -177,9 +177,9 @@ def _merge(item: Item, raw: msgspec.Raw) -> None:
 def _said_by_headers(request: Request, content: bytes) -> str:
     """When it was sent and by whom, where only the headers tell."""
     said = {}
-    if b'"sentAt"' not in content and (sent_at := request.header(b"sentat")):
+    if (sent_at := request.header(b"sentat")) and b'"sentAt"' not in content:
         said["sentAt"] = sent_at.decode("latin-1")
-    if b'"anonymousId"' not in content and (encoded := request.header(b"anonymousid")):
+    if (encoded := request.header(b"anonymousid")) and b'"anonymousId"' not in content:
         try:
             said["anonymousId"] = base64.b64decode(encoded, validate=True).decode()
         except (binascii.Error, ValueError):

@@ -23,8 +23,8 @@ from ingest.answers import Answer, json_answer
 from ingest.browser_settings import settings_for
 from ingest.outcome import Outcome
 from ingest.protocols import envelope, repair, tolerant
-from ingest.protocols.assemble import Item, Mint, RuleError, Sender, moment, outcome_of
-from ingest.protocols.call import Call, Reject
+from ingest.protocols.assemble import Item, Mint, RuleError, Sender, moment, one_by_one
+from ingest.protocols.call import Reject
 from ingest.protocols.envelope import Refused
 from ingest.protocols.family import Arrived, Asked, Decoded, Opened
 from ingest.record import Record
@@ -126,15 +126,7 @@ def decoded(record: Record, kind: str | None, read_item: ReadItem, mint: Mint, m
     else:
         items, sent_at, context = [msgspec.Raw(body)], None, b""
     sender = Sender(kind, record.source, record.user_agent, record.received_at, sent_at, context)
-    calls: list[Call] = []
-    rejects: list[Reject] = []
-    for number, raw in enumerate(items):
-        outcome = outcome_of(raw, read_item, sender, number, mint, max_event_bytes)
-        if type(outcome) is Call:
-            calls.append(outcome)
-        else:
-            rejects.append(outcome)  # type: ignore[arg-type]
-    return calls, rejects
+    return one_by_one(items, read_item, sender, mint, max_event_bytes)
 
 
 def read(raw: msgspec.Raw) -> Item:

@@ -1,9 +1,10 @@
 """Snowplow's tracker protocol: ``POST /com.snowplowanalytics.snowplow/tp2``, the pixels ``/i`` and ``/ice.png``, and every
-``/{vendor}/{version}``, as its trackers let their users choose: one without a dot in its vendor by POST alone, where nothing
-else of ours begins with that word, and what is no event of Snowplow's is kept and answered 404.
+``/{vendor}/{version}``, as its trackers let their users choose, by POST and by GET: one without a dot in its vendor where
+nothing else of ours begins with that word, and what is no event of Snowplow's is kept there and answered 404.
 
 Its protocol knows no keys: the write key is the ``aid`` (a tracker's ``appId``), or, where app ids must stay what they are,
-the first part of the path (``/jw_.../com.snowplowanalytics.snowplow/tp2``, ``/jw_.../i``) or ``writeKey`` in the query.
+the first part of the path (``/jw_.../com.snowplowanalytics.snowplow/tp2``, ``/jw_.../i``), ``writeKey`` in the query, or
+wherever else an SDK may put one.
 
 Its trackers send again what is answered with anything but 200, 400, 401, 403, 410 and 422, some for ever. So a body that is
 too large or cannot be read is answered 200 and kept, an unknown key 401, and 503 alone asks for the same once more.
@@ -21,7 +22,8 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache, partial
-from typing import Final
+from itertools import count
+from typing import Final, cast
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -30,18 +32,18 @@ from ingest import answers
 from ingest.answers import Answer, text_answer
 from ingest.outcome import Outcome
 from ingest.protocols import envelope, repair
-from ingest.protocols.assemble import Mint, Sender, outcome_of
+from ingest.protocols.assemble import Item, Mint, Sender, at_once, one_by_one
 from ingest.protocols.call import Call, Reject
 from ingest.protocols.envelope import NOTHING, Refused
 from ingest.protocols.family import Arrived, Asked, Decoded, Opened
-from ingest.protocols.snowplow_event import read
+from ingest.protocols.snowplow_event import Fields, item_of, read
 from ingest.record import Record
 from ingest.request import Request
 
 POSTED: Final = "/snowplow/tp2"
 PIXEL: Final = "/snowplow/i"
-CHOSEN: Final = "/snowplow/chosen"  # a path of the user's own, by POST
-GETS: Final = frozenset((POSTED, PIXEL))
+CHOSEN: Final = "/snowplow/chosen"  # a path of the user's own
+GETS: Final = frozenset((POSTED, PIXEL, CHOSEN))
 MAX_BODY_BYTES: Final = 2_000_000  # Snowplow's collector stops there, too
 MAX_EVENT_BYTES: Final = 1_000_000  # Snowplow's collector stops there
 
@@ -67,10 +69,22 @@ class _Kind(msgspec.Struct, gc=False):
 class _Payload(msgspec.Struct, gc=False):
     """``{"schema": "iglu:.../payload_data/...", "data": [event, ...]}``"""
 
+    data: list[msgspec.Raw]
+
+
+class _Holder(msgspec.Struct, gc=False):
     data: msgspec.Raw = NOTHING
 
 
+class _Texts(msgspec.Struct, gc=False):
+    """The same with its events read."""
+
+    data: list[dict[str, str]]
+
+
 _PAYLOAD: Final = msgspec.json.Decoder(_Payload)
+_HOLDER: Final = msgspec.json.Decoder(_Holder)
+_TEXTS: Final = msgspec.json.Decoder(_Texts)
 _WHOLE: Final = msgspec.json.Decoder(msgspec.Raw)
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _AN_APP: Final = msgspec.json.Decoder(_App)
@@ -103,18 +117,18 @@ def opened(arrived: Arrived) -> Opened | Refused:
         return Refused(Outcome.NOT_AN_OBJECT, "no SDK but Snowplow's posts here, and this is no event of its", content)
     private = arrived.request.header(b"sp-anonymous") is not None
     kept = "" if private else urlencode({"nuid": _visitor(arrived.request)})
-    return Opened(strict, partial(_keys, events), kept, events=len(events), anonymous=private)
+    return Opened(strict, partial(_keys, events, content), kept, events=len(events), anonymous=private)
 
 
 def taken(arrived: Arrived, opened: Opened) -> Answer:
-    answer = answers.PIXEL if arrived.endpoint == PIXEL else _OK
+    answer = _OK if arrived.request.method == "POST" else answers.PIXEL
     return replace(answer, headers=(*answer.headers, _cookie(arrived.request, opened.kept))) if opened.kept else answer
 
 
 def refused(arrived: Arrived, reason: Outcome, message: str) -> Answer:
     if arrived.endpoint == CHOSEN and reason is Outcome.NOT_AN_OBJECT:
         return answers.NOT_HERE
-    return answers.PIXEL if arrived.endpoint == PIXEL else _OK
+    return _OK if arrived.request.method == "POST" else answers.PIXEL
 
 
 def unknown(arrived: Arrived) -> Answer:
@@ -132,21 +146,30 @@ def other(method: str, path: str, asked: Asked) -> Answer | None:
 
 
 def decode(record: Record, mint: Mint, max_event_bytes: int) -> Decoded:
-    found = _events(record.body)
-    if isinstance(found, Refused):
-        return [], [Reject(found.reason, found.detail, None, record.body)]
     visitor = dict(parse_qsl(record.path.partition("?")[2])).get("nuid")
     sender = Sender(None, record.source, record.user_agent, record.received_at, None, b"")
-    calls: list[Call] = []
-    rejects: list[Reject] = []
-    for number, raw in enumerate(found[0]):
-        reader = partial(read, visitor=visitor, unnamed=partial(mint, number))
-        outcome = outcome_of(raw, reader, sender, number, mint, max_event_bytes)
-        if isinstance(outcome, Call):
-            calls.append(outcome)
-        else:
-            rejects.append(outcome)
-    return calls, rejects
+    content = repair.text(record.body)
+    if len(content) <= max_event_bytes and (calls := _at_once(content, visitor, sender, mint)) is not None:
+        return calls, []
+    found = _events(content)
+    if isinstance(found, Refused):
+        return [], [Reject(found.reason, found.detail, None, record.body)]
+    numbers = count()
+
+    def read_next(raw: msgspec.Raw) -> Item:
+        return read(raw, visitor, partial(mint, next(numbers)))
+
+    return one_by_one(found[0], read_next, sender, mint, max_event_bytes)
+
+
+def _at_once(content: bytes, visitor: str | None, sender: Sender, mint: Mint) -> list[Call] | None:
+    """A payload of sound events, as nearly all are."""
+    try:
+        events = cast(list[Fields], _TEXTS.decode(content).data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    items = (item_of({**given}, visitor, partial(mint, number)) for number, given in enumerate(events))
+    return at_once(items, sender, mint)
 
 
 @lru_cache(maxsize=4_096)
@@ -155,13 +178,16 @@ def _parts(path: str) -> re.Match[str] | None:
 
 
 def _events(content: bytes) -> tuple[list[msgspec.Raw], bytes] | Refused:
-    """A body's events and the body as strict JSON. One without an envelope is an event, or a list of them."""
-    found = envelope.strictly(repair.text(content), _WHOLE.decode)
+    """A body's events and the body as JSON. One without an envelope is an event, or a list of them."""
+    try:
+        return _PAYLOAD.decode(content).data, content  # nearly always
+    except (msgspec.MsgspecError, RecursionError):
+        found = envelope.strictly(repair.text(content), _WHOLE.decode)
     if isinstance(found, Refused):
         return found
     whole, strict = found
     if bytes(whole).startswith(b"{"):
-        inner = _PAYLOAD.decode(whole).data
+        inner = _HOLDER.decode(whole).data
         if inner is not NOTHING and bytes(inner)[:1] in (b"[", b"{"):
             whole = inner
     return _LIST.decode(whole) if bytes(whole).startswith(b"[") else [whole], strict
@@ -174,18 +200,20 @@ def _is_event(raw: msgspec.Raw) -> bool:
         return False
 
 
-def _keys(events: list[msgspec.Raw]) -> Iterator[str]:
+def _keys(events: list[msgspec.Raw], content: bytes) -> Iterator[str]:
+    """The app ids, else a key that stands beside the events or in the first of them."""
     apps: list[str] = []
     for raw in events:
         try:
             app = _AN_APP.decode(raw).aid
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             continue
         if app and app not in apps:
             apps.append(app)
             yield app
             if len(apps) == _APPS:
                 break
+    yield from envelope.keys_of(msgspec.Raw(content), *events[:1])
 
 
 def _query(request: Request) -> Iterator[tuple[str, str]]:

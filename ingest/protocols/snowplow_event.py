@@ -24,7 +24,7 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -37,6 +37,7 @@ from ingest.times import SECOND, micros
 
 Fields = dict[str, msgspec.Raw | str]  # as texts where all are
 Entities = dict[str, Fields]
+T = TypeVar("T")
 
 _PINGED: Final = {"pp_mix": "minXOffset", "pp_max": "maxXOffset", "pp_miy": "minYOffset", "pp_may": "maxYOffset"}
 _SAID: Final = {"se_ca": "category", "se_ac": "action", "se_la": "label", "se_pr": "property", "se_va": "value"}
@@ -61,30 +62,50 @@ class _Described(msgspec.Struct, gc=False):
     """``{"schema": "iglu:vendor/name/jsonschema/1-0-0", "data": ...}``"""
 
     schema: str = ""
-    data: msgspec.Raw = msgspec.Raw()
+    data: msgspec.Raw = msgspec.Raw(b"null")  # written as it is, so that it must be JSON
+
+
+class _Unstruct(msgspec.Struct, gc=False):
+    """The envelope of a self-describing event: ``{"schema": "iglu:.../unstruct_event/...", "data": {"schema", "data"}}``"""
+
+    data: _Described
+    schema: str = ""
+
+
+class _Contexts(msgspec.Struct, gc=False):
+    """That of entities: ``{"schema": "iglu:.../contexts/...", "data": [{"schema", "data"}, ...]}``"""
+
+    data: list[_Described]
+    schema: str = ""
 
 
 _TEXTS: Final[msgspec.json.Decoder[Fields]] = msgspec.json.Decoder(dict[str, str])
 _ANY: Final = msgspec.json.Decoder()
 _DESCRIBED: Final = msgspec.json.Decoder(_Described)
-_ENTITIES: Final = msgspec.json.Decoder(list[_Described])
+_UNSTRUCT: Final = msgspec.json.Decoder(_Unstruct)
+_CONTEXTS: Final = msgspec.json.Decoder(_Contexts)
 
 
 def read(raw: msgspec.Raw, visitor: str | None, unnamed: Callable[[], str]) -> Item:
-    """Raises ``RuleError`` and what ``assemble.FAULTS`` lists.
+    """Raises ``RuleError`` and what ``assemble.FAULTS`` lists, as does ``item_of``.
 
-    ``visitor`` is the request's cookie, None where its sender is to stay unknown; ``unnamed`` names an event without an id.
+    Its trackers send texts and nothing else; what others put there stays uncut.
     """
-    if not bytes(raw).startswith(b"{"):
-        raise RuleError(Outcome.NOT_AN_OBJECT, repr(bytes(raw)[:100]))
-    given = _texts(raw)
+    try:
+        given = _TEXTS.decode(raw)
+    except (msgspec.ValidationError, UnicodeDecodeError):
+        if not bytes(raw).startswith(b"{"):
+            raise RuleError(Outcome.NOT_AN_OBJECT, repr(bytes(raw)[:100])) from None
+        given = dict(tolerant.FIELDS.decode(raw))
+    return item_of(given, visitor, unnamed)
+
+
+def item_of(given: Fields, visitor: str | None, unnamed: Callable[[], str]) -> Item:
+    """``visitor`` is the request's cookie, None where its sender is to stay unknown; ``unnamed`` names an event without an
+    id. What ``given`` holds is taken out of it."""
     item = Said(message_id=_take(given, "eid"))
     described = _take_entities(given)
-    entities = {
-        name: _fields(bytes(one.data))
-        for one in reversed(described)  # the first of each name
-        if (name := _name(one.schema)) in _READ
-    }
+    entities = _read_of(described) if described else {}
     _put_times(item, given)
     session = _put_sender(item, given, entities, visitor, unnamed)
     kind = text(_take(given, "e")) or ""
@@ -122,11 +143,12 @@ def _put_times(item: Item, given: Fields) -> None:
 
 def _put_sender(item: Item, given: Fields, entities: Entities, visitor: str | None, unnamed: Callable[[], str]) -> Scalar:
     """The session."""
-    told = entities.get("client_session", {})
     item.user_id = _take(given, "uid")
     device, network = _take(given, "duid"), _take(given, "tnuid") or _take(given, "nuid")
-    session = _take(given, "sid") or _scalar(told.get("sessionId"))
-    item.anonymous_id = item.previous_id = device or _scalar(told.get("userId"))
+    session = _take(given, "sid")
+    if told := entities.get("client_session"):
+        device, session = device or _scalar(told.get("userId")), session or _scalar(told.get("sessionId"))
+    item.anonymous_id = item.previous_id = device
     if text(item.user_id) is None and text(item.anonymous_id) is None:
         own = network or visitor or session
         item.anonymous_id = own if isinstance(own, str) else text(item.message_id) or unnamed()
@@ -135,51 +157,70 @@ def _put_sender(item: Item, given: Fields, entities: Entities, visitor: str | No
 
 def _describe(item: Item, given: Fields) -> None:
     """A self-describing event: within the envelope ``unstruct_event`` there is another, the event itself."""
-    event_id = text(item.message_id)
-    found = _json(given, "ue_pr", "ue_px")
-    if found is None:
-        raise RuleError(Outcome.UNREADABLE, "ue_pr or ue_px is no JSON, or missing", event_id)
-    try:
-        inner = _DESCRIBED.decode(found)
-        if _name(inner.schema) == "unstruct_event":
-            inner = _DESCRIBED.decode(inner.data)
-    except msgspec.MsgspecError as fault:
-        raise RuleError(Outcome.UNREADABLE, f"a self-describing event needs schema and data ({fault})", event_id) from None
+    whole = _at_once(given.get("ue_pr"), _UNSTRUCT)
+    if whole is not None and _name(whole.schema) == "unstruct_event" and _is_strict(whole.data):
+        inner = whole.data
+        del given["ue_pr"]
+    else:
+        inner = _looked_at(given, text(item.message_id))
     name = _name(inner.schema)
     item.type, item.event = ("identify", None) if name == "identify" else ("track", name)
     item.properties = item.traits = inner.data
 
 
+def _looked_at(given: Fields, event_id: str | None) -> _Described:
+    """The event itself, of whatever may stand there; raises ``RuleError``."""
+    found = _json(given, "ue_pr", "ue_px")
+    if found is None:
+        raise RuleError(Outcome.UNREADABLE, "ue_pr or ue_px is no JSON, or missing", event_id)
+    try:
+        outer = _DESCRIBED.decode(found)
+        return _DESCRIBED.decode(outer.data) if _name(outer.schema) == "unstruct_event" else outer
+    except msgspec.MsgspecError as fault:
+        raise RuleError(Outcome.UNREADABLE, f"a self-describing event needs schema and data ({fault})", event_id) from None
+
+
 def _take_entities(given: Fields) -> list[_Described]:
     """What cannot be read stays as it was sent."""
     found: list[_Described] = []
-    for field in ("co", "cx"):
-        whole = _json({field: given[field]}, "co", "cx") if field in given else None
-        try:
-            found += _ENTITIES.decode(_DESCRIBED.decode(whole or b"").data)
+    for field, decode in (("co", str.encode), ("cx", _from_base64)):
+        if (raw := given.get(field)) is not None and (entities := _entities(raw, decode)) is not None:
+            found += entities
             del given[field]
-        except msgspec.MsgspecError:
-            continue
     return found
+
+
+def _entities(raw: msgspec.Raw | str, decode: Callable[[str], bytes]) -> list[_Described] | None:
+    whole = _at_once(raw, _CONTEXTS)
+    if whole is not None and all(map(_is_strict, whole.data)):
+        return whole.data
+    document = _document(raw, decode)
+    try:
+        return None if document is None else _CONTEXTS.decode(document).data
+    except msgspec.MsgspecError:
+        return None
+
+
+def _read_of(described: list[_Described]) -> Entities:
+    """The entities with a meaning here: the first of each name."""
+    return {name: _fields(bytes(one.data)) for one in reversed(described) if (name := _name(one.schema)) in _READ}
 
 
 def _context_of(given: Fields, session: Scalar, entities: Entities, described: bool) -> bytes:
     """The context but for the entities, which differ from event to event; a sender says the rest with each of them."""
     if described:
         given.pop("contexts", None)
-    phone, app = entities.get("mobile_context", {}), entities.get("application", {})
-    if phone or app:
-        return _context(given, session, phone, app)
-    said = tuple(given.items())
-    lengths = [len(value) for value in given.values() if type(value) is str]
-    if len(lengths) == len(said) and sum(lengths) <= _SMALL:
-        return _remembered(said, session)
+    if entities:
+        return _context(given, session, entities.get("mobile_context", {}), entities.get("application", {}))
+    values = tuple(given.values())
+    if sum(map(len, values)) <= _SMALL and msgspec.Raw not in map(type, values):
+        return _remembered(tuple(given), values, session)
     return _context(given, session, {}, {})
 
 
 @lru_cache(maxsize=16_384)  # as many as ``ingest.steps`` remembers
-def _remembered(said: tuple[tuple[str, str], ...], session: Scalar) -> bytes:
-    return _context(dict(said), session, {}, {})
+def _remembered(names: tuple[str, ...], values: tuple[str, ...], session: Scalar) -> bytes:
+    return _context(dict(zip(names, values, strict=True)), session, {}, {})
 
 
 def _context(given: Fields, session: Scalar, phone: Fields, app: Fields) -> bytes:
@@ -248,17 +289,40 @@ def _without_nothing(found: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in found.items() if value is not None}
 
 
+def _at_once(given: msgspec.Raw | str | None, decoder: msgspec.json.Decoder[T]) -> T | None:
+    """A document that stands in a text, as nearly always; None where there is more to it, such as an escape or base64."""
+    if type(given) is not str or not given.startswith("{") or "\\" in given:
+        return None
+    try:
+        return decoder.decode(given)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+
+
+def _is_strict(described: _Described) -> bool:
+    """Whether its data, uncut until now, hold no number that none can read."""
+    try:
+        _ANY.decode(described.data)
+    except msgspec.MsgspecError:
+        return False
+    return True
+
+
 def _json(given: Fields, plain: str, encoded: str) -> bytes | None:
     """Takes a document out that is given as text or as base64 (the URL's alphabet or the other, padded or not)."""
     for field, decode in ((plain, str.encode), (encoded, _from_base64)):
-        value = _scalar(given.get(field))
-        if isinstance(value, str) and (document := _strict(decode(value))) is not None:
+        if field in given and (document := _document(given[field], decode)) is not None:
             del given[field]
             return document
-        if isinstance(raw := given.get(field), msgspec.Raw) and bytes(raw).startswith(b"{"):
-            del given[field]
-            return bytes(raw)  # not even a text: an object as it is
     return None
+
+
+def _document(raw: msgspec.Raw | str, decode: Callable[[str], bytes]) -> bytes | None:
+    """What stands in a text, or in the place of one: an object as it is."""
+    value = _scalar(raw)
+    if isinstance(value, str) and (document := _strict(decode(value))) is not None:
+        return document
+    return bytes(raw) if isinstance(raw, msgspec.Raw) and bytes(raw).startswith(b"{") else None
 
 
 def _from_base64(value: str) -> bytes:
@@ -285,14 +349,6 @@ def _name(schema: str) -> str:
     return parts[1] if len(parts) == 4 else schema
 
 
-def _texts(raw: msgspec.Raw) -> Fields:
-    """Its trackers send texts and nothing else; what others put there stays uncut."""
-    try:
-        return _TEXTS.decode(raw)
-    except (msgspec.ValidationError, UnicodeDecodeError):
-        return dict(tolerant.FIELDS.decode(raw))
-
-
 def _fields(data: bytes) -> Fields:
     return dict(tolerant.FIELDS.decode(data)) if data.startswith(b"{") else {}
 
@@ -307,6 +363,8 @@ def _path(url: Scalar) -> str | None:
 def _take(given: Fields, name: str) -> Scalar:
     """Takes the field out; one that is an object or a list stays, so that the context keeps it."""
     raw = given.get(name)
+    if raw is None:
+        return None
     if type(raw) is str:
         del given[name]
         return raw

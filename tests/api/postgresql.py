@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
+
+from tests.patience import eventually
 
 _USER = "jcurve"
 
@@ -84,13 +85,13 @@ def running() -> Iterator[PostgreSQL]:
 
 def _wait(server: PostgreSQL) -> None:
     engine = sa.create_engine(server.url("postgres"))
-    deadline = time.monotonic() + 60
-    while True:
+
+    def answers() -> bool:
         try:
             engine.connect().close()
         except sa.exc.OperationalError:
-            assert time.monotonic() < deadline, "PostgreSQL did not answer within a minute"
-            time.sleep(0.1)
-        else:
-            engine.dispose()
-            return
+            return False
+        return True
+
+    eventually(answers, "PostgreSQL answers")
+    engine.dispose()

@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,9 @@ from typing import IO
 
 import httpx
 
+from tests.patience import PATIENCE, eventually
+
 COMMAND = (sys.executable, "-m", "api.cli")
-PATIENCE = 300.0  # seconds: only a fault takes this long, on however slow a machine
 ENVIRONMENT = {name: text for name, text in os.environ.items() if not name.startswith("JCURVE_")}
 
 
@@ -101,11 +101,3 @@ def alive(pid: int) -> bool:
         return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return False
-
-
-def eventually(condition: Callable[[], bool], what: str) -> None:
-    """Wait for something that other processes bring about."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"it did not happen within {PATIENCE} s: {what}"
-        time.sleep(0.05)

@@ -55,6 +55,8 @@ def test_a_project_is_told_how_long_to_keep_its_events(tmp_path: Path) -> None:
     assert jcurve("projects", "list", data=tmp_path).stdout.rstrip().endswith("events kept for 400 days")
     told = jcurve("projects", "set", "default", "--retention-days", "0", data=tmp_path).stdout
     assert told == "Project default: events are kept for ever.\n"
+    told = jcurve("projects", "set", "default", "--retention-days", "999999999", data=tmp_path, expect=1).stderr
+    assert "send 1 to 99999, or 0 to keep all" in told
 
 
 def test_what_a_command_cannot_do_ends_with_a_status_and_what_to_do(tmp_path: Path) -> None:

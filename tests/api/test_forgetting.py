@@ -35,6 +35,7 @@ from transforms.engine import Engine
 from transforms.forget import Ids, ids_of, others_events
 from transforms.layout import Rules
 from transforms.manifest import current
+from transforms.retention import expire
 from transforms.tables import TABLES
 from transforms.traces import Traces, traces, traces_of_lake
 
@@ -97,7 +98,7 @@ def test_a_person_is_taken_out_of_everything_and_the_receipt_proves_it(world: Wo
     request = forgetting.ask(world.settings, lake, "default", DEVICE, "TICKET-1", "api", clock())
     person = request.person
     assert person.typed == {f"user:{ADA}", f"anonymous:{DEVICE}"}
-    assert len(traces(folder.root, person, leave_out=folder.forget).found) > 8
+    assert len(traces(folder.root, person, leave_out=[folder.forget]).found) > 8
     assert advance(world, clock) is None
     assert forgetting.waiting(world.settings)[0].step == "removed"
     assert ids_of(lake, "default", ADA) is None
@@ -317,6 +318,47 @@ def test_a_short_id_goes_from_where_ids_stand_and_from_nowhere_else(tmp_path: Pa
     assert [row["properties"] for row in events(lake_of(world.settings)).values()] == ['{"plan": "42"}']
 
 
+def test_of_whom_retention_left_no_event_all_ids_are_known_by_their_links(world: World) -> None:
+    lake, clock = lake_of(world.settings), Clock()
+    world.send({"type": "alias", "messageId": "a1", "userId": ADA, "previousId": "ada-of-old"})
+    world.build()
+    expire(lake, "default", NOW)
+    world.build()
+    with world.client() as client:
+        assert client.get(f"/api/people/{ADA}").status_code == 404
+    request = forgetting.ask(world.settings, lake, "default", DEVICE, "TICKET-1", "api", clock())
+    assert request.person.typed == {f"user:{ADA}", "user:ada-of-old", f"anonymous:{DEVICE}"}
+    left = advance(world, clock, at_once=True)
+    assert left is not None
+    assert left.found == ()
+    assert forgetting.receipts(lake, "default")[0]["ledgers"] == 2
+    assert ids_of(lake, "default", "ada-of-old") is None
+
+
+def test_whoever_has_the_same_id_in_another_project_is_somebody_else(world: World) -> None:
+    lake, clock = lake_of(world.settings), Clock()
+    world.key(project="other")
+    world.send(*THEIRS, project="other")
+    world.build("other")
+    forgetting.ask(world.settings, lake, "default", ADA, "TICKET-1", "api", clock())
+    left = advance(world, clock, at_once=True)
+    assert left is not None
+    assert left.found == ()
+    assert ids_of(lake, "default", ADA) is None
+    assert ids_of(lake, "other", ADA) == Ids(frozenset({f"user:{ADA}", f"anonymous:{DEVICE}"}))
+
+
+@pytest.mark.parametrize(
+    "written", ["\\u00FCber/ada&co", "\\u00fcber\\/ada&co", "über/ada\\u0026co", "%c3%bcber%2fada%26co"]
+)
+def test_an_id_is_found_in_a_text_however_its_writer_escaped_it(written: str) -> None:
+    ids = Ids(frozenset({"user:über/ada&co"}))
+    row = small.call("e1", RECEIVED, user="bob", properties=f'{{"by": "{written}", "next": "{written}s"}}')
+    kept, changed = others_events(small.table([row]), ids)
+    assert kept["properties"].to_pylist() == [f'{{"by": "forgotten", "next": "{written}s"}}']
+    assert changed == 1
+
+
 def test_only_an_admin_key_may_forget_and_the_reason_may_not_name_the_person(world: World) -> None:
     with world.client() as client:
         assert client.request("DELETE", f"/api/people/{ADA}?why=TICKET-1").status_code == 403
@@ -328,8 +370,17 @@ def test_only_an_admin_key_may_forget_and_the_reason_may_not_name_the_person(wor
         answer = client.request("DELETE", f"/api/people/{ADA}?why=TICKET-1").json()
         assert (answer["step"], answer["ids"]) == ("asked", 2)
         clock = Clock()
+        [waits] = client.get("/api/forgotten").json()["under_way"]
+        assert (waits["request"], waits["step"], waits["asked_at"]) == (answer["request"], "asked", answer["asked_at"])
         advance(world, clock)
         assert client.get(f"/api/people/{ADA}").status_code == 404
+        advance(world, clock, at_once=True)
+        told = client.get("/api/forgotten").json()
+        assert told["under_way"] == []
+        [receipt] = told["items"]
+        assert (receipt["asked_at"], receipt["why"], receipt["traces"]) == (answer["asked_at"], "TICKET-1", 0)
+    with world.client() as client:
+        assert client.get("/api/forgotten").status_code == 403
 
 
 def test_the_command_does_it_where_no_server_runs(world: World) -> None:

@@ -17,6 +17,7 @@ from ingest.event import EVENTS
 from tests.api.world import Client, World, registrations, track
 from tests.transforms.world import call, table
 
+STATES = ("converted", "pending", "excluded", "lost")
 HOW: dict[str, Any] = {
     "steps": [{"event": "Signed Up"}, {"event": "Project Created"}],
     "from": "2026-01-01",
@@ -330,6 +331,14 @@ def test_the_documentation_tells_every_option_and_every_code(tmp_path: Path) -> 
         assert body["example"].keys() <= body["schema"]["properties"].keys()
     assert "after_exclusion" in paths["/api/funnel/explain"]["post"]["description"]
     assert "after_exclusion" in page and "first_ever" in page
+    told = paths["/api/funnel"]["post"]["description"]
+    with example_world(tmp_path / "example").client() as client:
+        assert all(
+            f"\n    {name} " in told for name in ask(client, **EXAMPLE) if name not in (*STATES, "conversion", "as_of")
+        )
+    assert [
+        one for one in ("PostHog's", "Mixpanel's", "Amplitude's", "ClickHouse's", "Umami:", "OpenPanel:") if one not in told
+    ] == []
 
 
 def test_the_examples_of_the_documentation_are_answered(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -96,6 +97,19 @@ def test_a_person_tells_which_links_make_it(tmp_path: Path) -> None:
     assert found["links"] == listed == [link | {"known_at": "2026-02-20T00:00:00Z"}]
 
 
+@pytest.mark.parametrize("given", ["a/b?c#d%2f", "line\nline\n", 'it\'s "me" \U0001f600', "user:anonymous:1"])
+def test_whatever_an_id_looks_like_its_person_is_found_and_its_link_undone(tmp_path: Path, given: str) -> None:
+    world = World.at(tmp_path)
+    world.send({**LINKED, "userId": given, "messageId": f"by {given}"})
+    world.build()
+    path = quote(f"user:{given}", safe="")
+    with world.client(world.key("admin")) as client:
+        assert [one["id"] for one in person(client, path)["ids"]] == ["anonymous:dev", f"user:{given}"]
+        [link] = client.get(f"/api/identity/links/{path}").json()["items"]
+        assert client.post("/api/identity/undo", json={"link": link["link"], "why": "shared"}).status_code == 200
+        assert client.request("DELETE", f"/api/people/{path}?why=T-1").json()["ids"] == 1
+
+
 def test_an_undo_shows_in_ad_hoc_answers_at_once_and_in_the_tables_after_a_build(tmp_path: Path) -> None:
     world = world_of(tmp_path)
     with world.client(world.key("admin")) as client:
@@ -166,5 +180,6 @@ def test_the_status_names_ids_that_are_linked_to_too_many_others(tmp_path: Path)
     world.send(*({**LINKED, "userId": str(n), "messageId": f"i{n}"} for n in range(1, 4)))
     world.build()
     with world.client() as client:
-        assert client.get("/api/status").json()["runaway_ids"] == [{"id": "anonymous:dev", "others": 3}]
+        for page in ("status", "quality"):
+            assert client.get(f"/api/{page}").json()["runaway_ids"] == [{"id": "anonymous:dev", "others": 3}]
         assert person(client, "user:1")["links"][0]["state"] == "runaway"

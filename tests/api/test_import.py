@@ -12,9 +12,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.api.processes import COMMAND, ENVIRONMENT, eventually, jcurve, up
+from tests.api.processes import COMMAND, ENVIRONMENT, jcurve, up
 from tests.api.test_up import accepted, key
 from tests.api.world import track
+from tests.patience import eventually
 
 SIZE = 40_000
 

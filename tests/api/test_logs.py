@@ -21,9 +21,10 @@ from api.settings import Settings
 from api.store import open_store
 from ingest.batch import decoded
 from ingest.record import Record
-from tests.api.processes import Running, eventually, up
+from tests.api.processes import Running, up
 from tests.api.test_up import accepted, key
 from tests.api.world import NOW
+from tests.patience import eventually
 
 MARK = "Geheimnis"  # in every id, name, address and body that the tests send
 

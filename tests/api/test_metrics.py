@@ -12,8 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from api.settings import Settings
 from api.store import open_store
 from api.watching import near
-from tests.api.processes import Running, eventually, up
+from tests.api.processes import Running, up
 from tests.api.world import NOW
+from tests.patience import eventually
 from tests.readme import README
 
 

@@ -17,6 +17,7 @@ from ingest.plan import CurrentPlan
 from ingest.record import Record
 from tests.api.world import RECEIVED, World, track
 from tests.ingest.world import write_log
+from transforms.forget import Ids, take_out
 
 SIGN_UP = {"title": "Signed Up", "properties": {"plan": {"enum": ["free", "pro"]}}, "required": ["plan"]}
 RULE = 'properties/plan/enum ["free", "pro"]'
@@ -31,10 +32,14 @@ def planned(world: World, *schemas: dict[str, Any], **sources: str) -> None:
 
 
 def send(world: World, source: str, *calls: dict[str, Any], name: str = "9000", at: datetime = RECEIVED) -> None:
+    write(world, source, *calls, name=name, at=at)
+    flush(world)
+
+
+def write(world: World, source: str, *calls: dict[str, Any], name: str, at: datetime = RECEIVED) -> None:
     body = json.dumps({"batch": calls}).encode()
     record = Record(int(at.timestamp()) * 1_000_000, "default", source, "/v1/batch", "", "", body)
     write_log(world.settings.folder.log, [record], name=name).release()
-    flush(world)
 
 
 def flush(world: World) -> None:
@@ -100,6 +105,21 @@ def test_what_the_plan_refused_is_stored_by_a_replay_under_another_plan(tmp_path
     assert [row["rule"] for row in answer(world)["items"]] == ['required ["plan"]']
 
 
+def test_a_changed_plan_holds_for_what_a_running_flush_stores_next(tmp_path: Path) -> None:
+    world = World.at(tmp_path)
+    planned(world, SIGN_UP, web="reject")
+    plan = CurrentPlan(world.settings.plan_folder)
+    with Index(world.settings.folder.index) as index:
+        decoder = decoder_of(world.settings, plan)
+        running = Flush(world.settings.folder.log, lake_of(world.settings), index, decoder=decoder, plan=plan)
+        for name, mode in (("9000", "reject"), ("9001", "warn"), ("9002", "allow")):
+            planned(world, SIGN_UP, web=mode)
+            write(world, "web", sign_up(name, plan="gold"), name=name)
+            running.once()
+    assert outcomes(world) == {"accepted": 2, "rejected:plan": 1}
+    assert [row["outcome"] for row in answer(world)["items"]] == ["rejected", "warned"]
+
+
 def test_events_that_the_plan_does_not_name_and_those_that_never_came_are_told(tmp_path: Path) -> None:
     world = World.at(tmp_path)
     planned(world, SIGN_UP, {"title": "Paid"}, **{"*": "reject"})
@@ -115,3 +135,17 @@ def test_faults_of_the_plan_are_told_and_the_rest_is_in_force(tmp_path: Path) ->
     send(world, "web", sign_up("1"), track("Lost", "1", "2026-02-01T00:00:00Z"))
     assert outcomes(world) == {"accepted": 1, "rejected:plan": 1}
     assert [fault.partition(":")[0] for fault in answer(world)["faults"]] == ["1.json"]
+
+
+def test_an_example_is_read_where_it_is_stored_and_goes_with_its_person(tmp_path: Path) -> None:
+    world = World.at(tmp_path)
+    planned(world, SIGN_UP, web="warn")
+    send(world, "web", sign_up("user-ada-1815", plan="secret-of-ada"))
+    assert answer(world)["items"][0]["found"] == "'secret-of-ada' is not one of ['free', 'pro']"
+    index = (world.settings.folder.index / "data.mdb").read_bytes()
+    assert b"secret-of-ada" not in index and b"user-ada-1815" not in index
+    world.build()
+    lake = lake_of(world.settings)
+    take_out(lake, "default", Ids(frozenset({"user:user-ada-1815"})), lake.tables("default"))
+    [row] = answer(world)["items"]
+    assert (row["events"], row["event_id"], row["found"]) == (1, None, None)

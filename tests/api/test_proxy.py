@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 import uvicorn
 
 from api.proxy import Proxy
+from tests.patience import eventually
 
 
 class Behind:
@@ -48,10 +48,7 @@ def listening(path: Path, app: Behind) -> Iterator[None]:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        deadline = time.monotonic() + 10
-        while not server.started:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        eventually(lambda: server.started, "the server listens")
         yield
     finally:
         server.should_exit = True

@@ -42,6 +42,19 @@ def test_a_funnel_is_saved_listed_beside_the_files_ones_and_answered_by_its_name
     assert [group["values"] for group in later["groups"]] == [["test"]]
 
 
+def test_titles_in_any_script_have_names_of_their_own(tmp_path: Path) -> None:
+    titles = ["Регистрация", "Оплата", "Étape à étape", "Sign-up to Paid!", "支払い 1", "支払い 2", "!"]
+    with World.at(tmp_path).client() as client:
+        made = [client.post("/api/saved-funnels", json={"title": title, "question": DATED}) for title in titles]
+        again = client.post("/api/saved-funnels", json={"title": "Оплата", "question": DATED})
+        paid = client.get(f"/api/funnels/{made[1].json()['name']}")
+    names = [one.json()["name"] for one in made]
+    assert [one.status_code for one in made] == [200] * 7
+    assert [name.rpartition("-")[0] for name in names[:2] + names[4:6]] == ["funnel", "funnel", "1", "2"]
+    assert (names[2], names[3], names[6]) == ("etape-a-etape", "sign-up-to-paid", "funnel")
+    assert (again.status_code, paid.status_code, len(set(names))) == (409, 200, 7)
+
+
 def test_a_saved_range_of_days_moves_along() -> None:
     asked = saved.with_range(QUESTION, "7d", NOW)
     assert (asked["from"], asked["to"]) == ("2026-02-23", "2026-03-02")
@@ -113,6 +126,22 @@ def test_a_project_sees_its_own_only_and_holds_so_many(tmp_path: Path, monkeypat
         assert client.get("/api/funnels/theirs").status_code == 404
 
 
-@pytest.mark.parametrize(("title", "name"), [("Sign-up → Paid!", "sign-up-paid"), ("日本", "funnel"), ("a" * 99, "a" * 63)])
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [("Sign-up → Paid!", "sign-up-paid"), ("日本", "funnel-cf2abf"), ("a" * 99, "a" * 63)],
+)
 def test_a_title_makes_a_name(title: str, name: str) -> None:
     assert saved.slug(title) == name
+
+
+def test_what_was_removed_leaves_no_byte_of_whom_it_named(tmp_path: Path) -> None:
+    world = World.at(tmp_path)
+    where = [{"property": "properties.who", "op": "eq", "value": "ada-1815@example.com"}]
+    question = {**DATED, "steps": [{"event": "Signed Up", "where": where}, {"event": "Project Created"}]}
+    with world.client(world.key("admin")) as client:
+        assert client.post("/api/saved-funnels", json={"title": "Mine", "question": question}).status_code == 200
+        assert b"ada-1815" in (world.settings.folder.root / "store.sqlite").read_bytes()
+        assert client.request("DELETE", MINE).status_code == 200
+    assert not [
+        path for path in world.settings.folder.root.rglob("*") if path.is_file() and b"ada-1815" in path.read_bytes()
+    ]

@@ -1,7 +1,8 @@
 """Sources: made, set up, switched off and rotated, by command and by the API; what collectors know of them."""
 
-import json
+import socket
 import sqlite3
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from api.folder import DataFolder
 from api.migrations import upgrade
 from api.sources import Sources, policy_of
 from api.store import Store, StoreError, Taken, UnknownName, open_store
+from ingest.ids import counts
 from ingest.keys import KeyFile
 from ingest.policy import PLAIN, Policy
 from tests.api import processes
 from tests.api.world import NOW, World
+from tests.patience import PATIENCE, eventually
 
 
 def opened(folder: Path) -> Store:
@@ -206,14 +209,37 @@ def test_a_read_key_sees_the_sources_and_changes_none(tmp_path: Path) -> None:
             assert client.request(method, f"/api/sources{path}", json={}).status_code == 403
 
 
-def test_a_collector_starts_and_takes_events_while_the_store_is_away(tmp_path: Path) -> None:
-    """The keys were published before; what nobody can look up is answered 503, not refused."""
+def test_a_server_takes_events_and_drains_them_while_the_store_is_away(tmp_path: Path) -> None:
+    """The keys were published before; what nobody can look up is answered 503, not refused. What needs the store waits,
+    and holds up neither the door nor the end."""
     data, nowhere = tmp_path / "data", "postgresql+psycopg://jcurve@127.0.0.1:1/jcurve"
     pytest.importorskip("psycopg")
     key = processes.jcurve("keys", "create", "write", data=data).stdout.strip()
-    with processes.up(data, "--store-url", nowhere, command="collect") as running:
-        event = {"event": "Signed Up", "userId": "u1"}
-        assert running.post("/v1/track", event, key).status_code == 200
-        reply: httpx.Response = running.post("/v1/track", event, "jw_of_another_host")
-        assert (reply.status_code, reply.headers["retry-after"]) == (503, "5")
-        assert json.loads(reply.content)["code"] == 503
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    line = [*processes.COMMAND, "up", "--data", str(data), "--port", url.rpartition(":")[2], "--store-url", nowhere]
+    with subprocess.Popen(line, stderr=subprocess.DEVNULL, env=processes.ENVIRONMENT) as server:
+        try:
+            eventually(lambda: asked(f"{url}/ready") == 200, "the door is there")
+            assert asked(f"{url}/api/status") == 503
+            assert sent(url, key).status_code == 200
+            reply = sent(url, "jw_of_another_host")
+            assert (reply.status_code, reply.headers["retry-after"], reply.json()["code"]) == (503, "5", 503)
+        finally:
+            server.terminate()
+        assert server.wait(PATIENCE) == 0
+    assert list((data / "log").rglob("*.segment")) == []
+    assert counts(data / "index", "default")["accepted"] == 1
+
+
+def asked(url: str) -> int:
+    """The status; 0 of nobody."""
+    try:
+        return httpx.get(url, timeout=PATIENCE).status_code
+    except httpx.TransportError:
+        return 0
+
+
+def sent(url: str, key: str) -> httpx.Response:
+    event = {"event": "Signed Up", "userId": "u1"}
+    return httpx.post(f"{url}/v1/track", json=event, auth=(key, ""), timeout=PATIENCE)

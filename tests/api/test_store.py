@@ -3,7 +3,6 @@
 import json
 import stat
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from api.store import Project, Store, StoreError, Taken, UnknownName, digest, op
 from ingest.keys import KeyFile
 from ingest.lake import PROJECT_NAME
 from tests.api.postgresql import PostgreSQL, programs, running
+from tests.patience import eventually
 
 NOW = datetime(2026, 3, 1, 12, 30, 15, tzinfo=UTC)
 Opened = Callable[[Path], Store]
@@ -168,10 +168,7 @@ def test_a_key_made_on_another_host_reaches_this_ones_collectors(tmp_path: Path,
         key = theirs.create_key("default", "write", "a", NOW)
         keys = KeyFile(here.keys, clock=iter(range(1_000_000)).__next__)
         try:
-            deadline = time.monotonic() + 10
-            while keys(key) is None and time.monotonic() < deadline:
-                time.sleep(0.02)
-            assert keys(key) is not None
+            eventually(lambda: keys(key) is not None, "the key is published here")
         finally:
             stop.set()
             thread.join()

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from api.settings import Settings
 from api.store import Kind
-from tests.api.processes import COMMAND, ENVIRONMENT, Running, alive, eventually, jcurve, up
+from tests.api.processes import COMMAND, ENVIRONMENT, Running, alive, jcurve, up
 from tests.api.world import World, track
+from tests.patience import eventually
 
 
 def key(data: Path, kind: Kind, project: str = "default") -> str:
@@ -94,6 +95,17 @@ def test_sigterm_drains_the_log_and_leaves_no_process(tmp_path: Path) -> None:
         assert running.post("/v1/track", {"event": "A", "userId": "1"}, write).status_code == 200
         assert running.stop() == 0
         assert not any(alive(pid) for pid in children.values())
+    assert list((data / "log").rglob("*.segment")) == []
+    assert ["accepted", "1"] in [line.split() for line in jcurve("status", data=data).stdout.splitlines()]
+
+
+def test_what_came_in_reaches_the_lake_at_the_end_though_the_flush_has_just_crashed(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write = key(data, "write")
+    with up(data, "--segment-seconds", "3600", command="collect") as running:
+        assert running.post("/v1/track", {"event": "A", "userId": "1"}, write).status_code == 200
+        os.kill(running.children()["flush"], signal.SIGKILL)  # it would be started again after a pause
+        assert running.stop() == 0
     assert list((data / "log").rglob("*.segment")) == []
     assert ["accepted", "1"] in [line.split() for line in jcurve("status", data=data).stdout.splitlines()]
 

@@ -24,10 +24,11 @@ from api.ports import CannotStart, listen
 from api.settings import Settings
 from ingest.ids import counts
 from ingest.lake import Lake
-from tests.api.processes import Running, alive, eventually, jcurve, up
+from tests.api.processes import Running, alive, jcurve, up
 from tests.api.test_up import key
 from tests.ingest.test_faults import KILLS, SEED, PlainSender
 from tests.ingest.world import event_ids, rows, track
+from tests.patience import eventually
 
 WORKERS = 3
 CONNECTIONS = 60  # that all miss one worker of three happens once in 30 milliards

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from tests.bench import answers, door, flush, history, memory, world
+from tests.bench import answers, door, flush, history, memory, restart, world
 from tests.bench.figure import Figure, markdown, put_into
 
 README: Final = Path(__file__).parents[2] / "README.md"
@@ -27,6 +27,8 @@ def measure(quick: bool) -> Iterator[Figure]:
         yield from history.figures(Path(folder), 200_000 if quick else 2_000_000)
     with tempfile.TemporaryDirectory(prefix="jcurve-bench-") as folder:
         yield from memory.figures(Path(folder), settle=8.0 if quick else 30.0, burst=1.0 if quick else 5.0)
+    with tempfile.TemporaryDirectory(prefix="jcurve-bench-") as folder:
+        yield from restart.figures(Path(folder), 0.1 if quick else 1.0)
 
 
 def main() -> None:

@@ -47,6 +47,7 @@ _WINDOW: Final = timedelta(days=14)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MEGABYTES: Final = 1_536  # that a question over 100 M events may take
 TEN: Final = 10  # people who ask at once
+SIZES: Final = "1000000,10000000:10000,10000000,10000000:1000000,100000000,70000000:10000000"  # events, people if not 1 %
 
 
 @dataclass(frozen=True)
@@ -218,16 +219,25 @@ def peaks(data: Path, size: str) -> Iterator[Figure]:
 
 
 def curve(folder: Path, sizes: Sequence[tuple[int, int | None]]) -> Iterator[Figure]:
-    """Seconds and memory by events and people."""
+    """Seconds and memory by events and people, each size made anew and gone afterwards; each question in its own process."""
     for number, (events, people) in enumerate(sizes):
         data = folder / str(number)
         prepare(data, events, people)
-        size = f"{events / 1e6:,.0f} M events, {people or events // 100:,} people"
-        with worker("tests.bench.funnel", "--serve", str(data)) as ours:
-            for question in QUESTIONS[::2]:
+        there = _rows_of(data)
+        size = f"{there / 1e6:,.1f} M events, {people or events // 100:,} people"
+        for question in QUESTIONS[::2]:
+            with worker("tests.bench.funnel", "--serve", str(data)) as ours:
                 took = _middle([Took(*ours.ask(question.asked())[:2]) for _ in range(4)][1:])
-                yield Figure(f"{size}, {question.title}", f"{took}, {ours.ask({'peak': True})[0]:,.0f} MB")
+                yield Figure(f"{size}: {question.title}", f"{took}, {ours.ask({'peak': True})[0]:,.0f} MB")
         shutil.rmtree(data)
+
+
+def _rows_of(data: Path) -> int:
+    """How many events there are: of many people, each of whom comes once at least, more than were asked for."""
+    from ingest.lake import Lake
+
+    found = Lake(str(data / "lake")).dataset(PROJECT, "events")
+    return 0 if found is None else int(found.count_rows())
 
 
 def serve(data: Path) -> None:
@@ -310,7 +320,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--made", type=Path, help="a data folder that --prepare made")
     parser.add_argument("--prepare", type=Path, help="only make a data folder there")
-    parser.add_argument("--curve", help="only seconds and memory, by events and people: 1000000:10000,10000000")
+    parser.add_argument("--curve", nargs="?", const=SIZES, help=f"only seconds and memory, by events and people: {SIZES}")
     parser.add_argument("--write", action="store_true", help="put the table into README.md")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -330,7 +340,7 @@ def _report(options: argparse.Namespace) -> None:
     table = markdown(found, datetime.now(UTC).date())
     print(table)
     if options.write:
-        put_into(README, table, "bench-funnel")
+        put_into(README, table, "bench-funnel-curve" if options.curve else "bench-funnel")
 
 
 if __name__ == "__main__":

@@ -15,10 +15,11 @@ from pathlib import Path
 from api.demo.show import make_keys
 from api.folder import DataFolder
 from api.settings import Settings
-from tests.api.processes import Running, alive, eventually, up
+from tests.api.processes import Running, alive, up
 from tests.bench.door import processor_seconds
 from tests.bench.event import batch
 from tests.bench.load import load, request
+from tests.patience import eventually
 
 BATCH = 100
 CONNECTIONS = 32  # for each

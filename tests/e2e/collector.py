@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ingest.lake import Lake
+from tests.patience import PATIENCE
 
 JCURVE = str(Path(sys.executable).with_name("jcurve"))
-PATIENCE = 20.0  # seconds; events are in the lake within 5
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -14,17 +15,18 @@ from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlencode
 
 import pytest
+
+from tests.patience import PATIENCE
 
 SDKS = Path(__file__).with_name("sdks")
 NODE = shutil.which("node")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 HAS_NODE = NODE is not None and (SDKS / "node_modules").is_dir()
 HAS_BROWSER = HAS_NODE and CHROMIUM is not None
-_PATIENCE = 120.0  # seconds, for all that an SDK does at once
 
 needs_node = pytest.mark.skipif(not HAS_NODE, reason="needs node, and npm ci --prefix tests/e2e/sdks")
 needs_browser = pytest.mark.skipif(not HAS_BROWSER, reason="needs node and chromium, and npm ci --prefix tests/e2e/sdks")
@@ -42,9 +44,10 @@ def node(script: str, *arguments: str) -> Any:
 
 @dataclass(frozen=True)
 class Script:
-    """A script that runs."""
+    """A script that runs. Some SDKs log each request: what they say goes to a file, as a pipe that nobody reads fills up."""
 
     process: subprocess.Popen[str]
+    said: IO[str]
 
     def enough(self) -> None:
         """To one that goes on for ever."""
@@ -54,21 +57,23 @@ class Script:
 
     def told(self) -> Any:
         """What it printed at its end."""
-        out, errors = self.process.communicate(timeout=_PATIENCE)
-        assert self.process.returncode == 0, errors
+        out, _ = self.process.communicate(timeout=PATIENCE)
+        self.said.seek(0)
+        assert self.process.returncode == 0, self.said.read()
         return json.loads(out.splitlines()[-1])
 
     def close(self) -> None:
         """Ends it, if it has not ended."""
-        with self.process:
+        with self.said, self.process:
             self.process.kill()
 
 
 def started(script: str, *arguments: str) -> Script:
     name, _, language = script.rpartition(".")
     runs = [sys.executable, "-m", f"tests.e2e.sdks.{name}"] if language == "py" else [str(NODE), str(SDKS / script)]
+    said = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed with the script)
     pipe, root = subprocess.PIPE, Path(__file__).parents[2]
-    return Script(subprocess.Popen([*runs, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=root))
+    return Script(subprocess.Popen([*runs, *arguments], stdin=pipe, stdout=pipe, stderr=said, text=True, cwd=root), said)
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,7 @@ class Chromium:
             answer = self._asked[number] = Future()
             self._process.stdin.write(json.dumps({"page": number, **what}) + "\n")
             self._process.stdin.flush()
-        told = answer.result(_PATIENCE)
+        told = answer.result(PATIENCE)
         assert "failed" not in told, told
         return told.get("told")
 

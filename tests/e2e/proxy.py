@@ -18,6 +18,7 @@ from ingest.answers import unavailable
 from ingest.cors import allowed
 from ingest.errors import LogFull
 from tests.e2e import wire
+from tests.patience import PATIENCE
 
 Fault = Literal["none", "full", "lost"]  # full: the collector's 503; lost: it stored the events, and its answer never came
 _HOP: frozenset[str] = frozenset(("connection", "transfer-encoding", "keep-alive", "date", "server"))
@@ -125,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _forward(self, body: bytes) -> tuple[int, Iterable[tuple[str, str]], bytes]:
         address = urlsplit(self.server.proxy.upstream).netloc
-        upstream = http.client.HTTPConnection(address, timeout=10)
+        upstream = http.client.HTTPConnection(address, timeout=PATIENCE)
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
         try:
             upstream.request(self.command, self.path, body, headers)

@@ -18,9 +18,9 @@ import pytest
 from api.demo import folder
 from api.demo.compare import Figure, Row, Section
 from api.locks import InUse
+from tests.patience import PATIENCE
 
 SMALL = ["--people", "250", "--accounts", "40", "--days", "60"]
-PATIENCE = 120
 
 
 @contextmanager

@@ -23,10 +23,10 @@ from tests.e2e import driver
 from tests.e2e.collector import Collecting, collecting
 from tests.e2e.driver import Chromium, Page, Script, needs_browser, needs_node
 from tests.e2e.proxy import Fault, Proxy
+from tests.patience import PATIENCE
 
 SEGMENT, RUDDER, POSTHOG = 520_000, 8_600_000, 21_000_000  # bytes of an event that no body may have
 AMPLITUDE, MIXPANEL, SNOWPLOW = 1_100_000, 10_500_000, 2_050_000
-PATIENCE: Final = 60.0  # seconds, for what must come; a tenth is usual
 LONG: Final = 120.0  # for all SDKs at once
 QUIET: Final = 1.0  # seconds, in which what must not come might
 KILLS: Final = int(os.environ.get("JCURVE_TEST_SDK_KILLS", "1"))

@@ -6,7 +6,6 @@ import importlib.util
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +20,7 @@ from api.building import builder
 from api.cli import main
 from api.settings import Settings
 from tests.api.world import NOW, RECEIVED, World, track
+from tests.patience import eventually
 from transforms.engine import Engine
 from transforms.forget import Ids
 from transforms.layout import Rules
@@ -51,10 +51,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         monkeypatch.setenv(name, value)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
-            deadline = time.monotonic() + 60
-            while not made(f"{address}/jcurve"):
-                assert time.monotonic() < deadline, "the S3 server did not answer within a minute"
-                time.sleep(0.1)
+            eventually(lambda: made(f"{address}/jcurve"), "the S3 server answers")
             yield "s3://jcurve"
         finally:
             server.terminate()

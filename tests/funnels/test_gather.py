@@ -7,10 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from funnels.gather import Gather, Ordered, take_units
-from funnels.kernel import Ints
+from funnels.gather import Asked, Events, Gather, Ordered, People, take
+from funnels.kernel import Codes, Ints
+from funnels.who import who
 
 NOW = 1_700_000_000_000_000
+NONE: Ints = np.zeros(0, np.int64)
+NO_CODES: Codes = np.zeros(0, np.int32)
 
 
 def rows(random: np.random.Generator, count: int, units: int, length: int) -> tuple[Ints, Ints, Ints]:
@@ -20,13 +23,19 @@ def rows(random: np.random.Generator, count: int, units: int, length: int) -> tu
 
 
 def gathered(times: Ints, units: Ints, masks: Ints, span: range, threads: int) -> Gather:
-    found = Gather(times.size, span, int(times.min(initial=NOW)), int(times.max(initial=NOW)), threads)
+    """Unit u is the person whose only actor is u."""
+    first, last = int(times.min(initial=NOW)), int(times.max(initial=NOW))
+    found = Gather(times.size, span, first, last, threads, 40)
+    everyone = np.arange(int(units.max(initial=0)) + 1)
+    known = who(everyone, everyone, NONE)
+    people = People(known.slots, known.shift, NONE, NONE, NONE, NONE, NONE, NO_CODES)
+    asked = Asked(first, last, first, last, 0, (1 << 40) - 1, False, True, 0, 0, True, False, 0, 0)
     for number, pool in enumerate(found.pools):
         for since in range(number * 500, times.size, threads * 500):
             part = slice(since, since + 500)
-            rows, before, nexts, counts = pool.place
-            taken = (times[part], units[part].astype(np.int32), masks[part])
-            take_units(*taken, *found.place, rows, before, nexts, counts)
+            more = (NO_CODES, NO_CODES, np.zeros(0, np.uint8), 0, -1)
+            events = Events(times[part], units[part], NO_CODES, NONE, masks[part], *more)
+            take(events, asked, people, found.into(pool))
     return found
 
 

@@ -9,12 +9,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from funnels.errors import TooLarge
 from funnels.groups import Attribution, Grouping, Values, breakdown, largest
-from funnels.match import CONVERTED, Outcome, Rules, Streams, match_streams
+from funnels.match import CONVERTED, Exclusion, Outcome, Rules, Streams, match_streams
 from funnels.result import answer
 from funnels.stats import Table
 from tests.funnels.random_streams import as_rules, random_events, random_question
 from tests.oracle import Event, Question
+from transforms.engine import Limits
 
 COUNTRIES: list[Values] = [("de",), ("fr",)]
 Told = list[tuple[tuple[object, ...], int, int]]
@@ -163,6 +165,20 @@ def test_all_agrees_with_one_funnel_per_value(seed: int) -> None:
         if outcome.levels.size:
             expected.append((values, outcome.levels.size, int((outcome.states == CONVERTED).sum())))
     assert sorted(found, key=str) == sorted(expected, key=str)
+
+
+def test_excluded_events_in_too_many_lanes_are_refused_before_they_take_the_memory() -> None:
+    """A person of a thousand events, each excluded and with a value of its own: a million rows."""
+    codes = np.arange(1000, dtype=np.int32)
+    ones = np.ones(1000, np.int64)
+    streams = Streams(np.zeros(1000, np.int32), codes.astype(np.int64) * 1_000_000, 3 * ones, 1, bars=ones, values=codes)
+    rules = replace(as_rules(Question((None, None), 10, 0, 2000, 3000)), exclusions=(Exclusion(0, 1),))
+    values: list[Values] = [(str(code),) for code in codes]
+    outcome = match_streams(streams, rules)
+    with pytest.raises(TooLarge, match="more memory than one may") as caught:
+        breakdown(outcome, streams, rules, values, "all", limits=Limits("16MiB"))
+    assert any("attribution all" in one for one in caught.value.narrow)
+    assert len(breakdown(outcome, streams, rules, values, "all", limits=Limits("128MiB")).codes) == 1000
 
 
 def world(seed: int) -> tuple[Random, Streams, Rules]:

@@ -15,7 +15,7 @@ from pyarrow.fs import LocalFileSystem
 from funnels import places
 from funnels.kernel import Ints
 from funnels.places import Places
-from funnels.scan import File, Stretch, Table
+from funnels.scan import File, Table
 
 NAMES = ("A", "B", "C")
 
@@ -79,16 +79,11 @@ def test_what_has_many_values_is_not_kept(tmp_path: Path, monkeypatch: pytest.Mo
     assert [one is not None for one in kept] == [False, True]
 
 
-def test_a_file_with_several_names_is_read_once(tmp_path: Path) -> None:
-    table = table_of(tmp_path, [group("A", ["p", "q"]), group("B", ["r", "s"])], own=2)
-    stretches: list[Stretch] = table.stretches(frozenset({"A", "B"}), 0, 10)
-    read, again = (
-        [text for one in stretches for rows in table.read(one, ("browser",)) for text in _texts(rows.columns[0])]
-        for _ in range(2)
-    )
-    assert read == again == ["p", "q", "r", "s"]
-    assert told(Places(table.store, stretches), np.arange(4), "browser") == read
-
-
-def _texts(column: pa.DictionaryArray) -> list[str]:
-    return [str(one) for one in column.to_pylist()]
+def test_a_row_group_is_read_whole(tmp_path: Path) -> None:
+    table = table_of(tmp_path, [group("A", ["p", "q"]), group("B", ["r", None])], own=2)
+    place = Places(table.store, table.stretches(frozenset({"A", "B"}), 0, 10))
+    assert (place.count, [place.name(0), place.name(1)]) == (2, ["A", "B"])
+    assert place.place(3) == (1, 1)
+    whole = place.whole(1, "browser")
+    assert whole.codes is not None
+    assert (whole.texts.to_pylist(), whole.codes.tolist()) == (["r"], [0, 1])

@@ -315,6 +315,13 @@ def test_what_does_not_go_together_is_refused_with_words(changes: dict[str, obje
     assert faults(**changes) == {path: message}
 
 
+def test_an_exclusion_of_a_single_step_is_told_as_it_was_found() -> None:
+    exclude = [{"event": "X"}]
+    with pytest.raises(BadRequest) as caught:
+        parse({**GOOD, "steps": [{"event": "A"}], "exclude": exclude})
+    assert [(fault.path, fault.found) for fault in caught.value.faults] == [("exclude[0]", {"event": "X"})]
+
+
 def test_faults_of_single_options_and_of_their_combination_are_told_together() -> None:
     assert faults(windw=1, order="any", ties="5s", exclude=[{"event": "X", "before": 2}]) == {
         "windw": "unknown key; did you mean 'window'?",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from funnels.adhoc import Source
-from funnels.bounds import within_limits
+from funnels.bounds import compiling, within_limits
 from funnels.errors import TooLarge, TooSlow
 from funnels.request import parse
 from funnels.streams import Found, read_streams, unit_names
@@ -234,6 +234,18 @@ def test_a_deadline_that_passes_between_two_queries_ends_the_next_one(tmp_path: 
         within_limits(engine, Limits(seconds=0.05)),
     ):
         sleep(0.2)
+
+
+def test_no_question_is_ended_for_waiting_until_the_matcher_is_compiled(tmp_path: Path) -> None:
+    from time import sleep
+
+    with (
+        compiling(),
+        Engine(Lake(str(tmp_path)), "default", {}) as engine,
+        within_limits(engine, Limits(seconds=0.05)),
+    ):
+        sleep(0.2)
+        assert engine.table("select 1 as one").to_pylist() == [{"one": 1}]
 
 
 def test_memory_that_duckdb_itself_lacks_is_told_likewise(tmp_path: Path) -> None:

@@ -178,6 +178,13 @@ def test_a_name_that_never_occurred_gives_zeros_and_the_nearest_names(tmp_path: 
     assert ask_lake(lake, steps=[{"event": "Signed Up"}], to="2026-01-02")["warnings"] == []
 
 
+def test_a_name_that_a_cohort_asks_for_and_that_never_occurred_is_told_likewise(tmp_path: Path) -> None:
+    cohorts = {"payers": {"did": {"any_of": ["Payed", "*"]}}, "unused": {"did": {"event": "Unheard"}}}
+    where = [{"property": "cohort:payers", "op": "eq", "value": True}]
+    found = ask(tmp_path, [did("ann", "Signed Up", DAY), did("ann", "Paid", DAY + HOUR)], cohorts=cohorts, where=where)
+    assert found["warnings"] == ["no event 'Payed' has ever occurred; the nearest names are 'Paid'"]
+
+
 def test_an_as_of_beyond_the_data_is_brought_back_with_a_warning(tmp_path: Path) -> None:
     found = ask(
         tmp_path, [did("ann", "Signed Up", DAY)], until=DAY + DAYS, as_of="2026-03-01", steps=[{"event": "Signed Up"}]

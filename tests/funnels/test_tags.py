@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from funnels import direct, streams, tags
 from funnels.adhoc import Source, answer_of
+from funnels.gather import Ordered
 from funnels.kernel import Codes
 from funnels.listing import page, parse_list
-from funnels.match import Streams
 from funnels.request import parse
-from funnels.ties import by_ids, put_right
+from funnels.tags import Form, bits_beside
+from funnels.ties import by_ids
 from tests.funnels.random_streams import random_question
 from tests.funnels.world import did
 from tests.transforms.world import Row, lake_of
@@ -73,8 +75,7 @@ def random_object(random: Random) -> str:
     return random.choice(["{%s}", " {%s } "]) % ", ".join(pairs)
 
 
-def random_body(random: Random, *, carried: bool = False) -> dict[str, Any]:
-    """``carried``: its values have room in rows."""
+def random_body(random: Random) -> dict[str, Any]:
     question = random_question(random)
     count = len(question.withins)
     body: dict[str, Any] = {**BODY, "steps": random.choices(STEPS, k=count), "window": random.choice(["1h", "3h", "9h"])}
@@ -84,17 +85,17 @@ def random_body(random: Random, *, carried: bool = False) -> dict[str, Any]:
     if count > 1 and random.random() < 0.4:
         ends = {} if body["order"] == "any" else {"after": 1, "before": count}
         body["exclude"] = [{**random.choice(BARS), **ends}]
-    if random.random() < 0.3 and not carried:
+    if random.random() < 0.3:
         body["hold"] = random.choice(BY)
-    if random.random() < 0.2 and not carried:
+    if random.random() < 0.2:
         return body
-    touch = random.choice(["first", "last", random.randint(1, count), *([] if carried else ["all"])])
-    return body | {"breakdown": {"by": random.choice(BY[:2] if carried else BY), "attribution": touch}}
+    touch = random.choice(["first", "last", random.randint(1, count), "all"])
+    return body | {"breakdown": {"by": random.choice(BY), "attribution": touch}}
 
 
 def by_query(source: Source, body: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> Any:
     with monkeypatch.context() as patched:
-        patched.setattr(direct, "shares", lambda query: None)
+        patched.setattr(direct, "plan_of", lambda query: None)
         return answer_of(source, parse(body))
 
 
@@ -106,27 +107,21 @@ def test_random_questions_are_answered_as_the_query_answers_them(
     source = source_of(tmp_path, random_rows(random))
     if seed:
         monkeypatch.setattr(direct, "_PART", 10)
-    if seed == 2:
-        monkeypatch.setattr(direct, "_LISTED", 0)
-    carried = seed in (0, 2)  # rows carry the values of columns
-    if carried:
-        monkeypatch.setattr(direct, "_has_room", lambda rows, form: False)
     if seed == 4:
         monkeypatch.setattr(direct, "in_bytes", lambda memory: 1 << 10)
         monkeypatch.setattr(direct.Reading, "whole", direct.Reading._at_once)
-    short, again = 0, []
+    again: list[Sequence[Ordered]] = []
 
-    def noted(settle: Callable[..., tuple[Streams, Codes]]) -> Callable[..., tuple[Streams, Codes]]:
-        return lambda *given: again.append(given) or settle(*given)  # type: ignore[func-returns-value]
+    def noted(aside: Sequence[Ordered], read: Callable[[Codes], pa.Array]) -> Ordered:
+        again.append(aside)
+        return by_ids(aside, read)
 
-    monkeypatch.setattr(streams, "put_right", noted(put_right))
-    monkeypatch.setattr(streams, "by_ids", noted(by_ids))
+    monkeypatch.setattr(streams, "by_ids", noted)
     for _ in range(16):
-        body = random_body(random, carried=carried)
+        body = random_body(random)
         with source.engine() as engine:
-            short += direct.shares(source.asking(engine, parse(body)).query()) is not None
+            assert direct.plan_of(source.asking(engine, parse(body)).query()) is not None
         assert answer_of(source, parse(body)) == by_query(source, body, monkeypatch), body
-    assert short > 5
     assert len(again) > 2
 
 
@@ -158,14 +153,20 @@ def test_of_entries_at_one_instant_the_first_by_id_is_the_only_one_with_reentry_
     assert (found["entrants"], found["converted"]) == (1, converted)
 
 
-def test_more_values_than_rows_have_room_for_are_queried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_rows_than_have_room_for_their_numbers_are_queried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = source_of(tmp_path, [did(f"u{number}", "A", DAY, browser=f"b{number}") for number in range(5)])
     expected = [([f"b{number}"], 1, 0) for number in range(5)]
     assert told(source, breakdown={"by": ["browser"]}) == expected
-    monkeypatch.setattr(direct, "_has_room", lambda rows, form: False)
-    assert told(source, breakdown={"by": ["browser"]}) == expected
     monkeypatch.setattr(tags.Form, "room", 3)
     assert told(source, breakdown={"by": ["browser"]}) == expected
+
+
+def test_words_have_room_for_what_a_year_of_a_large_lake_asks() -> None:
+    """A hundred million rows of a million people, as many of ten million, and what is never read by number."""
+    assert Form(bits_beside(1_000_000), 6, 2).room > 1_000_000_000
+    assert Form(bits_beside(10_000_000), 10, 1).room > 100_000_000
+    assert Form(bits_beside(10_000_000), 32, 6).room >= 0
+    assert Form(bits_beside(1 << 31), 32, 16).room < 0
 
 
 def test_a_list_of_a_group_is_read_from_the_files(tmp_path: Path) -> None:

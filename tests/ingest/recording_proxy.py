@@ -8,6 +8,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
+from tests.patience import PATIENCE
+
 
 class RecordingProxy:
     def __init__(self, upstream: int) -> None:
@@ -43,7 +45,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         headers = {name: self.headers[name] for name in ("Content-Type", "Authorization", "User-Agent")}
-        upstream = http.client.HTTPConnection("127.0.0.1", self.server.proxy.upstream, timeout=10)
+        upstream = http.client.HTTPConnection("127.0.0.1", self.server.proxy.upstream, timeout=PATIENCE)
         try:
             upstream.request("POST", self.path, body, headers)
             answer = upstream.getresponse()

@@ -104,6 +104,14 @@ def test_a_bomb_is_too_large_and_never_unfolds(bomb: bytes) -> None:
     assert peak < 400_000
 
 
+@pytest.mark.parametrize(("members", "read"), [(99, True), (100, False), (200_000, False)])
+def test_a_body_of_endless_members_of_gzip_is_not_read_to_its_end(members: int, read: bool) -> None:
+    """Each costs a copy of all that is behind it: 4 MB of empty ones would hold up the door for seconds."""
+    body = gzip.compress(b"") * members + gzip.compress(JSON)
+    found = unwrapped(body, LIMIT)
+    assert found == (JSON if read else Refused(Outcome.UNREADABLE, found.detail, body))  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("inner", ["", '"a","🦔 日本語"', '"' + "ab" * 3_000 + '"', "".join(map(chr, range(0x100, 0x900)))])
 def test_lz64_is_read_as_its_own_package_writes_it(inner: str) -> None:
     text = f"[{inner}]"

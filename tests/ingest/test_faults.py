@@ -7,6 +7,7 @@ Weather (a lake that is away, a clock that jumps, a disk that cannot be written)
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import hashlib
 import json
@@ -30,9 +31,11 @@ from ingest.errors import LogFull
 from ingest.flush import Flush
 from ingest.ids import Index
 from ingest.lake import Lake
+from ingest.record import read_segment
 from ingest.wal import Log, LogSettings
 from tests.ingest.recording_proxy import RecordingProxy
 from tests.ingest.world import batch, event_ids, track, write_log
+from tests.patience import PATIENCE, eventually, soon
 
 KILLS = int(os.environ.get("JCURVE_TEST_KILLS", "5"))
 SEED = int(os.environ.get("JCURVE_TEST_SEED", "1"))
@@ -48,15 +51,19 @@ def free_port() -> int:
 
 def start_door(data: Path, port: int) -> subprocess.Popen[bytes]:
     door = subprocess.Popen([sys.executable, "-m", "tests.ingest.door", str(data), str(port)])
-    for _ in range(400):
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}/ready").status_code == 200:
-                return door
-        except httpx.TransportError:
-            time.sleep(0.02)
-    door.kill()
-    door.wait()
-    raise AssertionError("the collector did not become ready")
+
+    def ready() -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"http://127.0.0.1:{port}/ready", timeout=PATIENCE).status_code == 200
+        return False
+
+    try:
+        eventually(ready, "the collector is ready")
+    except BaseException:
+        door.kill()
+        door.wait()
+        raise
+    return door
 
 
 def start_flush(data: Path) -> subprocess.Popen[bytes]:
@@ -195,12 +202,12 @@ class Writer:
             return full
 
 
-async def recovered(log: Log) -> bool:
-    for _ in range(200):
-        if log.healthy() is None:
-            return True
-        await asyncio.sleep(0.01)
-    return False
+def sealed_records(log: Log) -> int:
+    return sum(1 for segment in log_folder.sealed_segments(log.folder.path) for _ in read_segment(segment))
+
+
+async def recovered(log: Log) -> None:
+    await soon(lambda: log.healthy() is None, "the log stores again")
 
 
 def test_a_log_that_fills_the_disk_refuses_loses_nothing_and_the_flush_makes_room(small_disk: Path) -> None:
@@ -212,7 +219,7 @@ def test_a_log_that_fills_the_disk_refuses_loses_nothing_and_the_flush_makes_roo
             assert full.retry_after > 0
             assert log.healthy() is not None
             assert await asyncio.to_thread(flush.once) > 0
-            assert await recovered(log)
+            await recovered(log)
         await writer.write()
         log.close()
         flush.once()
@@ -235,7 +242,9 @@ def test_a_disk_filled_by_others_stops_log_and_flush_and_both_go_on_when_there_i
             await writer.write()
         fill(small_disk / "ballast", room)
         await writer.write_until_full()
-        await asyncio.sleep(0.3)  # the last segment is sealed though the disk is full
+        await soon(
+            lambda: sealed_records(log) == len(writer.acknowledged), "the last segment is sealed though the disk is full"
+        )
         with pytest.raises(Exception, match=r"(?i)space|full|os error 28"):
             await asyncio.to_thread(flush.once)
         assert log_folder.sealed_segments(log.folder.path)
@@ -243,7 +252,7 @@ def test_a_disk_filled_by_others_stops_log_and_flush_and_both_go_on_when_there_i
         assert stored == writer.acknowledged[: len(stored)]
         assert len(stored) < len(writer.acknowledged)
         (small_disk / "ballast").unlink()
-        assert await recovered(log)
+        await recovered(log)
         await writer.write()
         log.close()
         flush.once()

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -26,6 +25,7 @@ from ingest.segment_file import SegmentFile
 from ingest.tombstones import Tombstones
 from ingest.wal import Log
 from tests.ingest.world import NOON, SECOND, add_segment, batch, event_ids, rows, track, write_log
+from tests.patience import eventually, soon
 
 
 def flush(data: Path, at: Callable[[str], None] = lambda step: None) -> int:
@@ -181,23 +181,18 @@ def test_a_lake_that_is_away_loses_nothing_and_is_tried_again(tmp_path: Path, mo
     with Index(tmp_path / "index") as index:
         worker = threading.Thread(target=Flush(tmp_path / "log", lake, index).run, args=(stop,))
         worker.start()
-        patience = time.monotonic() + 10
-        while not event_ids(lake) and time.monotonic() < patience:
-            time.sleep(0.05)
+        eventually(lambda: bool(event_ids(lake)), "the flush tries again")
         stop.set()
         worker.join()
     assert event_ids(lake) == ["a"]
     assert outcomes(tmp_path) == {"accepted": 1}
 
 
-def test_an_event_is_in_the_lake_within_five_seconds_of_its_answer(tmp_path: Path) -> None:
+def test_an_answered_event_comes_to_the_lake_by_itself(tmp_path: Path) -> None:
     async def send() -> None:
         log = Log.open(tmp_path / "log")
         await log.append("shop", "web", "/v1/track", "", "", json.dumps(track("a")).encode())
-        patience = time.monotonic() + 5
-        while not event_ids(lake):
-            assert time.monotonic() < patience
-            await asyncio.sleep(0.05)
+        await soon(lambda: bool(event_ids(lake)), "it is in the lake")
         log.close()
 
     lake = Lake(str(tmp_path / "lake"))

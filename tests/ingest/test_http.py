@@ -350,6 +350,23 @@ def test_what_is_no_sdks_goes_to_the_fallback() -> None:
     assert unknown.headers["access-control-allow-origin"] == "https://shop.example"
 
 
+@pytest.mark.parametrize("path", ["/nowhere", "/v1", "/v3/events", "/", "/t"])
+def test_an_sdk_that_posts_where_nothing_is_can_read_that(path: str) -> None:
+    async def pages(scope: Message, receive: Any, send: Any) -> None:
+        raise AssertionError("asked for a page")
+
+    door, page = Door(fallback=pages), {"origin": "https://shop.example", "access-control-request-headers": "x-a"}
+    preflight, reply = door.send("OPTIONS", path, headers=page), door.post(path, BATCH, **page)
+    assert (preflight.status, preflight.headers["access-control-allow-headers"]) == (200, "x-a")
+    assert (reply.status, {"code", "message", "error", "detail"} <= set(reply.json)) == (404, True)
+    for one in (preflight, reply):
+        assert one.headers["access-control-allow-origin"] == "https://shop.example"
+
+
+def test_options_of_the_whole_server_are_answered() -> None:
+    assert Door().send("OPTIONS", "*", headers={"origin": "https://shop.example"}).status == 200
+
+
 def test_no_answer_is_a_redirect() -> None:
     paths = ["/v1/track/", "/v1/batch//", "/V1/track", "/v1", "/v1/", "/projects/jw_web/settings/", "/"]
     statuses = {Door().send(method, path).status for method in ("GET", "POST", "OPTIONS") for path in paths}

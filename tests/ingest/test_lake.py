@@ -9,6 +9,7 @@ from deltalake.exceptions import TableNotFoundError
 
 from ingest.lake import Lake
 from tests.ingest.world import read
+from tests.patience import PATIENCE
 
 
 def table(*numbers: int) -> pa.Table:
@@ -35,7 +36,7 @@ def test_two_writers_of_one_batch_from_handles_of_one_version_store_it_once(
 ) -> None:
     lake = Lake(str(tmp_path))
     lake.append("shop", "events", table(0), writer="log:a", batch=1, partition="month")
-    both_have_looked = threading.Barrier(2, timeout=10)
+    both_have_looked = threading.Barrier(2, timeout=PATIENCE)
     looks = threading.local()
     real = Lake.open
 

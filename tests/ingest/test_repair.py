@@ -43,7 +43,10 @@ def test_sound_text_is_not_even_copied() -> None:
         (b'{"a": ' + b"9" * 5_000 + b"}", b'{"a":null}'),
         (b"{'a': 1}", None),
         (b"", None),
-        (b"[" * 100_000 + b"]" * 100_000, None),
+        (b"[" * 100_000 + b"]" * 100_000, b"[" * 500 + b'"' + b"[" * 99_500 + b"]" * 99_500 + b'"' + b"]" * 500),
+        (b'["["' + b',{"a":' * 2 + b"[" * 1_200 + b'"}]"' + b"]" * 1_200 + b"}" * 2 + b"]", None),
+        (b"[" * 600_000 + b"]" * 600_000, None),
+        (b"[" * 2_000 + b'"' + b'\\"' * 400_000, None),
     ],
 )
 def test_grammar_is_made_strict_or_given_up(sent: bytes, strict: bytes | None) -> None:

@@ -353,9 +353,12 @@ def test_a_body_that_cannot_be_read_is_one_reject_with_its_bytes() -> None:
     ]
 
 
-def test_deep_nesting_is_refused_not_fatal() -> None:
-    deep = b'{"userId":"u","event":"E","properties":' + b'{"a":' * 20_000 + b"1" + b"}" * 20_001
-    assert [reject.reason for reject in decoded("/v1/track", deep)[1]] == [Outcome.UNREADABLE]
+@pytest.mark.parametrize("within", ["properties", "context", "traits"])
+@pytest.mark.parametrize("depth", [100, 3_000])
+def test_deep_nesting_is_refused_not_fatal(within: str, depth: int) -> None:
+    deep = b'{"userId":"u","event":"E","groupId":"g","%s":' % within.encode() + b'{"a":' * depth + b"1" + b"}" * (depth + 1)
+    (reject,) = decoded("/v1/group" if within == "traits" else "/v1/track", deep)[1]
+    assert (reject.reason, reject.raw.count(b"{")) == (Outcome.TOO_COMPLEX, depth + 1)
 
 
 SCALARS = (

@@ -95,6 +95,21 @@ def test_a_pixel_carries_its_event_in_the_query(path: str) -> None:
     assert (call.event_id, call.kind, call.page_url, call.anonymous_id) == ("e1", "page", EVENT["url"], "d1")
 
 
+@pytest.mark.parametrize("path", [TP2, "/com.acme/v1", "/acme/track", "/jw_web/my-own/path", "/acme/track/"])
+def test_any_vendors_path_is_a_pixel_by_get(path: str) -> None:
+    door = Door()
+    query = "&".join(f"{name}={quote(value)}" for name, value in EVENT.items())
+    for method, length in (("GET", 43), ("HEAD", 0)):
+        reply = door.send(method, path, query=query)
+        assert (reply.status, len(reply.body), reply.headers["content-type"]) == (200, length, "image/gif")
+        assert reply.headers["set-cookie"].startswith("sp=")
+    assert [decode(record, str)[0][0].event_id for record in door.log.records] == ["e1", "e1"]
+
+
+def test_an_event_posted_to_the_pixels_path_is_answered_as_any_that_is_posted() -> None:
+    assert Door().send("POST", "/i", body(EVENT)).body == b"ok"
+
+
 def test_a_browser_is_given_a_cookie_and_keeps_it() -> None:
     door = Door()
     first = door.send("POST", TP2, body(EVENT)).headers["set-cookie"]
@@ -227,6 +242,12 @@ def test_entities_are_kept_and_a_phones_session_is_its_own(encoded: bool) -> Non
     call = one(duid=None, p="mob", **({"cx": base64url(whole)} if encoded else {"co": json.dumps(whole)}))
     assert (call.anonymous_id, call.session_id, call.os, call.device) == ("p1", "s9", "ios", "mobile")
     assert json.loads(call.context)["contexts"] == [session, phone]
+
+
+def test_an_entity_without_data_leaves_the_context_sound() -> None:
+    whole = {"schema": "iglu:com.acme/contexts/jsonschema/1-0-0", "data": [{"schema": "iglu:a/b/jsonschema/1-0-0"}, {}]}
+    contexts = [{"schema": "iglu:a/b/jsonschema/1-0-0", "data": None}, {"schema": "", "data": None}]
+    assert json.loads(one(co=json.dumps(whole)).context)["contexts"] == contexts
 
 
 def test_entities_that_cannot_be_read_stay_as_they_were_sent() -> None:

@@ -30,6 +30,7 @@ from ingest.record import encode
 from ingest.wal import Log, LogSettings
 from tests.api.processes import jcurve
 from tests.ingest.world import NOON, SECOND, batch, event_ids, track
+from tests.patience import PATIENCE, soon
 
 SEEDS = int(os.environ.get("JCURVE_TEST_WEATHER_SEEDS", "4"))
 QUICK = LogSettings(segment_age=0.02, pulse=0.02)
@@ -57,8 +58,7 @@ def test_events_wait_in_the_log_while_the_lake_is_away_and_come_when_it_is_back(
     async def run() -> None:
         log = Log.open(tmp_path / "log", QUICK)
         await append(log, "before")
-        while lake.open("shop", "events") is None:
-            await asyncio.sleep(0.02)
+        await soon(lambda: lake.open("shop", "events") is not None, "the lake is made")
         lake_root.rename(elsewhere)
         lake_root.write_text("the lake's disk is not mounted")
         for number in range(30):
@@ -135,12 +135,11 @@ def test_a_disk_that_turns_read_only_refuses_and_the_log_goes_on_when_it_can_be_
             await asyncio.sleep(0.02)
         assert log.healthy() is not None
         disk.armed = False
-        while log.healthy() is not None:
-            await asyncio.sleep(0.01)
+        await soon(lambda: log.healthy() is None, "the log stores again")
         await append(log, "after")
         log.close()
 
-    asyncio.run(asyncio.wait_for(run(), 20))
+    asyncio.run(asyncio.wait_for(run(), PATIENCE))
     assert flushed(tmp_path) == ["before", "after"]
 
 
@@ -165,6 +164,15 @@ def test_a_collector_on_a_read_only_disk_says_so_and_does_not_start(read_only_di
 
 class Gone(Exception):
     """The flush' process, at one of its steps."""
+
+
+def _copied(before: Path, after: Path) -> bool:
+    """Whether all that stood there could be copied: not where the log's writer sealed a segment meanwhile."""
+    try:
+        shutil.copytree(before, after)
+    except shutil.Error:
+        return False
+    return True
 
 
 class Model:
@@ -217,7 +225,8 @@ class Model:
         """In flight: records of which any part, whole or spoilt, may be on disk."""
         before = self.data
         self._life += 1
-        shutil.copytree(before, self.data)
+        while not _copied(before, self.data):
+            shutil.rmtree(self.data)
         self.log.close()
         shutil.rmtree(before)
         for path in log_folder.open_segments(self.data / "log" / "0001"):

@@ -5,15 +5,20 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
+
 from api.commands.changes import lines
 from ingest.lake import Lake
+from tests.funnels.world import built as of_definitions
+from tests.funnels.world import definitions_of
 from tests.transforms.world import Row, at, call, lake_of
 from transforms import days
 from transforms.build import build
 from transforms.changes import since, why
 from transforms.core import core
 from transforms.retention import expire
-from transforms.undo import Hand, undo
+from transforms.tables import CHANGES
+from transforms.undo import Hand, redo, undo
 
 EVENTS: list[Row] = [
     call("e0", at(0, 5), user="2"),
@@ -64,14 +69,18 @@ def test_a_merge_and_its_undo_are_told_by_the_people_whose_ids_changed_hands(tmp
     built(lake, at(42))
     merged = [row for row in moved(lake, at(0)) if row[1] == date(2026, 3, 2)]
     assert merged == [
-        ("active people", date(2026, 3, 2), 2, 1, "ids of 2 people joined or parted"),
-        ("new people", date(2026, 3, 2), 2, 1, "ids of 2 people joined or parted"),
-        ("sessions", date(2026, 3, 2), 2, 1, "ids of 2 people joined or parted"),
+        ("active people", date(2026, 3, 2), 2, 1, "1 merge"),
+        ("new people", date(2026, 3, 2), 2, 1, "1 merge"),
+        ("sessions", date(2026, 3, 2), 2, 1, "1 merge"),
     ]
     undo(lake, "default", "m", Hand("me", "a mistake", at(43)))
     built(lake, at(44))
-    parted = [(row[0], row[2], row[3]) for row in moved(lake, at(44)) if row[1] == date(2026, 3, 2)]
-    assert parted == [("active people", 1, 2), ("new people", 1, 2), ("sessions", 1, 2)]
+    why_parted = "1 merge undone"
+    parted = [(row[0], *row[2:]) for row in moved(lake, at(44)) if row[1] == date(2026, 3, 2)]
+    assert parted == [(name, 1, 2, why_parted) for name in ("active people", "new people", "sessions")]
+    redo(lake, "default", "m", Hand("me", "it was right", at(45)))
+    built(lake, at(46))
+    assert {row[4] for row in moved(lake, at(46))} == {"1 merge"}
 
 
 def test_events_that_were_taken_out_and_a_changed_zone_are_told(tmp_path: Path) -> None:
@@ -94,5 +103,28 @@ def test_the_command_says_it_build_by_build(tmp_path: Path) -> None:
     built(lake, at(42, 60), definitions="v4")
     assert lines(since(lake, "default", at(0)), ZoneInfo("Europe/Berlin")) == [
         "Build 2 of 2026-04-13 03:00:",
-        "  2026-03-04  events: 1 -> 2  (1 late event, definition v3 -> v4)",
+        "  2026-03-04  events: 1 -> 2  (1 late event)",  # which no definition moves
+    ]
+
+
+BUSY = """[stages.registered.person]
+any = [{{ event = "Task Completed", times = {times} }}]
+"""
+FUNNEL = "[funnels.plg]\nsteps = ['registered']\nwindow = '90d'\n"
+
+
+def test_a_changed_definition_is_told_with_the_numbers_that_it_moves_and_with_no_other(tmp_path: Path) -> None:
+    worked = [call(f"w{n}", at(n), event="Task Completed", user="1") for n in (1, 2)]
+    once, twice = (definitions_of(tmp_path, stages=BUSY.format(times=n), funnels=FUNNEL) for n in (1, 2))
+    lake, _ = of_definitions(tmp_path, worked, once, until=at(9))
+    # A table of an older release, which knew neither merges nor undos.
+    older = pa.schema([field for field in CHANGES if field.name not in ("merges", "undos")])
+    lake.append("default", "changes", older.empty_table(), writer="older", batch=1, partition=None)
+    of_definitions(tmp_path, [call("late", at(3), event="Task Completed", user="2")], twice, until=at(10), batch=2)
+    definition = f"definition {once.version} -> {twice.version}"
+    assert [row for row in moved(lake, at(0)) if row[0] != "active people" and row[0] != "sessions"] == [
+        ("entered registered (person)", date(2026, 3, 3), 1, 0, definition),
+        ("entered registered (person)", date(2026, 3, 4), 0, 1, definition),
+        ("events", date(2026, 3, 5), 0, 1, "1 late event"),
+        ("new people", date(2026, 3, 5), 0, 1, "1 late event"),
     ]

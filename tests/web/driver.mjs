@@ -55,6 +55,7 @@ const commands = {
       .locator(selector)
       .fill(text)
       .then(() => null),
+  keys: ({ text }, { page }) => page.keyboard.type(text).then(() => null), // into what has the focus
   press: ({ key }, { page }) => page.keyboard.press(key).then(() => null),
   // By the mouse: down on one element, up in the lower half of the other.
   async drag({ selector, to }, { page }) {

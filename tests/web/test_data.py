@@ -43,6 +43,21 @@ def test_a_project_without_events_claims_nothing(chromium: Browser, server: Serv
     page.close()
 
 
+def test_an_id_that_too_many_share_is_named_and_its_page_says_that_its_links_do_not_hold(
+    chromium: Browser, server: Server
+) -> None:
+    page = chromium.page(server.base)
+    page.open(f"#key={server.keys['shared']}")
+    page.wait_for("Overview")
+    page.open("#/data")
+    page.wait_for("Ids of too many")
+    assert "anonymous:0000" in page.text("main") and "1,001" in page.text("main")
+    page.open("#/people/user%3A7")
+    page.wait_for("not in force: linked to too many ids")
+    assert page.faults == []
+    page.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_makes_a_picture(chromium: Browser, server: Server, tmp_path: Path, scheme: str) -> None:
     page = chromium.page(server.base, (1280, 978), scheme)

@@ -103,6 +103,97 @@ def test_a_filter_is_put_on_a_step_and_counts(built: Page, server: Server) -> No
     assert built.texts(".funnel .total") == [f"{step['reached']:,}" for step in after["steps"]]
 
 
+def test_whoever_types_and_goes_on_by_tab_or_by_a_click_loses_neither(signed_in: Page) -> None:
+    signed_in.open("#/funnels")
+    signed_in.wait_for("Choose the steps")
+    signed_in.type("input[aria-label='Step 1, event']", "Signed Up")
+    signed_in.press("Tab")
+    signed_in.wait("document.activeElement.textContent === '+ filter'")
+    signed_in.type("input[aria-label='Step 2, event']", "Project Created")
+    signed_in.click(".steps-editor + p + .add")  # + step
+    signed_in.wait("document.activeElement.getAttribute('aria-label') === 'Step 3, event'")
+    assert order(signed_in) == ["Signed Up", "Project Created", ""]
+    signed_in.type("input[aria-label='Step 3, event']", "Invite Sent")
+    signed_in.ask("drag", selector="[data-grip='0']", to="[data-step='2']")
+    assert order(signed_in) == ["Project Created", "Invite Sent", "Signed Up"]
+
+
+def test_a_filter_is_asked_when_it_is_filled_in_and_not_before(built: Page, server: Server) -> None:
+    built.click("[data-step='0'] .add")
+    built.wait("document.activeElement.getAttribute('aria-label') === 'Property'")
+    choose(built, "Property", "source")
+    built.wait("document.activeElement.getAttribute('aria-label') === 'Value'")
+    built.click(".run")
+    built.wait("document.activeElement.getAttribute('aria-label') === 'Value'")
+    assert built.texts("[data-fault], .trouble .notice") == []
+    assert built.evaluate("document.querySelector('.answer').classList.contains('stale')")
+    built.type("input[aria-label='Value']", '""')
+    built.press("Enter")
+    built.wait("document.querySelector('#result-title')?.textContent === 'No entries'")
+    where = asked(built, server)["definition"]["steps"][0]["where"]
+    assert where == [{"property": "source", "op": "eq", "value": ""}]
+
+
+def test_the_rules_set_by_hand_are_those_that_are_asked(built: Page, server: Server) -> None:
+    built.evaluate("document.querySelectorAll('.builder details:not(.menu)').forEach((one) => (one.open = true))")
+    for label, text in {
+        "Who is counted": "Accounts",
+        "Trend": "By month",
+        "Unit of window": "weeks",
+        "Order of the steps": "In any order",
+        "At the same instant": "Later means later",
+        "May begin": "At the first entry only",
+        "Times are those of": "The shortest way",
+        "Count": "Every attempt",
+        "Internal traffic": "Included",
+        "Compare with": "The range before, of the same length",
+    }.items():
+        select(built, label, text)
+    for fold, path, add, text in (
+        ("exclude", "exclude[0].event", "exclusion", "task comp"),
+        ("count", "hold[0]", "property", "source"),
+        ("breakdown", "breakdown.by[0]", "property", "properties.method"),
+    ):
+        adders = f"[...document.querySelectorAll('details[data-path={fold}] .add')]"
+        built.evaluate(f"{adders}.find((one) => one.textContent === '+ {add}').click()")
+        built.wait(f"document.activeElement.closest('[data-path]').dataset.path === '{path}'")
+        built.ask("keys", text=text)
+        built.wait("!!document.querySelector('.options:not([hidden]) [aria-selected]')")
+        built.press("Enter")
+    select(built, "Whose value counts", "Last on the way")
+    built.wait(f"{DRAWN} && !!document.querySelector('.compared, .empty')")
+    question = cast(dict[str, Any], json.loads(saved_from(built, "Request as JSON")))
+    dates = {name: question.pop(name) for name in ("from", "to")}
+    assert len(dates["from"]) == len(dates["to"]) == len("2026-01-31")
+    assert question == {
+        **ASK,
+        "window": "14w",
+        "order": "any",
+        "ties": "strict",
+        "reentry": "first",
+        "witness": "shortest",
+        "unit": "account",
+        "count": "attempts",
+        "internal": "include",
+        "trend": "month",
+        "exclude": [{"event": "Task Completed"}],
+        "hold": ["source"],
+        "breakdown": {"by": ["properties.method"], "attribution": "last", "limit": 25},
+        "time_to_convert": {"from": 1, "to": 3, "bins": 24},
+    }
+    assert "compare=previous" in str(built.evaluate("location.hash"))
+    assert built.texts(".trouble .notice") == []
+
+
+def select(page: Page, label: str, text: str) -> None:
+    """Take an option of a drop-down by its text."""
+    page.evaluate(
+        f"""(() => {{ const field = document.querySelector("select[aria-label='{label}']");
+             field.selectedIndex = [...field.options].findIndex((one) => one.text === {text!r});
+             field.dispatchEvent(new Event('change')); }})()"""
+    )
+
+
 def test_steps_are_moved_by_keyboard_by_button_and_by_dragging(built: Page) -> None:
     built.evaluate("document.querySelector('[data-grip=\"2\"]').focus()")
     built.press("ArrowUp")
@@ -194,6 +285,20 @@ def test_a_funnel_is_saved_opened_by_its_address_changed_and_removed(built: Page
     built.evaluate("[...document.querySelectorAll('dialog button')].find((b) => b.textContent === 'Remove').click()")
     built.wait("document.querySelector('h1')?.textContent === 'Funnels'")
     assert server.get("saved-funnels")["items"] == []
+
+
+def test_a_range_saved_in_weeks_is_as_many_days_as_by_name(signed_in: Page, server: Server) -> None:
+    headers = {"Authorization": f"Bearer {server.keys['default']}"}
+    question = {"title": "A fortnight", "question": ASK, "last": "2w"}
+    httpx.post(f"{server.base}/api/saved-funnels", json=question, headers=headers, timeout=60).raise_for_status()
+    signed_in.open("#/funnels/a-fortnight")
+    signed_in.wait(f"{DRAWN} || document.querySelector('#result-title')?.textContent === 'No entries'")
+    asked_here = json.loads(saved_from(signed_in, "Request as JSON"))
+    by_name = cast(dict[str, Any], server.get("funnels/a-fortnight")["definition"])
+    httpx.delete(f"{server.base}/api/saved-funnels/a-fortnight", headers=headers, timeout=60).raise_for_status()
+    assert [by_name[end][:10] for end in ("from", "to")] == [asked_here[end] for end in ("from", "to")]
+    entered = "document.querySelector('select[aria-label=Entered]').selectedOptions[0].text"
+    assert signed_in.evaluate(entered) == "Last 14 days"
 
 
 def test_the_table_the_pictures_and_the_request_are_exported_without_the_key(built: Page, server: Server) -> None:

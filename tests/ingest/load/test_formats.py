@@ -276,3 +276,65 @@ def test_what_is_no_known_format_is_said_with_what_was_found(tmp_path: Path, con
     with pytest.raises(CannotImport):
         bring(tmp_path, path)
     assert list((tmp_path / "import").iterdir()) == []
+
+
+def test_posthog_s_persons_are_read_with_the_events_that_show_what_kind_of_id_each_is(tmp_path: Path) -> None:
+    def person(sender: str, person: str, version: int = 0, **properties: object) -> dict[str, object]:
+        row = {"team_id": 1, "distinct_id": sender, "person_id": person, "properties": properties, "is_deleted": False}
+        versions = {"person_version": version, "person_distinct_id_version": 0}
+        return row | versions | {"created_at": "2025-02-01T00:00:00+00:00"}
+
+    events_ = [
+        posthog("1", "A", "d1", "10:00:01", **{"$device_id": "d1"}),
+        posthog("2", "A", "u1", "10:00:02"),
+        posthog("3", "A", "u2", "10:00:03"),
+        posthog("4", "A", "d2", "10:00:04", **{"$device_id": "d2"}),
+        posthog("5", "A", "d3", "10:00:05", **{"$device_id": "d3"}),
+        posthog("6", "A", "u1", "10:00:06"),
+    ]
+    persons = [
+        person("u1", "p1", 2, plan="pro"),
+        person("u1", "p1", 1, plan="free"),
+        person("u2", "p1", 2, plan="pro"),
+        person("d1", "p1", 2, plan="pro"),
+        person("d2", "p2", 1, seen="once"),
+        person("d3", "p2", 1, seen="once"),
+        person("nowhere", "p1", 1),
+        person("u9", "p9", 1) | {"is_deleted": True},
+        person("", "p1"),
+    ]
+    as_text = [row | {"properties": json.dumps(row["properties"])} for row in persons]
+    pq.write_table(pa.Table.from_pylist(as_text), tmp_path / "persons.parquet")
+    files = [written(tmp_path / "events.jsonl", *events_), tmp_path / "persons.parquet"]
+    report = bring(tmp_path, *files)
+    found = [row[1:] for row in seen(tmp_path, "kind", "time", *WHO[3:6], "properties") if row[0] != "track"]
+
+    def at(second: int, micros: int = 0) -> datetime:
+        return datetime(2025, 3, 1, 10, 0, second, micros, UTC)
+
+    assert found == [
+        (at(2), "u1", "d1", None, "{}"),
+        (at(3), "u1", None, "u2", "{}"),
+        (at(5), None, "d2", None, '{"seen":"once"}'),
+        (at(6), "u1", None, None, '{"plan":"free"}'),
+        (at(6, 1), "u1", None, None, '{"plan":"pro"}'),
+    ]
+    assert [each.format for each in report.files] == ["posthog", "posthog"]
+    assert (report.rows, report.made, report.links, report.taken) == (15, 0, 2, 11)
+    assert (report.refused, report.reconciled) == ({"missing_identity": 4}, True)
+    assert sorted(str(row["detail"]).partition(": ")[2][:25] for row in rejected(tmp_path)) == [
+        "a device of a person who ",
+        "an event names its sender",
+        "this person was deleted i",
+        "what kind of id this is, ",
+    ]
+    again = bring(tmp_path, *files)
+    assert (again.taken, again.duplicates, again.refused_before, again.reconciled) == (0, 11, 4, True)
+
+
+def test_posthog_s_persons_alone_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = written(tmp_path / "persons.jsonl", {"distinct_id": "u1", "person_id": "p1", "properties": {"plan": "pro"}})
+    report = bring(tmp_path, path)
+    assert (report.taken, report.refused, report.reconciled) == (0, {"missing_identity": 1}, True)
+    [row] = rejected(tmp_path)
+    assert str(row["detail"]).endswith("import the persons together with the events export")

@@ -16,7 +16,7 @@ from ingest.actor import actor_id
 from ingest.event import EVENTS
 from ingest.load import CannotImport
 from ingest.tombstones import Tombstones
-from tests.ingest.load.world import bring, events, outcomes, rejected, seen
+from tests.ingest.load.world import bring, events, outcomes, rejected, seen, written
 from tests.ingest.world import NOON
 
 CSV = """event,time,user_id,anonymous_id,account_id,properties,plan,seats
@@ -183,7 +183,7 @@ def test_parquet_keeps_the_types_of_its_columns(tmp_path: Path) -> None:
 
 
 def test_an_id_of_the_row_is_kept_and_holds_within_the_import(tmp_path: Path) -> None:
-    times = pa.array([3, 1, 2], pa.int64())
+    times = pa.array([1_700_000_003, 1_700_000_001, 1_700_000_002], pa.int64())
     path = parquet(tmp_path / "a.parquet", event=["C", "A", "B"], time=times, user_id=["u"] * 3, event_id=["x", "y", "x"])
     report = bring(tmp_path, path)
     assert (report.taken, report.duplicates) == (2, 1)
@@ -249,3 +249,22 @@ def test_history_in_any_order_becomes_a_few_files_a_month_in_the_order_of_time(t
     for file in files:
         times = pq.read_table(file, columns=["time"])["time"].to_pylist()
         assert times == sorted(times)
+
+
+@pytest.mark.parametrize(
+    "time", ["0001-01-01", "0044-03-15 (BC)", "1989-12-31T23:59:59Z", "0", "10000-01-01", "infinity", "-infinity"]
+)
+def test_a_time_that_no_product_has_is_refused_however_it_is_written(tmp_path: Path, time: str) -> None:
+    report = bring(tmp_path, csv(tmp_path / "a.csv", f"event,time,user_id\nA,{time},u\nA,1990-01-01,u\n"))
+    assert (report.taken, report.refused) == (1, {"missing_time": 1})
+    calls = [{"type": "track", "event": "A", "userId": "u", "messageId": at, "timestamp": at} for at in (time, "1990-01-01")]
+    report = bring(tmp_path, written(tmp_path / "a.jsonl", *calls))
+    assert (report.taken, report.refused) == (1, {"missing_time": 1})
+
+
+@pytest.mark.parametrize("micros", [-(2**63) + 2, -(2**60), 0, 2**60, 2**63 - 2])
+def test_a_column_of_times_from_beyond_the_calendar_is_refused(tmp_path: Path, micros: int) -> None:
+    sane = int(NOON) - 86_400_000_000
+    times = pa.array([micros, sane], pa.timestamp("us", "UTC"))
+    report = bring(tmp_path, parquet(tmp_path / "a.parquet", event=["A", "A"], time=times, user_id=["u", "u"]))
+    assert (report.taken, report.refused) == (1, {"missing_time": 1})

@@ -8,7 +8,7 @@ import { volumeByDay } from "./volume.js";
 
 export async function data({ signal, freshness }) {
   const found = await get("quality", {}, { signal });
-  const { checks, names, rejections, now } = found;
+  const { checks, names, rejections, runaway_ids: ids, now } = found;
   return el(
     "div",
     { class: "page" },
@@ -35,6 +35,7 @@ export async function data({ signal, freshness }) {
       ),
     ),
     card("Rejected", "In the last seven days, by reason", rejected(rejections.last_7_days, now)),
+    ids.length ? card("Ids of too many", "Linked to more others than --runaway-links allows, so none of their links counts", runaways(ids)) : null,
     card("Checks", "Rules that every build must keep; a build that breaks one is not published", rules(checks, now)),
   );
 }
@@ -120,6 +121,17 @@ function rejected(items, now) {
       el("th", { scope: "row" }, words(one.reason)),
       el("td", { title: moment(one.last) }, ago(one.last, now)),
       el("td", { class: "number" }, count(one.events)),
+    ]),
+  );
+}
+
+function runaways(items) {
+  return table(
+    ["Id", "What to do", "Linked to"],
+    items.map((one) => [
+      el("th", { scope: "row", class: "mono" }, el("a", { href: `#/people/${encodeURIComponent(one.id)}` }, one.id)),
+      el("td", {}, "No sender should share it: see which one sends it"),
+      el("td", { class: "number" }, count(one.others)),
     ]),
   );
 }

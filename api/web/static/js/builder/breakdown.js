@@ -67,8 +67,7 @@ export function properties(name, path, board, { most, add }) {
           placeholder: "property",
           options: () => board.catalogue.properties,
           choose: (text) => {
-            if (text) list[index] = text;
-            else list.splice(index, 1);
+            list[index] = text; // an empty one stands until it is removed, and is not asked for
             again();
           },
         }),

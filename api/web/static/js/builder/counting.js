@@ -1,6 +1,5 @@
 // How it counts: order, ties, re-entry and the rest of the definition, and other products' rules.
 import { el } from "../dom.js";
-import { currentZone } from "../format.js";
 import { properties } from "./breakdown.js";
 import { field, select, setter, span } from "./fields.js";
 
@@ -36,6 +35,8 @@ const PRESET = [
   ["mixpanel", "as Mixpanel counts"],
   ["amplitude", "as Amplitude counts"],
   ["clickhouse", "as ClickHouse counts"],
+  ["clickhouse:strict_once", "as ClickHouse, strict_once"],
+  ["clickhouse:strict_deduplication", "as ClickHouse, strict_deduplication"],
   ["umami", "as Umami counts"],
   ["openpanel", "as OpenPanel counts"],
 ];
@@ -86,7 +87,7 @@ export function counting(board) {
       one("Rules", "preset", PRESET),
     ),
     el("p", { class: "small quiet" }, "Held constant: all events of a way through have the same value of"),
-    properties("hold", "hold", board, { most: 5, add: "property" }),
-    el("p", { class: "small faint" }, `Days are those of ${held.timezone || currentZone()}.`),
+    properties("hold", "hold", board, { most: 8, add: "property" }),
+    el("p", { class: "small faint", "data-path": "timezone" }, `Days are those of ${held.timezone}.`),
   ];
 }

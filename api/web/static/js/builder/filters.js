@@ -34,14 +34,20 @@ export function filters(list, { path, board, label = "filter", more = null }) {
     el(
       "div",
       { class: "line tight" },
-      adder(label, () => add(list, { property: "", op: "eq", value: "" }, board)),
+      adder(label, () => add(list, blank(), board)),
       list.length > 0 && adder("any of", () => add(list, { any: [blank()] }, board)),
       more,
     ),
   );
 }
 
-const blank = () => ({ property: "", op: "eq", value: "" });
+const blank = () => ({ property: "", op: "eq", value: null });
+
+/** Whether nothing of it is still to be filled in: what is not is not asked. An empty text is written as "". */
+export function isFilledIn(one) {
+  if (one.any || one.all) return (one.any ?? one.all).every(isFilledIn);
+  return !!one.property && (BARE.includes(one.op) || (LISTED.includes(one.op) ? one.value?.length > 0 : one.value !== null));
+}
 
 function add(list, one, board) {
   list.push(one);
@@ -99,7 +105,7 @@ function condition(list, index, path, board) {
         value: one.property,
         placeholder: "property",
         options: () => board.catalogue.properties,
-        choose: (property) => set({ property }, property && one.value === "" ? `[data-path="${path}.value"] input` : null),
+        choose: (property) => set({ property }, property && one.value === null ? `[data-path="${path}.value"] input` : null),
       }),
     ),
     iconButton("Remove the filter", "×", () => remove(list, index, board)),
@@ -119,8 +125,8 @@ function condition(list, index, path, board) {
 function valueFor(op, value) {
   if (BARE.includes(op)) return undefined;
   const first = Array.isArray(value) ? value[0] : value;
-  if (LISTED.includes(op)) return Array.isArray(value) ? value : first === undefined || first === "" ? [] : [first];
-  return TEXT.includes(op) ? String(first ?? "") : (first ?? "");
+  if (LISTED.includes(op)) return Array.isArray(value) ? value : (first ?? null) === null ? [] : [first];
+  return TEXT.includes(op) && (first ?? null) !== null ? String(first) : (first ?? null);
 }
 
 function valueField(one, known, board) {
@@ -128,10 +134,10 @@ function valueField(one, known, board) {
   const kind = el("span", { class: "chip", title: "Types compare as they are: 5 is not “5”" });
   const tell = () => {
     const sample = many ? one.value?.[0] : one.value;
-    kind.textContent = sample === "" || sample === undefined ? "" : KINDS[typeof sample];
+    kind.textContent = KINDS[typeof sample] ?? ""; // none where there is no value yet
     kind.hidden = !kind.textContent;
   };
-  const read = (text) => (TEXT.includes(one.op) ? text : scalar(text, known?.types));
+  const read = (text) => (text === "" ? null : TEXT.includes(one.op) ? text : scalar(text, known?.types));
   const field = picker({
     label: "Value",
     value: many ? (one.value ?? []).map(written).join(", ") : written(one.value, known?.types),
@@ -165,6 +171,6 @@ export function scalar(text, types = []) {
 
 function written(value, types = []) {
   if (value === undefined || value === null) return "";
-  const misread = typeof value === "string" && value !== "" && typeof scalar(value, types) !== "string";
+  const misread = typeof value === "string" && (value === "" || typeof scalar(value, types) !== "string");
   return misread ? `"${value}"` : String(value);
 }

@@ -33,6 +33,8 @@ class Builder {
     this.slow = false;
     this.touched = !!query.ask;
     this.found = null;
+    this.due = null; // how the question is to be drawn anew, once it may be
+    this.pressed = false;
     this.said = el("p", { class: "hidden-text", role: "status" });
     this.question = el("div", { class: "question" });
     this.trouble = el("div", { class: "trouble" });
@@ -66,6 +68,11 @@ class Builder {
         el("div", { class: "side-answer" }, this.trouble, this.answer),
       ),
     );
+    this.question.addEventListener("pointerdown", () => {
+      this.pressed = true;
+    });
+    for (const end of ["pointerup", "pointercancel"])
+      addEventListener(end, () => this.pressed && this.released(), { capture: true, signal: this.signal });
     root.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
       event.preventDefault();
@@ -113,18 +120,46 @@ class Builder {
   }
 
   /** `shape`: fields came or went, so that the builder is drawn anew; `focus`: where the keyboard is then. */
-  changed({ shape = false, focus = null, last = false } = {}) {
-    const kept = focus ?? (shape ? trail(document.activeElement, this.question) : null);
-    if (shape) this.draw();
-    const place = kept && this.question.querySelector(kept);
-    if (place) place.focus({ preventScroll: true });
-    if (last) this.lastFilter();
+  changed({ shape = false, ...how } = {}) {
+    if (shape) this.redraw(how);
     this.touched = true;
     this.store();
     clearTimeout(this.timer);
-    if (!isWhole(this.held)) return;
+    if (!isWhole(this.held)) return void this.answer.classList.add("stale");
     if (!this.slow) this.timer = setTimeout(() => this.ask(), PAUSE);
     else this.stale(true);
+  }
+
+  /**
+   * Now, unless the change came from a field that is being left: then what was pressed must be there when it is let go, or
+   * the click is lost, and the keyboard must have got where it is going, or it is nowhere.
+   */
+  redraw(how) {
+    if (!this.pressed && this.question.contains(document.activeElement)) return this.drawAnew({ ...this.due, ...how });
+    this.due = { ...this.due, ...how };
+    if (!this.pressed) this.drawSoon();
+  }
+
+  /** After the click, whose own change draws what is due, too. */
+  released() {
+    this.pressed = false;
+    this.drawSoon();
+  }
+
+  drawSoon() {
+    setTimeout(() => {
+      if (!this.due || this.pressed) return;
+      const gone = this.question.contains(document.activeElement); // the field was left for another one
+      this.drawAnew({ ...this.due, ...(gone ? { focus: null } : {}) });
+    });
+  }
+
+  drawAnew({ focus = null, last = false }) {
+    this.due = null;
+    const kept = focus ? () => this.question.querySelector(focus) : trail(document.activeElement, this.question);
+    this.draw();
+    kept?.()?.focus({ preventScroll: true });
+    if (last) this.lastFilter();
   }
 
   /** Answers take their time here: the one shown is not the question's any more until the button is pressed. */
@@ -149,7 +184,11 @@ class Builder {
 
   async ask({ byHand = false } = {}) {
     clearTimeout(this.timer);
-    if (!isWhole(this.held) || this.signal.aborted) return;
+    if (this.signal.aborted) return;
+    if (!isWhole(this.held)) {
+      if (byHand) this.question.querySelector("input[role=combobox]:placeholder-shown")?.focus();
+      return;
+    }
     this.asking?.abort();
     const asking = (this.asking = new AbortController());
     this.answer.setAttribute("aria-busy", "true");
@@ -215,13 +254,14 @@ class Builder {
   }
 }
 
-/** Where the focus is, in words that find the same field when it is drawn anew. */
+/** Where the focus is, as a way to find the same field when it is drawn anew. */
 function trail(node, within) {
   if (!node || !within.contains(node)) return null;
-  if (node.dataset.grip) return `[data-grip="${node.dataset.grip}"]`;
+  if (node.dataset.grip) return () => within.querySelector(`[data-grip="${node.dataset.grip}"]`);
   const place = node.closest("[data-path]");
   if (!place) return null;
   const label = node.getAttribute("aria-label");
-  const own = label ? `${node.localName}[aria-label="${CSS.escape(label)}"]` : node.localName;
-  return `[data-path="${CSS.escape(place.dataset.path)}"] ${own}`;
+  const own = `${node.localName}${label ? `[aria-label="${CSS.escape(label)}"]` : ":not([aria-label])"}`;
+  const at = [...place.querySelectorAll(own)].indexOf(node);
+  return () => within.querySelector(`[data-path="${CSS.escape(place.dataset.path)}"]`)?.querySelectorAll(own)[at];
 }

@@ -1,6 +1,7 @@
 // The question: as the builder holds it, as the API takes it, as the address keeps it, and in words.
 import { currentZone, day } from "../format.js";
 import { shift } from "../range.js";
+import { isFilledIn } from "./filters.js";
 
 /** What the API takes where a request says nothing: left out of requests, so that they stay short. */
 const DEFAULTS = {
@@ -55,7 +56,7 @@ function empty() {
 
 /** A request (and what stands beside it: `last`, `compare`) as the builder holds it. Whatever it does not know, it drops. */
 export function read(ask, { last = null, compare = null } = {}) {
-  const held = { ...empty(), trend: null, last, compare: readCompare(compare) };
+  const held = { ...empty(), timezone: "UTC", trend: null, last, compare: readCompare(compare) }; // as the API reads it
   for (const name of Object.keys(held)) if (ask[name] !== undefined && ask[name] !== null) held[name] = ask[name];
   held.steps = (ask.steps ?? []).map(readStep);
   held.exclude = (ask.exclude ?? []).map((one) => ({
@@ -100,7 +101,7 @@ function readCompare(text) {
 
 /** The body of `POST /api/funnel`. `moving`: without `from` and `to` where they follow from `last`. */
 export function request(held, now, { moving = false, range = null } = {}) {
-  const dates = range ?? (held.last ? (moving ? {} : lastDays(held.last, now)) : { from: held.from, to: held.to });
+  const dates = range ?? (held.last ? (moving ? {} : lastDays(held, now)) : { from: held.from, to: held.to });
   const body = { steps: held.steps.map(writeStep), ...dates, timezone: held.timezone, window: held.window };
   for (const [name, usual] of Object.entries(DEFAULTS)) if (held[name] !== usual) body[name] = held[name];
   if (held.where.length) body.where = held.where;
@@ -133,15 +134,29 @@ function writeChoices({ choices, where }) {
   return { any_of: choices.map((one) => (one.where.length ? one : one.event)), ...filters };
 }
 
-/** The last so many days up to and with today, in the project's zone. */
-export function lastDays(last, now) {
-  const today = new Intl.DateTimeFormat("en-CA", { timeZone: currentZone(), dateStyle: "short" }).format(new Date(now));
-  const end = shift(today, 1);
-  return { from: shift(end, -Number.parseInt(last, 10)), to: end };
+/** The last so many days up to and with today, in the question's zone. */
+function lastDays({ last, timezone }, now) {
+  const end = shift(dayIn(timezone, now), 1);
+  return { from: shift(end, -daysOf(last)), to: end };
+}
+
+function dayIn(timeZone, now) {
+  try {
+    return new Intl.DateTimeFormat("en-CA", { timeZone, dateStyle: "short" }).format(new Date(now));
+  } catch {
+    return dayIn("UTC", now); // no such zone: the API says so at its field
+  }
+}
+
+const IN_A_DAY = { s: 86400, m: 1440, h: 24, d: 1, w: 1 / 7 };
+
+/** "90d", or "2w", in days. */
+export function daysOf(last) {
+  return Math.round(Number.parseInt(last, 10) / IN_A_DAY[last.at(-1)]);
 }
 
 export function rangeOf(held, now) {
-  return held.last ? lastDays(held.last, now) : { from: held.from, to: held.to };
+  return held.last ? lastDays(held, now) : { from: held.from, to: held.to };
 }
 
 /** The range that a result is compared with, or null. */
@@ -171,11 +186,13 @@ export function fromQuery({ ask, last, compare }) {
   }
 }
 
-/** Whether there is something to ask: every step names an event. */
+/** Whether there is something to ask: every step names an event, and every filter says what it compares with what. */
 export function isWhole(held) {
-  const named = (one) => one.choices.every(({ event }) => event);
+  const whole = (one) =>
+    one.where.every(isFilledIn) && one.choices.every(({ event, where }) => event && where.every(isFilledIn));
+  const parts = [...held.steps, ...held.exclude];
   return (
-    held.steps.length > 0 && held.steps.every(named) && held.exclude.every(named) && !!(held.last || (held.from && held.to))
+    held.steps.length > 0 && parts.every(whole) && held.where.every(isFilledIn) && !!(held.last || (held.from && held.to))
   );
 }
 

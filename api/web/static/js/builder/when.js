@@ -2,7 +2,7 @@
 import { el } from "../dom.js";
 import { shift } from "../range.js";
 import { field, select, setter, span } from "./fields.js";
-import { rangeOf } from "./question.js";
+import { daysOf, rangeOf } from "./question.js";
 
 const LAST = [
   ["7d", "Last 7 days"],
@@ -32,7 +32,7 @@ function range(board) {
   const set = setter(board);
   const choose = (last) => set(last ? { last, from: null, to: null } : { last: null, ...rangeOf(held, now) }, true);
   const listed = LAST.some(([value]) => value === held.last);
-  const options = listed ? LAST : [[held.last, `Last ${Number.parseInt(held.last, 10)} days`], ...LAST];
+  const options = listed ? LAST : [[held.last, `Last ${daysOf(held.last)} days`], ...LAST];
   return el(
     "div",
     { class: "grid two" },
