@@ -11,10 +11,12 @@ Owns
   ``result``; doors are ``adhoc`` and ``plg``; ``bounds``: what one question may take;
 - who stands behind a number (``listing``), and why one unit stands where it does (``explain``, over its ``story``): read and
   matched by the same code as the number;
-- reading events: ``direct`` (names without filters, straight from the files: ``scan`` -> ``who`` -> ``gather``; ``tags``:
-  what rows carry on the way; ``people`` keeps who is who) beside the query of ``stream_sql``; ``parts`` matches people after
-  people; ``valued`` then reads the values of witnesses (``places``: rows by number; ``json_spans``), and ``ties`` settles
-  those at one instant; ``answers`` are kept;
+- reading events: ``direct`` (straight from the files: ``scan`` -> ``who``, ``accounts`` (``words``) -> ``gather``), for whom
+  ``serving`` says what a name may serve under which conditions, ``truths`` which events satisfy them, ``facts`` whose an
+  event is and (by ``subjects`` and ``histories``) what is known of them now and then; ``tags``: what rows carry on the way;
+  ``neighbours``: what they are among their unit's; ``people`` keeps who is who; ``stream_sql``: a query for what is left;
+- ``parts`` matches people after people; ``valued`` then reads the values of witnesses (``places``: rows by number;
+  ``json_spans``), and ``ties`` settles those at one instant; ``answers`` are kept;
 - a process that answers: ``warm`` (what its first question would wait for), ``memory`` (what it keeps);
 - what an answer holds: ``steps``, ``survival`` (Kaplan-Meier), ``groups`` (breakdowns, ``lanes``), figures of ``stats``;
 - ``cohorts`` (written in definitions or a request) -> ``cohort_sql`` (their members);
@@ -36,17 +38,22 @@ Invariants
 May import ``sql``, ``ingest.event``, ``ingest.lake`` and ``transforms``. Imported by ``api`` and nobody else.
 
 Decisions
-- Events named without filters are read without a query. Context: a join by actor and a sort of all events took most of a
-  question's time. Choice: ``scan`` picks row groups by their statistics, ``who`` gives each actor a number from a hash in
-  memory, ``gather`` appends rows to partitions of units and orders each of these within the cache. The rows of names with
-  filters come from DuckDB and go the same way. Price: accounts, sessions, first-ever steps, order strict, presets, filters
-  at the top, and values that do not lie in the event itself are still a query. Tried: sorting each person's rows by
-  insertion or merging took three times as long as counting them by two digits of their time first.
+- Events are read without a query. Context: a join by actor and a sort of all events took most of a question's time, and
+  joins to traits twenty times that of the plain question. Choice: ``scan`` picks row groups by their statistics, ``who``
+  gives each actor a number from a hash in memory, ``gather`` appends rows to partitions of units and orders each of these
+  within the cache. Traits and cohorts are looked up by the person's or account's number, each table read once; conditions of
+  events are told once of each different value. Price: what asks for one unit, for event ids, for bots or for a time column,
+  or names sessions is still a query; so are first-ever steps of sessions. Tried: sorting each person's rows by insertion or
+  merging took three times as long as counting them by two digits of their time first; fields of tuples named in the loop
+  itself, instead of once before it, made that loop twice as slow.
 - Values after matching. Context: a breakdown by a property read every event's JSON, 24 times the plain question's time.
-  Choice: exclusions, and the number of the row among all that are read, lie in the spare bits of its mask; after matching
-  only the row groups of witnesses are read for values, and their codes kept, up to 64 MB. Price: where numbers do not fit
-  (67 million rows with six steps, fewer with more) columns of text lie there as codes, and JSON is a query; what all rows
-  must tell (values held constant, ``all``) is read of all rows.
+  Choice: exclusions, and the number of the row among all that are read, lie in the bits that a row's unit leaves; after
+  matching only the row groups of witnesses are read for values, and their codes kept, up to 64 MB. Price: beyond 2 thousand
+  million rows, or where steps and exclusions leave too few bits (of 10 million people and 100 million rows: more than 12 of
+  them), such a question is a query; what all rows must tell (values held constant, ``all``) is read of all rows.
+- Neighbours that serve nothing. Context: sessions and order strict depend on events of any name. Choice: all of them are
+  gathered, and dropped once they have told what they were for. Price: four times the plain question's time, where the query
+  took forty.
 - As many questions read at a time as there are threads. Context: ten at once took more processor time than ten after another
   (caches, the GIL), and ten times the memory. Choice: the others wait in ``bounds.in_turn``. Price: who asks little waits
   for those before.
@@ -63,7 +70,8 @@ Decisions
   answer says the moment it is of; closed windows are told with the newest. Price: a minute's lag, if nothing new came.
 - Sessions are found anew per question. Context: events and merges since the last build have no row in ``sessions``. Choice:
   the rule of that table runs over the events that are read; a stretch of time holds the same sessions whatever came before.
-  Price: a pass over events of any name; lists and first-ever steps, which need a session's beginning, read all history.
+  Price: a pass over events of any name; lists and first-ever steps, which need a session's beginning, are a query over all
+  history.
 - A list's cursor holds versions, not rows. Context: pages must fit together while events, merges and builds come in. Choice:
   it names the versions of events, ledger and build, the moment, and a digest of the question. Price: each page matches
   again.
@@ -87,9 +95,10 @@ Decisions
   counted across it (at one instant leaving comes first). Price: a leaving before the entry, too, sets the counts to zero.
 - Two loops for chains. Context: queues under every rule cost several times what plain questions need, and most are plain.
   Choice: both stand, behind one door, held to one oracle. Price: a change of what plain chains are is made twice.
-- Traits at the time of the event are joined from the calls themselves (``traits_then``). Context: a merge changes who was
-  described, for all history, before the next build. Choice: an as-of join per trait asked for, at the newest identity.
-  Price: each such trait reads the identify (group) events once more; definitions, built over events alone, cannot ask.
+- Traits at the time of the event are read from the calls themselves (``traits_then``). Context: a merge changes who was
+  described, for all history, before the next build. Choice: per trait asked for, its calls at the newest identity, looked up
+  by time (``histories``; an as-of join where there is a query). Price: each such trait reads the identify (group) events
+  once more; definitions, built over events alone, cannot ask.
 - The vocabulary is binding. Context: a slip in an event's name gives a chart of zeros. Choice: definitions may name only
   events of the vocabulary (``$identify`` and the like aside). Price: an own event is described before it is used.
 - Drivers are compared at a landmark. Context: who converts at once has no time for another event, who takes long has time

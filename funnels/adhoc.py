@@ -127,9 +127,9 @@ class Asking:
         """Of all units, or of one; ``with_ids``: events are told by their ids."""
         parameters = Parameters()
         left_out = "false" if self.internal is None else condition(self.engine, self.internal, parameters)
-        filters = self.internal is not None and bool(self.internal.where)
+        insiders = () if self.internal is None else self.internal.where
         asked = Query(self.request, self.as_of, left_out, parameters, self.cohorts, with_ids, unit)
-        asked = replace(asked, internal_filters=filters, named=self.named, prepare=self.prepare)
+        asked = replace(asked, insiders=insiders, named=self.named, prepare=self.prepare)
         return replace(asked, who=self.who, accounts=self.accounts)
 
 

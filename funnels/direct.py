@@ -8,35 +8,35 @@ order, and ``neighbours`` tells sessions, first events and strict neighbours. Va
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from funnels import gather, presets
-from funnels.accounts import Accounts, Named
 from funnels.bounds import in_bytes, too_large
-from funnels.cohort_sql import tables_of
-from funnels.filters import Filter
+from funnels.facts import Facts
+from funnels.filter_sql import ACCOUNT_THEN, PERSON_THEN
+from funnels.filters import conditions
 from funnels.gather import BOTS, INTERNALS, ROW_BYTES, WITHOUT, Events, Gather, Ordered, People, Pool, take
 from funnels.groups import Match
 from funnels.kernel import Codes, Ints
 from funnels.match import match_streams, microseconds
-from funnels.neighbours import SESSION_BITS, Among
+from funnels.neighbours import Among
 from funnels.places import Encoded, Places
 from funnels.scan import Rows, Stretch, table
-from funnels.serving import ACCOUNT, EVENT, PERSON, Offers, offers, root_of
+from funnels.serving import ACCOUNT, EVENT, PERSON, THEN, Offers, offers, root_of
 from funnels.stream_sql import Query
-from funnels.subjects import ACCOUNTS, PEOPLE, Subjects
 from funnels.tags import SOURCES, Form, TooMany, bars_of, bits_beside, doubtful, numbers_of
 from funnels.ties import of_units, settle_entries, which
 from funnels.truths import Truths
-from funnels.valued import Column, OfEvents, OfSubjects, Values, Which, can_read
+from funnels.valued import Values, can_read
 from funnels.words import UNKNOWN
 from transforms.engine import Engine, Limits
 
@@ -68,18 +68,21 @@ def plan_of(query: Query) -> Plan | None:
     funnel, cohorts = query.funnel, {one.name: one for one in query.funnel.cohorts}
     firsts = any(step.first_ever for step in funnel.steps)
     sessions = funnel.unit == "session"
-    if query.who is None or query.with_ids or query.unit is not None or query.internal_filters:
+    if query.who is None or query.with_ids or query.unit is not None:
         return None
     if sessions and (firsts or query.named):
         return None
     found = offers(funnel, can_read)
     roots = [root_of(name, cohorts, can_read) for name in (*funnel.hold, *query.groups_by)]
-    if found is None or None in roots:
+    inside = {root_of(one.property, cohorts, can_read) for one in conditions(query.insiders)}
+    if found is None or None in roots or not inside <= {EVENT}:
         return None
-    own = ACCOUNT if funnel.unit == "account" else PERSON
+    own = (ACCOUNT, THEN[ACCOUNT_THEN]) if funnel.unit == "account" else (PERSON, THEN[PERSON_THEN])
     settled = funnel.reentry == "first" or funnel.preset is not None or firsts
-    by_number = settled or bool(funnel.hold) or any(root != own for root in roots)
-    accounts = own == ACCOUNT or ACCOUNT in roots or bool(found.accounts)
+    by_number = settled or bool(funnel.hold) or any(root not in own for root in roots)
+    of_accounts = {ACCOUNT, THEN[ACCOUNT_THEN]}
+    roots += [root_of(one.property, cohorts, can_read) for where in found.filters for one in conditions(where)]
+    accounts = funnel.unit == "account" or not of_accounts.isdisjoint(roots) or bool(found.accounts)
     return Plan(found, by_number, sessions or funnel.order == "strict", accounts)
 
 
@@ -101,20 +104,21 @@ class Reading:
         self._most = sum(one.rows for one in self._stretches)
         self.places = Places(None if self._events is None else self._events.store, self._stretches)
         self._sources = self._by_source() if query.funnel.unit == "session" else []
-        self._accounts: Accounts | None = query.accounts(self._who) if plan.accounts else None
-        self._named = None if self._accounts is None else Named(self.places, self._accounts.words)
-        if self._named is not None:
-            self._named.learn(self.threads)
+        self._accounts = query.accounts(self._who) if plan.accounts else None
+        self._facts = Facts(engine, query, self.places, self._who, self._accounts, self.threads)
         self._form = self._room(firsts)
-        self._truths = Truths(engine, self.places, query.funnel.zone, limits)
+        self._truths = Truths(engine, self.places, query.funnel.zone, limits, self._facts.by_row)
+        self._insiders = Truths(engine, self.places, ZoneInfo("UTC"), limits, lambda one: None)  # as traffic has it
         self._people = self._allowed()
         self._asked = self._what(first, last)
         self._counts, self._later = np.zeros(4, np.int64), np.zeros(4, np.int64)
         self._waiting: Iterator[tuple[Stretch, int]] = iter(())
         self._lock = threading.Lock()
         self.doubted: list[Ordered] = []
-        self._among = Among(self._form, query.funnel.unit == "session", query.funnel.order == "strict", self.ids)
-        self._held, self.values = (Values([*map(self._column, one)]) for one in (query.funnel.hold, query.groups_by))
+        self._among = Among(
+            self._form, query.funnel.unit == "session", query.funnel.order == "strict", self._valued, self.ids
+        )
+        self._held, self.values = (Values([*map(self._facts.column, one)]) for one in (query.funnel.hold, query.groups_by))
 
     @property
     def counts(self) -> Counts:
@@ -162,7 +166,7 @@ class Reading:
         return self._at_once()
 
     def _at_once(self) -> Ordered:
-        gathered = self._gathered(range(self._count), self.threads)
+        gathered = self._gathered(range(self._facts.count), self.threads)
         return self._unpacked(gathered.ordered(0, gathered.partitions, self.threads))
 
     def parts(self) -> Iterator[list[Callable[[], Ordered]]]:
@@ -171,24 +175,16 @@ class Reading:
         """
         rows = _LARGE if self._reads_more else _PART
         spans = max(-(-self._most * ROW_BYTES // in_bytes(self.limits.memory)), 1)
-        count = self._count
+        count = self._facts.count
         each = max(-(-count // spans), 1)
         for start in range(0, max(count, 1), each):
             gathered = self._gathered(range(start, min(start + each, count)), self.threads)
             yield [partial(self._ordered, gathered, since, until) for since, until in gathered.parts(rows)]
 
-    @property
-    def _count(self) -> int:
-        """How many units there may be; sessions are told from each other when their person's rows are in order."""
-        if self.query.funnel.unit == "account":
-            assert self._accounts is not None
-            return len(self._accounts.words)
-        return len(self._who.people)
-
     def _room(self, firsts: tuple[int, ...]) -> Form:
         funnel, sessions = self.query.funnel, self.query.funnel.unit == "session"
         flags, steps, bars = bool(firsts) or sessions, len(funnel.steps), len(funnel.exclude)
-        form = Form(bits_beside(self._count), steps, bars, firsts, flags, sessions, funnel.order == "any")
+        form = Form(bits_beside(self._facts.count), steps, bars, firsts, flags, sessions, funnel.order == "any")
         if form.room < (self._most if self._plan.by_number else 0):
             raise TooMany
         return form
@@ -223,70 +219,17 @@ class Reading:
         return list(zip(found, read, strict=True))
 
     def _allowed(self) -> People:
-        """Who may serve what; where events' own conditions are asked, their values are read."""
+        """Who may serve what; where conditions are asked of events, what tells them is read first."""
         offered = self._plan.offers
         groups = [place for place in range(self.places.count) if self._filters(self.places.name(place))]
         self._truths.learn(offered.filters, groups, self.threads)
-        people, accounts = _NO_INTS, _NO_INTS
-        if offered.people:
-            people = _bits(self._of_people, offered.people)
-        if offered.accounts:
-            accounts = _bits(self._of_accounts, offered.accounts)
-        sole = self._accounts
-        stretches = (_NO_INTS, _NO_INTS, _NO_INTS, _NO_CODES)
-        if sole is not None:
-            stretches = (sole.first, sole.begins, sole.ends, sole.accounts)
-        return People(self._who.slots, self._who.shift, people, accounts, *stretches)
+        self._insiders.learn([self.query.insiders], range(self.places.count), self.threads)
+        return self._facts.allowed(offered)
 
     def _filters(self, name: str | None) -> bool:
         """Whether events of this name (None: of any) are asked for conditions of their own."""
         offered = self._plan.offers
         return any(name is None or offered.plain(name, where) for where in offered.filters)
-
-    @property
-    def _of_people(self) -> Subjects:
-        find = lambda ids: self._who.codes(ids.to_numpy())  # noqa: E731
-        return Subjects(self.engine, PEOPLE, find, len(self._who.people), self._cohorts, self.query.funnel.zone)
-
-    @property
-    def _of_accounts(self) -> Subjects:
-        """Of those that any event or membership names; the build may know more."""
-        assert self._accounts is not None
-        known, count = self._accounts.words, len(self._accounts.words)
-
-        def find(ids: pa.Array) -> Codes:
-            codes = known.codes(ids.cast(pa.string()))
-            return np.where(codes < count, codes, UNKNOWN).astype(np.int32)
-
-        return Subjects(self.engine, ACCOUNTS, find, count, self._cohorts, self.query.funnel.zone)
-
-    @property
-    def _cohorts(self) -> dict[str, str]:
-        return tables_of(self.query.funnel.cohorts)
-
-    def _column(self, name: str) -> Column:
-        root = root_of(name, {one.name: one for one in self.query.funnel.cohorts}, can_read)
-        if root == EVENT:
-            return OfEvents(self.engine, self.places, self.threads, name)
-        if root == PERSON:
-            return OfSubjects(*self._of_people.values(name), self._person)
-        return OfSubjects(*self._of_accounts.values(name), self._account)
-
-    def _person(self, rows: Which) -> Ints:
-        """The person of each row."""
-        if self.query.funnel.unit == "account":
-            return self._who.of(self.places.column(rows.numbers, "actor_id", self.threads).to_numpy()).astype(np.int64)
-        codes: Ints = rows.units.astype(np.int64)
-        return codes >> SESSION_BITS if self.query.funnel.unit == "session" else codes
-
-    def _account(self, rows: Which) -> Ints:
-        if self.query.funnel.unit == "account":
-            return rows.units.astype(np.int64)
-        assert self._accounts is not None
-        texts = self.places.column(rows.numbers, "account_id", self.threads).cast(pa.string())
-        named, sole = self._accounts.words.codes(texts), self._accounts.at(self._person(rows).astype(np.int32), rows.times)
-        found: Ints = np.where(named < 0, sole, named).astype(np.int64)
-        return found
 
     def _ordered(self, gathered: Gather, since: int, until: int) -> Ordered:
         return self._unpacked(gathered.ordered(since, until, None if self.apart else self.threads))
@@ -312,12 +255,17 @@ class Reading:
             return replace(part, values=_NO_CODES)
         return self._with_groups(part)
 
+    @property
+    def _valued(self) -> bool:
+        """Whether rows that serve the same may differ in their values."""
+        return bool(self.query.funnel.hold or self.query.groups_by)
+
     def _settle(self, part: Ordered) -> None:
         funnel, by = self.query.funnel, self.query.funnel.breakdown
-        valued = bool(funnel.hold) or (by is not None and by.attribution == "all")
         if funnel.preset is not None:
-            settle_entries(part, -1, True, self.ids, every=True)
+            settle_entries(part, -1, self._valued, self.ids, every=True)
         else:
+            valued = bool(funnel.hold) or (by is not None and by.attribution == "all")
             settle_entries(part, -1 if self._form.free else 1, valued, self.ids)
 
     def _with_groups(self, part: Ordered) -> Ordered:
@@ -361,19 +309,30 @@ class Reading:
         marks = self._marks(rows, served, number) if offered.filters else _NO_INTS
         if not served.any() and not marks.any() and not self._plan.everything:
             return None
-        place, since = self.places.place(number) if self._named or self._sources else (0, 0)
+        place, since = self.places.place(number) if self._facts.named or self._sources else (0, 0)
         some = slice(since, since + rows.times.size)
         accounts, sources = _NO_CODES, _NO_CODES
-        if self._named is not None:
-            named = self._named.of(place)
+        if self._facts.named is not None:
+            named = self._facts.named.of(place)
             accounts = named[some] if named.size else np.full(rows.times.size, UNKNOWN, np.int32)
         if self._sources:
             numbers, read = self._sources[place]
             assert read.codes is not None
             sources = numbers[read.codes[some]]
         first = number if self._plan.by_number else -1
+        insiders = self._insiders.of(self.query.insiders, rows, number) if self.query.insiders else _NO_FLAGS
         return Events(
-            rows.times, rows.actors, rows.names, served, marks, accounts, sources, rows.bots, rows.first_bot, first
+            rows.times,
+            rows.actors,
+            rows.names,
+            served,
+            marks,
+            accounts,
+            sources,
+            insiders,
+            rows.bots,
+            rows.first_bot,
+            first,
         )
 
     def _marks(self, rows: Rows, served: Ints, number: int) -> Ints:
@@ -384,7 +343,7 @@ class Reading:
             if bits.any():
                 names = rows.names if rows.names.size else np.zeros(rows.times.size, np.int32)
                 marks = marks if marks.size else served[names]
-                marks |= np.where(self._truths.of(where, number, rows.times.size), bits[names], 0)
+                marks |= np.where(self._truths.of(where, rows, number), bits[names], 0)
         return marks
 
 
@@ -397,14 +356,6 @@ def _lies(stretches: Sequence[Stretch], low: int, high: int) -> tuple[int, int]:
     return max(low, min(since for since, _ in known)), min(high, max(until for _, until in known))
 
 
-def _bits(subjects: Subjects, limits: Mapping[int, Sequence[Filter]]) -> Ints:
-    """By subject the bits that its events may serve."""
-    found: Ints = np.full(subjects.count + 1, -1, np.int64)
-    for bit, where in limits.items():
-        found[~subjects.holds(where)] &= ~(1 << bit)
-    return found
-
-
 @cache
 def _readers(threads: int) -> ThreadPoolExecutor:
     """The threads of all questions: who asks while others read waits for a turn, rather than that all take longer."""
@@ -413,3 +364,4 @@ def _readers(threads: int) -> ThreadPoolExecutor:
 
 _NO_INTS: Final = np.zeros(0, np.int64)
 _NO_CODES: Final = np.zeros(0, np.int32)
+_NO_FLAGS: Final = np.zeros(0, np.bool_)

@@ -68,6 +68,7 @@ class Events(NamedTuple):
     marks: Ints
     accounts: Codes  # -1 where an event names none
     sources: Codes
+    insiders: NDArray[np.bool_]  # internal traffic, whoever did it
     bots: NDArray[np.uint8]
     first_bot: int
     number: int  # of the first one; -1: rows carry no numbers
@@ -233,7 +234,7 @@ def take(events: Events, asked: Asked, people: People, into: Into) -> None:
     """
     times, actors, names, served, marks = events.times, events.actors, events.names, events.served, events.marks
     accounts, sources, bots, first_bot = events.accounts, events.sources, events.bots, events.first_bot
-    number = events.number
+    insiders, number = events.insiders, events.number
     low, high, first, last = asked.low, asked.high, asked.first, asked.last
     slots, slots_shift, allowed, accounts_allowed = people.slots, people.shift, people.allowed, people.accounts_allowed
     rows, before, nexts, counts = into.rows, into.before, into.nexts, into.counts
@@ -284,7 +285,7 @@ def take(events: Events, asked: Asked, people: People, into: Into) -> None:
                     counts[BOTS] += mask & asked.serving != 0
                     continue
                 mask |= asked.bot
-            elif value >= INTERNAL and asked.internals:
+            elif asked.internals and (value >= INTERNAL or (insiders.size and insiders[i])):
                 if asked.counted or unit < 0:
                     counts[INTERNALS] += mask & asked.serving != 0
                 if asked.internal == 0 or unit < 0:

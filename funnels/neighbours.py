@@ -26,11 +26,13 @@ SESSION_BITS: Final = 24  # of a session's code, which of its person's it is; ab
 
 @dataclass(frozen=True)
 class Among:
-    """What has to be known of neighbours. ``ids``: the event ids of rows by their numbers."""
+    """What has to be known of neighbours. ``valued``: rows that serve the same may differ in their values; ``ids``: the
+    event ids of rows by their numbers."""
 
     form: Form
     sessions: bool
     strict: bool
+    valued: bool
     ids: Callable[[Codes], pa.Array]
 
     def settled(self, part: Ordered, counts: Ints, asked: Asked) -> Ordered:
@@ -66,18 +68,33 @@ class Among:
         """Of the first rows of units at one instant, the one with the smallest event id."""
         units = part.units[rows]
         alone = np.append(units[1:] != units[:-1], True) & np.insert(units[1:] != units[:-1], 0, True)
-        several = rows[~alone]
+        several = self._unlike(part, rows[~alone])
+        alone |= ~np.isin(rows, several)  # of those that are alike any one will do
         if not several.size:
-            return rows
+            return _first_of_each(part, rows)
         numbers = ((part.masks[several] >> self.form.tag) - 1).astype(np.int32)
         ranks = pc.rank(self.ids(numbers), tiebreaker="dense").to_numpy()
         order = several[np.lexsort((ranks, part.units[several]))]
-        first = np.insert(np.diff(part.units[order]) != 0, 0, True)
-        return np.concatenate([rows[alone], order[first]])
+        return np.concatenate([_first_of_each(part, rows[alone]), _first_of_each(part, order)])
+
+    def _unlike(self, part: Ordered, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The rows of units some of whose rows here serve another thing than others."""
+        if self.valued or not rows.size:
+            return rows
+        units, serving = part.units[rows], part.masks[rows] & self.form.serving
+        changes = np.flatnonzero((units[1:] == units[:-1]) & (serving[1:] != serving[:-1])) + 1
+        found: NDArray[np.intp] = rows[np.isin(units, units[changes])]
+        return found
 
 
 def _chosen(part: Ordered, rows: NDArray[np.intp]) -> Ordered:
     return replace(part, units=part.units[rows], times=part.times[rows], masks=part.masks[rows])
+
+
+def _first_of_each(part: Ordered, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Of rows in order of their units, the first of each."""
+    found: NDArray[np.intp] = rows[np.insert(np.diff(part.units[rows]) != 0, 0, True)[: rows.size]]
+    return found
 
 
 def _firsts(part: Ordered, named: int, out: int) -> NDArray[np.intp]:

@@ -1,8 +1,8 @@
 """What an event of a name may serve: steps and exclusions, each if its conditions hold; told before any event is read.
 
-A condition speaks of the event itself, of the person or of the account that did it, as the last build knows them or by a
-cohort. So the conditions of a step fall into three parts that are found out apart: by event while files are read, by person
-and by account once per question. ``offers`` says None where they cannot be told apart, and the question goes by a query.
+A condition speaks of the event itself, of the person or of the account that did it, as the last build knows them, by a
+cohort, or at the time of the event. What speaks of people or of accounts alone is found out once per question, all else by
+event while files are read. ``offers`` says None where only a query can read a property.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Final
 
 from funnels.ask import ANY_EVENT, Exclude, Funnel, Step
 from funnels.definition import Cohort
-from funnels.filter_sql import ACCOUNT_NOW, PERSON_NOW
+from funnels.filter_sql import ACCOUNT_NOW, ACCOUNT_THEN, PERSON_NOW, PERSON_THEN
 from funnels.filters import COHORT, Filter, conditions
 
 EVENT, PERSON, ACCOUNT = "event", "person", "account"
-OF_SUBJECTS: Final = (PERSON, ACCOUNT)
+THEN: Final = {PERSON_THEN: "person then", ACCOUNT_THEN: "account then"}  # at the time of the event
 
 Conditions = tuple[Filter, ...]
 
@@ -61,33 +61,39 @@ class Offers:
 
 
 def root_of(name: str, cohorts: Mapping[str, Cohort], readable: Callable[[str], bool]) -> str | None:
-    """Whom a property speaks of; None of those that only a query can read."""
+    """Whom a property speaks of; None of those that only a query can read, such as a time."""
     if name.startswith(COHORT):
         return str(cohorts[name.removeprefix(COHORT)].unit)
     root = name.partition(".")[0]
     if root in (PERSON_NOW, ACCOUNT_NOW):
         return PERSON if root == PERSON_NOW else ACCOUNT
+    if root in (PERSON_THEN, ACCOUNT_THEN):
+        return THEN[root]
     return EVENT if readable(name) else None
 
 
 def offers(funnel: Funnel, readable: Callable[[str], bool]) -> Offers | None:
     """Bits: steps, exclusions, and the names of first-ever steps."""
     cohorts = {one.name: one for one in funnel.cohorts}
+    found = [
+        (number, name, _parted(where, lambda one: root_of(one, cohorts, readable)))
+        for number, name, where in _choices(funnel)
+    ]
+    limits: dict[int, set[tuple[Conditions, Conditions]]] = defaultdict(set)
     listed: list[Offer] = []
-    limits: dict[str, dict[int, set[Conditions]]] = {root: defaultdict(set) for root in OF_SUBJECTS}
-    for number, name, where in _choices(funnel):
-        parts = _parted(where, lambda one: root_of(one, cohorts, readable))
+    for number, _, parts in found:
         if parts is None:
             return None
-        for root in OF_SUBJECTS:
-            limits[root][number].add(parts[root])
-        listed.append(Offer(name, 1 << number, parts[EVENT]))
-    if any(len(one) > 1 for limit in limits.values() for one in limit.values()):  # one choice restricts, another does not
-        return None
-    people, accounts = ({bit: where for bit, (where,) in limits[root].items() if where} for root in OF_SUBJECTS)
+        limits[number].add((parts[PERSON], parts[ACCOUNT]))
+    for number, name, parts in found:
+        assert parts is not None
+        more = (*parts[PERSON], *parts[ACCOUNT]) if len(limits[number]) > 1 else ()  # choices differ: by event
+        listed.append(Offer(name, 1 << number, (*parts[EVENT], *more)))
+    alike = {number: one for number, (one, *others) in limits.items() if not others}
     first = len(funnel.steps) + len(funnel.exclude)
     for place, step in enumerate(step for step in funnel.steps if step.first_ever):
         listed += [Offer(name, 1 << first + place) for name in sorted(step.event_names)]
+    people, accounts = ({number: one[place] for number, one in alike.items() if one[place]} for place in (0, 1))
     return Offers(tuple(listed), people, accounts)
 
 
@@ -101,13 +107,15 @@ def _choices(funnel: Funnel) -> Iterator[tuple[int, str, Conditions]]:
 
 
 def _parted(where: Conditions, root: Callable[[str], str | None]) -> Mapping[str, Conditions] | None:
+    """What speaks of a person or of an account alone, and all else."""
     found: dict[str, Conditions] = {EVENT: (), PERSON: (), ACCOUNT: ()}
     for one in where:
-        roots = {root(name) for name in _read(one)} or {EVENT}
-        (only,) = roots if len(roots) == 1 else (None,)
-        if only is None:
+        roots = {root(name) for name in _read(one)}
+        if None in roots:
             return None
-        found[only] = (*found[only], one)
+        (only,) = roots if len(roots) == 1 else (EVENT,)
+        place = only if only in (PERSON, ACCOUNT) else EVENT
+        found[place] = (*found[place], one)
     return found
 
 

@@ -22,7 +22,7 @@ from typing import Final
 from funnels.accounts import Accounts
 from funnels.ask import ANY_EVENT, Choice, Exclude, Funnel, Step
 from funnels.filter_sql import ACCOUNT_NOW, ACCOUNT_THEN, PERSON_NOW, Compiler, Parameters
-from funnels.filters import COHORT
+from funnels.filters import COHORT, Filter
 from funnels.session_units import SESSIONS
 from funnels.traits_then import joins, uses
 from funnels.who import Who
@@ -51,7 +51,7 @@ class Query:
     with_ids: bool = False
     unit: object = None  # read this one alone: its person_id, account_id, or the number of its session
     named: bool = False  # units will be named
-    internal_filters: bool = False  # internal traffic is not told by its actors alone
+    insiders: tuple[Filter, ...] = ()  # all of which hold of events that are internal traffic, whoever did them
     who: Callable[[], Who] | None = None  # the people, and with them the accounts, for events that are read without a query
     accounts: Callable[[Who], Accounts] | None = None
     prepare: Callable[[], None] | None = None  # makes the relations that it reads, if they are not there yet

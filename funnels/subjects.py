@@ -68,7 +68,7 @@ class Subjects:
         cohorts: Mapping[str, str],
         zone: ZoneInfo,
     ) -> None:
-        self._engine, self._table, self._codes = engine, table, codes
+        self._engine, self._table, self.codes = engine, table, codes
         self.count, self._cohorts, self._zone = count, cohorts, zone
 
     def values(self, name: str) -> tuple[Codes, Sequence[Value]]:
@@ -77,7 +77,7 @@ class Subjects:
             return self._members(name.removeprefix(COHORT)).astype(np.int32), [False, True]
         told = self._told(name, lambda: self._values(name))
         found = np.full(self.count + 1, MISSING, np.int32)
-        numbers = self._codes(told.ids)
+        numbers = self.codes(told.ids)
         found[numbers[numbers >= 0]] = told.codes[numbers >= 0]
         return found, told.values
 
@@ -99,7 +99,7 @@ class Subjects:
             return self._of_members(one)
         told = self._told(f"{one} {self._zone.key}", lambda: self._differing(one))
         found = np.full(self.count + 1, told.default)
-        numbers = self._codes(told.ids)
+        numbers = self.codes(told.ids)
         found[numbers[numbers >= 0]] = not told.default
         return found
 
@@ -134,7 +134,7 @@ class Subjects:
 
     def _members(self, name: str) -> Flags:
         found = np.zeros(self.count + 1, np.bool_)
-        numbers = self._codes(self._engine.table(f"select id from {self._cohorts[name]}")["id"].combine_chunks())
+        numbers = self.codes(self._engine.table(f"select id from {self._cohorts[name]}")["id"].combine_chunks())
         found[numbers[numbers >= 0]] = True
         return found
 

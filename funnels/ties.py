@@ -104,7 +104,10 @@ def settle_entries(
     ``read``: the event ids by the numbers of rows, which are ``values``; ``every``: whatever they serve.
     """
     same = (part.units[1:] == part.units[:-1]) & (part.times[1:] == part.times[:-1])
-    units = part.units[1:][same & (valued | (part.masks[1:] != part.masks[:-1]))]
+    differ = (part.masks[1:] != part.masks[:-1]) | valued
+    if every and part.bars.size:
+        differ |= part.bars[1:] != part.bars[:-1]
+    units = part.units[1:][same & differ]
     if not units.size:
         return
     wanted = np.zeros(part.codes.size, np.bool_)

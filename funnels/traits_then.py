@@ -14,20 +14,24 @@ from typing import Final
 
 from funnels.filter_sql import ACCOUNT_THEN, PERSON_THEN, Parameters, pointer, then_relation
 
-_HISTORY: Final = {
-    PERSON_THEN: """asof left join (
+_CALLS: Final = {
+    PERSON_THEN: """
         select owners.person_id as subject, told.time as since, max_by(told.properties, told.event_id) as traits
         from events as told join actors as owners on owners.actor_id = told.actor_id
-        where told.kind = 'identify' and json_type(told.properties, {key}) is not null
-        group by owners.person_id, told.time
-    ) as {relation} on {relation}.subject = {subject} and events.time >= {relation}.since""",
-    ACCOUNT_THEN: """asof left join (
+        where told.event = '$identify' and told.kind = 'identify' and json_type(told.properties, {key}) is not null
+        group by owners.person_id, told.time""",
+    ACCOUNT_THEN: """
         select told.account_id as subject, told.time as since, max_by(told.properties, told.event_id) as traits
         from events as told
-        where told.kind = 'group' and told.account_id is not null and json_type(told.properties, {key}) is not null
-        group by told.account_id, told.time
-    ) as {relation} on {relation}.subject = {subject} and events.time >= {relation}.since""",
+        where told.event = '$group' and told.kind = 'group' and told.account_id is not null
+            and json_type(told.properties, {key}) is not null
+        group by told.account_id, told.time""",
 }
+
+
+def history(root: str, key: str, parameters: Parameters) -> str:
+    """The calls that told a trait: ``subject``, ``since``, and ``traits`` as JSON."""
+    return _CALLS[root].format(key=parameters.add(pointer(key)))
 
 
 def uses(root: str, properties: Iterable[str]) -> bool:
@@ -41,6 +45,8 @@ def joins(properties: Iterable[str], parameters: Parameters, *, person: str, acc
     parts = {(name.split(".")[0], name.split(".")[1]) for name in properties if "." in name}
     traits = sorted((root, key) for root, key in parts if root in subjects)
     return [
-        _HISTORY[root].format(key=parameters.add(pointer(key)), relation=then_relation(root, key), subject=subjects[root])
+        f"""asof left join ({history(root, key, parameters)}
+    ) as {then_relation(root, key)} on {then_relation(root, key)}.subject = {subjects[root]}
+        and events.time >= {then_relation(root, key)}.since"""
         for root, key in traits
     ]

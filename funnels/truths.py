@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from funnels.bounds import in_bytes
 from funnels.filter_sql import Compiler, Parameters
 from funnels.filters import AnyOf, Condition, Filter, conditions
 from funnels.places import Encoded, Places
+from funnels.scan import Rows
 from funnels.tags import TooMany
 from transforms.engine import Engine, Limits
 
@@ -33,20 +34,31 @@ def wrapped(path: str) -> tuple[str, str]:
     return "".join(f"{{{json.dumps(part, ensure_ascii=False)}:" for part in parts), "}" * len(parts)
 
 
-class Truths:
-    """Which rows of ``places`` satisfy conditions; call ``learn`` first, from the engine's thread."""
+ByRow = Callable[[Rows, int], Flags]  # of events from this number on
 
-    def __init__(self, engine: Engine, places: Places, zone: ZoneInfo, limits: Limits) -> None:
-        self._engine, self._places, self._zone, self._limits = engine, places, zone, limits
+
+class Truths:
+    """Which events satisfy conditions; call ``learn`` first, from the engine's thread. ``other``: how a condition is told
+    that does not speak of the event itself, else None."""
+
+    def __init__(
+        self, engine: Engine, places: Places, zone: ZoneInfo, limits: Limits, other: Callable[[Condition], ByRow | None]
+    ) -> None:
+        self._engine, self._places, self._zone, self._limits, self._other = engine, places, zone, limits, other
         self._read: dict[tuple[str, int], Encoded] = {}
         self._true: dict[tuple[Condition, int], Flags] = {}  # by code, in a row group
+        self._others: dict[Condition, ByRow] = {}
 
     def learn(self, filters: Iterable[Sequence[Filter]], groups: Sequence[int], threads: ThreadPoolExecutor) -> None:
         """Of these row groups. Raises ``TooMany`` where their values take more than half of a question's memory."""
         most = in_bytes(self._limits.memory) // 2
         asked: dict[str, list[Condition]] = defaultdict(list)
         for condition in dict.fromkeys(one for where in filters for one in conditions(where)):
-            asked[condition.property].append(condition)
+            other = self._other(condition)
+            if other is None:
+                asked[condition.property].append(condition)
+            else:
+                self._others[condition] = other
         for name, alike in asked.items():
             read = list(threads.map(lambda place, name=name: self._places.whole(place, name), groups))
             most -= sum(one.bytes for one in read)
@@ -55,27 +67,26 @@ class Truths:
             self._read |= {(name, place): one for place, one in zip(groups, read, strict=True)}
             self._tell(name, alike, dict(zip(groups, read, strict=True)))
 
-    def of(self, where: Sequence[Filter], number: int, count: int) -> Flags:
-        """Of so many rows of one row group from this number on."""
-        place, since = self._places.place(number)
-        return self._all(where, place, slice(since, since + count), count)
-
-    def _all(self, where: Sequence[Filter], place: int, rows: slice, count: int) -> Flags:
-        found = np.ones(count, np.bool_)
+    def of(self, where: Sequence[Filter], rows: Rows, number: int) -> Flags:
+        """Of events of one row group from this number on."""
+        found = np.ones(rows.times.size, np.bool_)
         for one in where:
-            found &= self._one(one, place, rows, count)
+            found &= self._one(one, rows, number)
         return found
 
-    def _one(self, one: Filter, place: int, rows: slice, count: int) -> Flags:
-        if isinstance(one, Condition):
-            codes, true = self._read[one.property, place].codes, self._true[one, place]
-            return np.full(count, true[0]) if codes is None else true[codes[rows]]
+    def _one(self, one: Filter, rows: Rows, number: int) -> Flags:
         if isinstance(one, AnyOf):
-            found = np.zeros(count, np.bool_)
+            found = np.zeros(rows.times.size, np.bool_)
             for item in one.items:
-                found |= self._one(item, place, rows, count)
+                found |= self._one(item, rows, number)
             return found
-        return self._all(one.items, place, rows, count)
+        if not isinstance(one, Condition):
+            return self.of(one.items, rows, number)
+        if one in self._others:
+            return self._others[one](rows, number)
+        place, since = self._places.place(number)
+        codes, true = self._read[one.property, place].codes, self._true[one, place]
+        return np.full(rows.times.size, true[0]) if codes is None else true[codes[since : since + rows.times.size]]
 
     def _tell(self, name: str, alike: Sequence[Condition], read: Mapping[int, Encoded]) -> None:
         """As codes have it: of texts, of null, of documents."""

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from funnels.codes import MISSING, Codes, Value, canonical, combined, occurring, together
 from funnels.filter_sql import Compiler, Parameters
 from funnels.groups import Attribution, in_time
+from funnels.histories import History
 from funnels.kernel import Ints
 from funnels.match import Outcome, Rules
 from funnels.places import JSON_ROOTS, Encoded, Places
@@ -74,6 +75,21 @@ class OfSubjects:
     def of(self, which: Which) -> Codes:
         found: Codes = self.codes[self.find(which)]
         return found
+
+
+@dataclass(frozen=True)
+class OfThen:
+    """What was known of people or of accounts at the times of rows; ``find`` as of ``OfSubjects``."""
+
+    known: History
+    find: Callable[[Which], Ints]
+
+    @property
+    def values(self) -> Sequence[Value]:
+        return self.known.values
+
+    def of(self, which: Which) -> Codes:
+        return self.known.at(self.find(which), which.times)
 
 
 class Values:

@@ -39,7 +39,9 @@ _KINDS: Final[tuple[dict[str, Any], ...]] = (
     {"order": "any"},
     {"order": "strict"},
     {"hold": ["browser"]},
-    {"unit": "account"},
+    {"unit": "account", "breakdown": {"by": ["person_now.plan", "account.plan"]}},
+    {"where": [{"property": "account_now.plan", "op": "is_not_set"}], "breakdown": {"by": ["person.plan"]}},
+    {"steps": [{"event": "A", "first_ever": True}, _STEPS[1]]},
     {"unit": "session"},
 )
 

@@ -84,6 +84,20 @@ _MORE: Final[dict[str, dict[str, object]]] = {
     "a breakdown by browser": {"breakdown": {"by": ["browser"]}},
     "a breakdown by a property": {"breakdown": {"by": ["properties.plan"]}},
 }
+_SEEN_OFTEN: Final = {"unit": "person", "did": {"event": "Signed In", "at_least": 3}}
+_OTHER: Final[dict[str, dict[str, object]]] = {
+    "only Chrome": {"where": [{"property": "browser", "op": "eq", "value": "Chrome"}]},
+    "a breakdown by a trait": {"breakdown": {"by": ["person_now.channel"]}},
+    "a breakdown by the account's trait": {"breakdown": {"by": ["account_now.channel"]}},
+    "a breakdown by a trait as it was then": {"breakdown": {"by": ["person.name"]}},
+    "a breakdown by a cohort": {"cohorts": {"often": _SEEN_OFTEN}, "breakdown": {"by": ["cohort:often"]}},
+    "accounts": {"unit": "account"},
+    "first entries ever": {"first_ever": True},
+    "a preset": {"preset": "mixpanel"},
+    "strict order": {"order": "strict"},
+    "sessions": {"unit": "session"},
+}
+OTHERS_MOST: Final = 2.0  # times the plain question
 _MIXED: Final[tuple[dict[str, object], ...]] = (
     {"breakdown": {"by": ["browser", "country"], "attribution": "last"}},
     {"order": "any"},
@@ -124,19 +138,21 @@ def worker(*command: str) -> Iterator[Worker]:
         one.stdin.close()
 
 
-def prepare(data: Path, events: int, people: int | None = None) -> None:
-    """A data folder with a year of events, one more day in hot files, and who is who as a build leaves it."""
+def prepare(data: Path, events: int, people: int | None = None, *, traits: bool = False) -> None:
+    """A data folder with a year of events, one more day in hot files, and who is who as a build leaves it; ``traits``: what
+    it knows of people and accounts, too."""
     from ingest.lake import Lake
     from tests.bench import lake as days
     from tests.bench import year
     from transforms.build import build
-    from transforms.core import who_is_who
+    from transforms.core import core, who_is_who
     from transforms.engine import Limits
 
     year.write(data, events, count=people)
     days.prepare("day", data)
     lake = Lake(str(data / "lake"))
-    build(lake, PROJECT, who_is_who(), until=NOW, definition_version="bench", now=NOW, limits=Limits("3GB"))
+    models = core() if traits else who_is_who()
+    build(lake, PROJECT, models, until=NOW, definition_version="bench", now=NOW, limits=Limits("3GB"))
 
 
 def figures(data: Path, events: int, rounds: int) -> Iterator[Figure]:
@@ -189,6 +205,15 @@ def _more(size: str, ours: Worker, rounds: int) -> Iterator[Figure]:
         of_processor = median(rich.processor / one.processor for one, rich in pairs) - 1
         found = f"{ratio:+.0%} ({of_processor:+.0%} of processor time)"
         yield Figure(f"{size}, {question.title}: {title}", found, "< +30 %", ratio < 0.3)
+    for title, more in _OTHER.items():
+        asked = question.asked(**more)
+        if asked.pop("first_ever", False):
+            asked["steps"] = [{"event": name, "first_ever": not number} for number, name in enumerate(question.steps)]
+        pairs = [(Took(*ours.ask(plain)[:2]), Took(*ours.ask(asked)[:2])) for _ in range(rounds + 1)][1:]
+        times = median(rich.clock / one.clock for one, rich in pairs)
+        of_processor = median(rich.processor / one.processor for one, rich in pairs)
+        found = f"{times:.1f} × ({of_processor:.1f} × of processor time)"
+        yield Figure(f"{size}, {question.title}: {title}", found, f"{OTHERS_MOST:.0f} ×", times <= OTHERS_MOST)
     one, together = (median(ours.ask({"at_once": count, **plain})[0] for _ in range(rounds)) for count in (1, TEN))
     found = f"{together / one:.1f} ×"
     yield Figure(f"{size}, {question.title}: ten at once, until all have theirs", found, "10 ×", together <= TEN * one)
@@ -303,7 +328,7 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
         yield from figures(options.made, options.events, options.rounds)
         return
     with tempfile.TemporaryDirectory(prefix="jcurve-bench-") as folder:
-        prepare(Path(folder), options.events, options.people)
+        prepare(Path(folder), options.events, options.people, traits=True)
         yield from figures(Path(folder), options.events, options.rounds)
 
 
@@ -327,7 +352,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.serve:
         serve(options.serve)
     elif options.prepare:
-        prepare(options.prepare, options.events, options.people)
+        prepare(options.prepare, options.events, options.people, traits=True)
     else:
         _report(options)
 

@@ -33,7 +33,7 @@ def gathered(times: Ints, units: Ints, masks: Ints, span: range, threads: int) -
     for number, pool in enumerate(found.pools):
         for since in range(number * 500, times.size, threads * 500):
             part = slice(since, since + 500)
-            more = (NO_CODES, NO_CODES, np.zeros(0, np.uint8), 0, -1)
+            more = (NO_CODES, NO_CODES, np.zeros(0, np.bool_), np.zeros(0, np.uint8), 0, -1)
             events = Events(times[part], units[part], NO_CODES, NONE, masks[part], *more)
             take(events, asked, people, found.into(pool))
     return found
