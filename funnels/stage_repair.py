@@ -17,12 +17,13 @@ Keys are ids of either kind: where an account is called like a person, both are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
 from funnels.definition import SUBJECTS, Condition, Members, Rule, Stage
+from funnels.selections import ANY_EVENT
 from transforms.engine import Engine
 
 _READS: Final = "subject, stage, event, handed, again, after_stage, within_length, people, window_length"
@@ -182,6 +183,21 @@ from (
 )
 """
 _A_DAY: Final = timedelta(days=1)
+# Whoever was ever at an account of which ``stale`` may count the people.
+_NEAR_PEOPLE: Final = """
+with near as (
+    select account_id from moved
+    union
+    select account_id from base.memberships where person_id in (select person_id from moved)
+    union
+    select account_id from changed_memberships
+    union
+    select account_id from changed_activity
+    union
+    select account_id from base.account_people where person_id in (select person_id from changed_internal_actors)
+)
+select distinct person_id from base.account_people where account_id in (select account_id from near)
+"""
 
 _AROUND: Final = """
 held as (
@@ -205,10 +221,12 @@ select actors.actor_id
 from base.actors join base.account_people on account_people.person_id = actors.person_id
 where account_people.account_id in (select account_id from held)
 """
-# Inlined into each pattern's own look, which skips other names.
-EVENTS: Final = """events as not materialized (
-    select * from base.events where actor_id in (select actor_id from narrow.near_actors)
-)"""
+# Made before whose they are, in one look at the lake, which is told the ids where they are few.
+_EVENTS: Final = """
+select {columns} from base.events
+where {named} and not bot and actor_id in ({{actor_id of narrow.near_actors}})
+"""
+_COLUMNS: Final = "event_id, event, time, actor_id, account_id, bot"
 _MEMBERSHIPS: Final = f"""
 with {_AROUND.rstrip().rstrip(",")}
 select * from base.memberships where person in (select person from near)
@@ -246,7 +264,7 @@ def stale(stages: Mapping[str, Stage]) -> str:
 class NearActivity:
     """Makes ``near_activity``: the days of ``activity`` on which what moved can have brought a crowd together.
 
-    ``window``: the longest in which any stage counts people.
+    Of whoever was never at an account in question there are none. ``window``: the longest in which any stage counts people.
     """
 
     window: timedelta
@@ -259,7 +277,9 @@ class NearActivity:
             greatest = min(greatest, date.max - self.window - 3 * _A_DAY) + self.window + 3 * _A_DAY
             days = f"day between date '{least}' and date '{greatest}'"  # months that are told so are not even opened
         columns = "person_id, account_id, first_seen, last_seen"
-        engine.view("near_activity", f"select {columns} from base.activity where {days}")
+        engine.make("near_people", _NEAR_PEOPLE)  # a scan that is told them does not read of others where they were
+        theirs = "person_id in (select person_id from near_people)"
+        engine.make("near_activity", f"select {columns} from base.activity where {days} and {theirs}")
 
 
 def near_activity(stages: Mapping[str, Stage]) -> NearActivity:
@@ -271,11 +291,16 @@ def near_activity(stages: Mapping[str, Stage]) -> NearActivity:
     return NearActivity(max(windows, default=timedelta(0)))
 
 
-def narrow(stage_matches: str) -> dict[str, str]:
-    """What the stale subjects need; ``stage_matches`` is that relation's text over the events around them (``EVENTS``)."""
+def narrow(stage_matches: str, names: Collection[str], *, filtered: bool) -> dict[str, str]:
+    """What the stale subjects need; ``stage_matches`` is that relation's text, over events with these ``names``.
+
+    ``filtered``: filters of conditions, or of internal traffic, may look at any column.
+    """
+    named = "true" if ANY_EVENT in names else f"event in ({', '.join(map(_text, sorted(names)))})" if names else "false"
     return {
         "memberships": _MEMBERSHIPS,
         "near_actors": _NEAR_ACTORS,
+        "events": _EVENTS.format(columns="*" if filtered else _COLUMNS, named=named),
         "actors": "select * from base.actors semi join narrow.near_actors using (actor_id)",
         "sole_memberships": "select * from base.sole_memberships where person_id in (select person_id from narrow.actors)",
         "stage_matches": stage_matches,

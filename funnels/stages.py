@@ -63,7 +63,9 @@ def models(definitions: Definitions) -> tuple[Model, ...]:
 
 def _models(definitions: Definitions) -> tuple[Model, ...]:
     patterns = _patterns(definitions.stages.values())
-    (matches, values), (near, _) = (_stage_matches(definitions, patterns, before) for before in ("", stage_repair.EVENTS))
+    matches, values = _stage_matches(definitions, patterns)
+    chosen = [selection for pattern in patterns for selection in pattern]
+    filtered = bool(definitions.internal.where) or any(selection.where for selection in chosen)
     leaving = partial(_leaving, definitions.stages, patterns)
     reads = ("events", "actors", "sole_memberships", traffic.TABLE)
     return (
@@ -75,22 +77,18 @@ def _models(definitions: Definitions) -> tuple[Model, ...]:
             load("models", "stages"),
             params={"definition_version": definitions.version},
             stale=stage_repair.stale(definitions.stages),
-            narrow=stage_repair.narrow(near),
+            narrow=stage_repair.narrow(matches, {selection.event for selection in chosen}, filtered=filtered),
             prepare=stage_repair.near_activity(definitions.stages),
         ),
     )
 
 
-def _stage_matches(definitions: Definitions, patterns: Patterns, before: str) -> tuple[str, dict[str, object]]:
-    """The text of ``stage_matches`` with ``matches`` within, so that events become somebody's in one go; and its values.
-
-    ``before``: what hides ``events`` from it; every other relation is the whole one then.
-    """
+def _stage_matches(definitions: Definitions, patterns: Patterns) -> tuple[str, dict[str, object]]:
+    """The text of ``stage_matches`` with ``matches`` within, so that events become somebody's in one go; and its values."""
     parameters = Parameters()
     left_out = traffic.condition_sql(definitions.internal, parameters) if patterns else "false"
     matches = f"matches as ({matches_sql(list(patterns), left_out, parameters)})"
-    text = load("models", "stage_matches").text
-    return f"with {f'{before},' if before else ''}\n{matches}\n{text}", parameters.values
+    return f"with \n{matches}\n{load('models', 'stage_matches').text}", parameters.values
 
 
 def rounds(stages: Mapping[str, Stage]) -> list[list[Key]]:

@@ -9,12 +9,13 @@ from typing import Final
 import pyarrow as pa
 
 from funnels.ask import Unit
-from funnels.bounds import table_within
+from funnels.bounds import in_bytes, table_within, too_large
 from funnels.codes import held_codes
 from funnels.errors import NoSuchUnit
 from funnels.stream_sql import Query
 from transforms.engine import Engine, Limits
 
+_BYTES: Final = 2_000  # that one event takes until it is told
 _PERSON: Final = """
 select person as name, person_id as key
 from actors
@@ -74,8 +75,10 @@ def find_unit(engine: Engine, unit: Unit, given: str) -> UnitFound:
 
 
 def read_story(engine: Engine, query: Query, limits: Limits) -> Sequence[Told]:
-    """In order of time and id."""
+    """In order of time and id. Raises ``TooLarge``: an account may have millions of events."""
     rows = table_within(engine, query.story(), query.parameters.values, limits)
+    if len(rows) * _BYTES > in_bytes(limits.memory):
+        raise too_large(limits)
     rows = rows.sort_by([("time", "ascending"), ("event_id", "ascending")])
     held = held_codes([rows[f"held{number}"] for number in range(len(query.funnel.hold))]) if query.funnel.hold else None
     return [_told(row, 0 if held is None else int(held[number]), query) for number, row in enumerate(_plain(rows))]

@@ -3,7 +3,7 @@
 Owns the tables of ``tables.py`` (who fills each: ``sql/models``), the manifest, and the record of runs.
 
     lake/<project>/<table>/              a Delta table per model, of which the rows that differ are replaced
-        leaf-<id>.parquet                of a table that is repaired (draft.py): 65,536 rows or so in the order of its key;
+        leaf-<id>.parquet                of a table that is repaired (draft.py): 61,440 rows or so in the order of its key;
         month=2026-03/leaf-<id>.parquet  of one kept by day in a folder per UTC month, which is no column of it
     lake/<project>/id_links/             the ledger of identity: links found in events, undos; appended to
     lake/<project>/_manifest/NNNNNNNN.json and current
@@ -20,7 +20,8 @@ The way of a build (``build.py``): what moved since the one in force (``news.py`
 (``ledger.py``; of events that gave way to an earlier copy: ``amend.py``), the plan (``stale.py``, pure: keep, repair or
 whole), then model by model (``core.py``, ``days.py``, and what comes from above; ``model.py`` says how one is written):
 the stale keys, what these need, the very text of a full build over that, and the rows into the table's draft
-(``repair.py``, ``draft.py``, ``engine.py``: DuckDB; of tables by day that are made from nothing: ``fill.py``). Who is who
+(``repair.py``, ``draft.py``, whose leaves ``leaf_writer.py`` writes ``behind.py`` the models that follow; ``engine.py``:
+DuckDB; of tables by day that are made from nothing: ``fill.py``). Who is who
 comes first (``identity.py``; what is undone: ``undo.py``), then whose days are made again and from which events
 (``spans.py``). Checks (``checks.py``; of whole builds those of the events run ``beside.py`` the models), a commit per
 table, the past numbers that moved (``changes.py``), and the manifest (``manifest.py``).
@@ -112,9 +113,15 @@ Decisions
     Choice: rows that came less rows that went, by name and content (``news.py``). Price: where the log or the files are
     gone, everything is made anew.
     A table under repair is a set of leaves (``draft.py``). Context: one late event changes a few rows of millions. Choice:
-    files of 65,536 rows by key, written anew where rows go or come; the others stay (of 250,000 rows, a merge of two people
+    files of 61,440 rows by key, written anew where rows go or come; the others stay (of 250,000 rows, a merge of two people
     of a year of 10 M events took 13.5 processor seconds, so 10.1; a whole build the same). Price: rows that lie all over a
     table write it all (10 M narrow rows of a quarter in larger leaves: 100,000 rows all over a month 2.5 s, at a load of 8).
+    Leaves of a repair are written behind the models that follow. Context: at 99 M events the leaves are a fifth of a merge's
+    work, and most queries of a repair keep one core busy. Choice: until they are there, a table is what stands, less what
+    goes and with what comes, as a query. Price: a second engine, and rows that wait in memory (a million at most).
+    A scan is told some hundreds of ids themselves. Context: as a side of a join they tell it the least and the greatest, and
+    it decodes the ids of all events between. Choice: ``Engine.listed`` writes 51 to 1,000 into the query's text (97 actors
+    among 99 M events: 2.9 processor seconds, before 7.9); fewer are told as they are. Price: one more small query.
     Times are subtracted as microseconds. Context: a difference of times with a zone costs DuckDB 3.6 processor seconds for
     10 M rows, one of ``epoch_us`` 0.04. Choice: models and checks do so wherever many rows are. Price: lengths in conditions
     of stages are numbers, and half hours are counted.

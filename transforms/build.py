@@ -33,10 +33,11 @@ from transforms.amend import amend
 from transforms.behind import Behind
 from transforms.beside import events_checked
 from transforms.commits import same_rows
-from transforms.draft import LEAF_ROWS, Draft
+from transforms.draft import Draft
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.errors import CheckFailed, Violation
 from transforms.fill import Filling
+from transforms.leaf_writer import LEAF_ROWS
 from transforms.ledger import LEDGER, gather
 from transforms.manifest import Manifest, current, next_number, publish
 from transforms.model import Model

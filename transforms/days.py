@@ -33,14 +33,21 @@ _FILLED_DAYS: Final = {
 _ACCOUNTS: Final = """
 select distinct account_id, day as since, day as until from changed_activity where account_id is not null
 """
-_ACCOUNT_DAYS: Final = {
-    "activity": "select activity.* from base.activity semi join stale "
+_OF_ACCOUNTS: Final = (
+    "select activity.* from base.activity semi join stale "
     "on stale.account_id = activity.account_id and stale.since = activity.day "
-    f"where activity.day {_DAYS}",
+    f"where activity.day {_DAYS}"
+)
+# Leaves lie by person, so of accounts it is asked first who was ever there, also since the build (``account_people`` is not
+# repaired yet): a scan that is told them does not read of others where they were.
+_ACCOUNT_DAYS: Final = {
+    "visitors": "select person_id from base.account_people semi join stale using (account_id) "
+    "union select person_id from came_activity semi join stale using (account_id)",
+    "activity": f"{_OF_ACCOUNTS} and activity.person_id in (select person_id from narrow.visitors)",
 }
 _FILLED_ACCOUNT_DAYS: Final = {
     "stale": f"{_ACCOUNTS} and day <= (select day from border)",
-    "border_activity": _ACCOUNT_DAYS["activity"],
+    "border_activity": _OF_ACCOUNTS,
     "activity": "from (select * from came_activity where day > (select day from border) "
     "union all from narrow.border_activity)",
 }
@@ -52,5 +59,11 @@ def models(zone: str = "UTC") -> tuple[Model, ...]:
         Model(
             load("models", "person_days"), {"zone": zone}, stale="from day_spans", narrow=_PERSON_DAYS, filling=_FILLED_DAYS
         ),
-        Model(load("models", "account_days"), stale=_ACCOUNTS, narrow=_ACCOUNT_DAYS, filling=_FILLED_ACCOUNT_DAYS),
+        Model(
+            load("models", "account_days"),
+            stale=_ACCOUNTS,
+            narrow=_ACCOUNT_DAYS,
+            filling=_FILLED_ACCOUNT_DAYS,
+            given=load("models", "account_people").text,  # repaired by it, so never by one that was made otherwise
+        ),
     )

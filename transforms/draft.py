@@ -1,7 +1,7 @@
 """A stored table under repair: leaves of the version in force, some replaced. Nobody sees it before it is committed.
 
 On disk: ``<table>/leaf-<id>.parquet``, of a table by day ``<table>/month=2026-03/leaf-<id>.parquet`` (UTC month of its
-time or date column); of leaves that were written at once the id ends with their number. A leaf holds some 65,536 rows in
+time or date column); of leaves that were written at once the id ends with their number. A leaf holds some 61,440 rows in
 the order of the table's key, then its grain; the log of the table tells the least and the greatest key of each.
 
     replace   Finds the leaves whose rows go or come, and writes them anew without what goes and with what comes, cut so that
@@ -40,12 +40,11 @@ from sql.loader import Query
 from transforms.behind import Behind
 from transforms.engine import Engine, columns, parquet
 from transforms.errors import ModelFailed
-from transforms.leaf_writer import Layout, LeafWriter
+from transforms.leaf_writer import LEAF_ROWS, Layout, LeafWriter
 from transforms.leaves import Leaf, Run, floors, runs, stored
 from transforms.rewrite import sync, upload
 from transforms.tables import TABLES
 
-LEAF_ROWS: Final = 65_536
 _RUN: Final = 8  # stored leaves whose rows are sorted together
 _BEHIND: Final = 1_000_000  # rows that go and come, at most, while others go on: they wait in memory
 _ATTEMPTS: Final = 30
@@ -258,7 +257,7 @@ class Draft:
         ]
         self._engine.bind("leaves", pa.Table.from_pylist(rows, schema))
         joined = f'leaves on leaves.month = rows.month and rows."{self._layout.key}" between leaves.low and leaves.high'
-        return self._counted(f"select rows.month, leaf from {self._with_month(gone)} join {joined}")
+        return self._by_month(f"select rows.month, leaf from {self._with_month(gone)} join {joined}")
 
     def _gains(self, come: str, months: Mapping[str, Sequence[int]]) -> dict[str, dict[int, int]]:
         """By month and leaf how many rows come to it; those of a month without leaves to -1."""
@@ -271,7 +270,7 @@ class Draft:
         schema = pa.schema([("month", pa.string()), ("floor", kind), ("leaf", pa.int64())])
         self._engine.bind("floors", pa.Table.from_pylist(begin, schema))
         joined = f'floors on floors.month = rows.month and rows."{self._layout.key}" >= floors.floor'
-        return self._counted(
+        return self._by_month(
             f"select rows.month, coalesce(leaf, -1) as leaf from {self._with_month(come)} asof left join {joined}"
         )
 
@@ -283,7 +282,7 @@ class Draft:
             month = f"strftime(date_trunc('month', {month}), '%Y-%m')"
         return f'(select "{self._layout.key}", {month} as month from {rows}) as rows'
 
-    def _counted(self, text: str) -> dict[str, dict[int, int]]:
+    def _by_month(self, text: str) -> dict[str, dict[int, int]]:
         counts: dict[str, dict[int, int]] = {}
         for row in self._engine.table(f"select month, leaf, count(*) as n from ({text}) group by all").to_pylist():
             counts.setdefault(row["month"], {})[row["leaf"]] = row["n"]

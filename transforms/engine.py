@@ -47,6 +47,7 @@ class Limits:
 
 DEFAULT_LIMITS: Final = Limits()
 VECTOR: Final = 2_048  # rows that DuckDB handles at once
+_LISTED: Final = range(51, 1_001)  # how many numbers are better written out in a query
 
 
 @dataclass(frozen=True)
@@ -203,6 +204,16 @@ class Engine:
     def table(self, text: str, params: Mapping[str, object] | None = None) -> pa.Table:
         """The rows of one query, in no order but the query's own."""
         return self._connection.sql(text, params=dict(params) if params else None).to_arrow_table()
+
+    def listed(self, column: str, relation: str) -> str:
+        """What an ``in (...)`` takes to find the rows of some numbers: a query for these, or the numbers themselves.
+
+        A scan reads the other columns around those rows alone where it is told the numbers. Of a query it is told no more
+        than fifty, of more the least and the greatest; written out it is told some hundreds, but a few are no part of the
+        scan then. Of 99 M events in processor seconds: 5 ids 2.1 and written out 7, 97 ids 7.9 and written out 2.9.
+        """
+        found = self.table(f"select distinct {column} from {relation} limit {_LISTED[-1] + 1}")[column].to_pylist()
+        return ", ".join(map(str, found)) if len(found) in _LISTED else f"select {column} from {relation}"
 
     def batches(self, text: str, rows: int, params: Mapping[str, object] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows of one query, so many at a time."""

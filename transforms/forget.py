@@ -7,7 +7,8 @@
 
 What is theirs: events that one of their ids sent, aliases that name one, rejected events that hold one, ledger rows that
 hold one. In other people's events the device that is forgotten becomes null, and a long id (LONG) inside a text becomes
-``forgotten``; the events themselves stay. A short id ("42") is looked for only where ids stand: in texts it is any number.
+``forgotten``; the events themselves stay, and so does an undo whose reason names them. A short id ("42") is looked for only
+where ids stand: in texts it is any number.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ _TEXTS: Final = (
 _HTML: Final = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "&<>"})
 _ESCAPE: Final = re.compile(r"\\u([0-9a-f]{4})")
 _PERCENT: Final = re.compile(r"%[0-9A-F]{2}")
+# Of ledgers, what a hand wrote: an undo of other people's link stands, whoever its reason names.
+_SAID: Final = ("why", "made_by")
 _SAME_PERSON: Final = """
 with found as (
     select person_id
@@ -143,6 +146,7 @@ def _linked(lake: Lake, project: str, given: str, limits: Limits) -> set[str]:
 def take_out(lake: Lake, project: str, ids: Ids, tables: Iterable[str]) -> Taken:
     """Takes a person out of the newest version of ``tables``, built ones left aside. Doing it again changes nothing."""
     removed: dict[str, int] = {}
+    renamed: dict[str, int] = {}
     changed = 0
 
     def of_events(rows: pa.Table) -> pa.Table:
@@ -161,16 +165,23 @@ def take_out(lake: Lake, project: str, ids: Ids, tables: Iterable[str]) -> Taken
         def keep(rows: pa.Table) -> pa.Table:
             theirs = rejected_of(rows, ids) if name == "rejected" else ledger_of(rows, ids)
             removed[name] = removed.get(name, 0) + sum(theirs)
-            return rows.filter(pa.array([not one for one in theirs], pa.bool_())) if any(theirs) else rows
+            kept = rows.filter(pa.array([not one for one in theirs], pa.bool_())) if any(theirs) else rows
+            kept, said = _unsaid(kept, ids, [text for text in _SAID if text in kept.column_names])
+            renamed[name] = renamed.get(name, 0) + int(pc.sum(said).as_py() or 0)
+            return rows if kept.num_rows == rows.num_rows and not pc.any(said).as_py() else kept
 
-        return change_rows(lake, project, name, keep, lambda: removed.pop(name, None))
+        def again() -> None:
+            removed.pop(name, None)
+            renamed.pop(name, None)
+
+        return change_rows(lake, project, name, keep, again)
 
     change_rows(lake, project, "events", of_events, nothing_yet)
     names = sorted(set(tables) - set(TABLES) - {"events", RECEIPTS})
     for name in names:
         of(name)
     ledgers = sum(removed.get(name, 0) for name in names if name != "rejected")
-    return Taken(removed.get("events", 0), removed.get("rejected", 0), ledgers, changed)
+    return Taken(removed.get("events", 0), removed.get("rejected", 0), ledgers, changed + sum(renamed.values()))
 
 
 def others_events(rows: pa.Table, ids: Ids) -> tuple[pa.Table, int]:
@@ -186,18 +197,25 @@ def others_events(rows: pa.Table, ids: Ids) -> tuple[pa.Table, int]:
         linked = pc.and_(named, pc.not_equal(kept["kind"], "alias"))  # there the previous id is the anonymous one again
         for name, gone in (("anonymous_id", named), ("previous_id", linked)):
             kept = _set(kept, name, pc.if_else(gone, pa.scalar(None, pa.string()), kept[name]))
-    if ids.pattern is not None:
-        for name in _TEXTS:
-            found = holding(kept[name], ids)
-            if pc.any(found).as_py():
-                clean = [
-                    ids.pattern.sub("forgotten", text) if text else text for text in kept[name].filter(found).to_pylist()
-                ]
-                mask = found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
-                column = kept[name].combine_chunks()
-                kept = _set(kept, name, pc.replace_with_mask(column, mask, pa.array(clean, pa.string())))
-                touched = pc.or_(touched, found)
-    return kept, int(pc.sum(touched).as_py() or 0)
+    kept, said = _unsaid(kept, ids, _TEXTS)
+    return kept, int(pc.sum(pc.or_(touched, said)).as_py() or 0)
+
+
+def _unsaid(rows: pa.Table, ids: Ids, names: Iterable[str]) -> tuple[pa.Table, pa.ChunkedArray]:
+    """The rows without the ids in these texts, and which rows lost one."""
+    touched = pa.chunked_array([pa.array([False] * rows.num_rows, pa.bool_())])
+    pattern = ids.pattern
+    if pattern is None:
+        return rows, touched
+    for name in names:
+        found = holding(rows[name], ids)
+        if pc.any(found).as_py():
+            clean = [pattern.sub("forgotten", text) if text else text for text in rows[name].filter(found).to_pylist()]
+            mask = found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+            column = rows[name].combine_chunks()
+            rows = _set(rows, name, pc.replace_with_mask(column, mask, pa.array(clean, pa.string())))
+            touched = pc.or_(touched, found)
+    return rows, touched
 
 
 def rejected_of(rows: pa.Table, ids: Ids) -> list[bool]:
@@ -208,10 +226,12 @@ def rejected_of(rows: pa.Table, ids: Ids) -> list[bool]:
 
 
 def ledger_of(rows: pa.Table, ids: Ids) -> list[bool]:
-    """Which rows of any other table hold one of the ids."""
+    """Which rows of any other table hold one of the ids, but for what people said of them (_SAID)."""
     theirs = [False] * rows.num_rows
     known = set(ids.typed) | {plain for plain in ids.plain if len(plain) >= LONG}
     for name in rows.column_names:
+        if name in _SAID:
+            continue
         if pa.types.is_string(rows[name].type) or pa.types.is_large_string(rows[name].type):
             inside = holding(rows[name], ids).to_pylist()
             theirs = [a or b or v in known for a, b, v in zip(theirs, inside, rows[name].to_pylist(), strict=True)]

@@ -23,6 +23,10 @@ from transforms.tables import TABLES
 
 LEAF: Final = "leaf-"  # how the files begin that are written here
 
+# DuckDB hands sorted rows to its threads 122,880 at a time, and each writes files of its own. Leaves of half as many are cut
+# where these end; of another size, two out of three would hold rows of two places, and a key lie in two leaves.
+LEAF_ROWS: Final = 61_440
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -101,7 +105,9 @@ class LeafWriter:
         if parts > 1 and self._layout.leaf_rows < VECTOR:
             yield from self._write_counted(month, text, params)
         elif parts:
-            yield from self._write_leaves(month, text, params, ROW_GROUP if parts == 1 else -(-count // parts), parts > 1)
+            yield from self._write_leaves(
+                month, text, params, ROW_GROUP if parts == 1 else self._layout.leaf_rows, parts > 1
+            )
 
     def _parts(self, count: int) -> int:
         """Over how many leaves so many rows are spread."""

@@ -13,7 +13,8 @@ come before the model, and what moved:
 ``stale`` has a row per key to be made again: of a model by subject ``<key>``, of one by day ``<key>, since, until``
 (inclusive, of the type of its time or day). ``narrow`` gives, for relations that the model or its own relations read, the
 rows that these keys need; they are made in the order given, and may read ``stale`` and each other (``narrow.<name>``); a
-name that only they read is made, too.
+name that only they read is made, too. ``in ({<number> of <relation>})`` stands for ``in (select <number> from <relation>)``,
+and for the numbers themselves where a scan is better told these (``Engine.listed``).
 
 A model by day that is filled from nothing, month by month, has ``filling`` in their place where it is to read what the month
 made, ``came_<table>``, and not to look for it in the table; ``spans``, ``day_spans`` and ``border`` tell then what reaches

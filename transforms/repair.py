@@ -24,6 +24,7 @@ from transforms.tables import TABLES
 
 _PARAMETER: Final = re.compile(r"\$([a-z_][a-z_0-9]*)")
 _NARROW: Final = re.compile(r"narrow[.]([a-z_]+)")  # what a text of narrow reads of the others
+_LISTED: Final = re.compile(r"\{([a-z_]+) of ([a-z_.]+)\}")
 _PART: Final = """
 select events.*, actors.person_id, actors.person
 from {relation} events join base.actors on actors.actor_id = events.actor_id
@@ -180,7 +181,8 @@ class Repair:
                 if text.startswith("from "):
                     self._engine.view(f"narrow.{name}", text)
                 else:
-                    self._engine.make(f"narrow.{name}", text, self._params(model, text))
+                    told = _LISTED.sub(lambda found: self._engine.listed(found[1], found[2]), text)
+                    self._engine.make(f"narrow.{name}", told, self._params(model, told))
         for relation in needed:
             if relation.query.name not in narrow:
                 self._make(relation, f"narrow.{relation.query.name}")

@@ -57,6 +57,6 @@ def lines(rows: Iterable[dict[str, Any]], zone: ZoneInfo) -> list[str]:
 def _read(text: str, zone: ZoneInfo) -> datetime:
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):  # an offset may lead out of the years that there are
         raise Refused(f"--since {text} is no date", [_FORMS]) from None
-    return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from api.clock import now
 from api.commands import settings
+from api.commands.moments import MOMENT
 from api.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,17 +37,19 @@ def command() -> None:
 
 @command.command()
 @click.argument("id")
+@click.option("--known-at", type=MOMENT, metavar="DATE", help="As it was known then: 2026-01-31 or '2026-01-31 10:00', UTC.")
 @settings("lake_url", "store_url", "runaway_links")
-def links(settings: Settings, id: str) -> None:  # noqa: A002
+def links(settings: Settings, id: str, known_at: datetime | None) -> None:  # noqa: A002
     """Tell the links of ID (user:42, anonymous:7f3a) and their undos."""
     from ingest.lake import Lake
     from transforms.identity import View
     from transforms.links import Ledger, links_of
+    from transforms.undo import EVER
 
     _known_project(settings)
     ids = {id, f"user:{id}", f"anonymous:{id}"}
     ledger = Ledger.now(Lake(settings.lake_root), settings.project, with_events=True)
-    found = links_of(ledger, ids, View(settings.runaway_links))
+    found = links_of(ledger, ids, View(settings.runaway_links, known_at or EVER))
     for link in found:
         click.echo("\n".join(lines(link)))
     if not found:

@@ -122,6 +122,10 @@ def _show(report: Report) -> None:
         click.echo(
             f"{'made':<12}{report.made:>14,}   calls that say who is who, made of events that show it (no row of a file)"
         )
+    if report.described:
+        click.echo(
+            f"{'described':<12}{report.described:>14,}   calls beside events that set something on their person (no row)"
+        )
     click.echo(f"{'taken':<12}{report.taken:>14,}")
     if report.links + report.made:
         click.echo(f"{'links':<12}{report.links + report.made:>14,}   of what was read or made: calls that say who is who")

@@ -18,9 +18,9 @@ class _Moment(click.ParamType[datetime]):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         try:
             read = datetime.fromisoformat(str(value))
-        except ValueError:
+            return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):  # an offset may lead out of the years that there are
             self.fail(f"'{value}' is no date; write 2026-04-01 or '2026-04-01 12:00', in UTC", param, ctx)
-        return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 class _Span(click.ParamType[timedelta]):

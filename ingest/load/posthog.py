@@ -2,9 +2,10 @@
 
 https://posthog.com/docs/cdp/batch-exports/s3: uuid, event, distinct_id, properties, timestamp, created_at, and more. JSON
 lines nest the properties, Parquet holds them as text. Identity: ``$identify`` names the anonymous id that it replaces in
-``$anon_distinct_id``; ``$create_alias`` and ``$merge_dangerously`` name the other id in ``alias``. A ``distinct_id`` that is
-the device's own id, or of one whom PostHog says it has not identified, is an anonymous id. ``person_id`` is whom PostHog
-took the sender for when it came; it is kept in the context, as it tells of merges that no event of the export names.
+``$anon_distinct_id``; ``$create_alias`` and ``$merge_dangerously`` name the other id in ``alias``. What any other event sets
+on its person becomes an identify beside it. A ``distinct_id`` that is the device's own id, or of one whom PostHog says it
+has not identified, is an anonymous id. ``person_id`` is whom PostHog took the sender for when it came; it is kept in the
+context, as it tells of merges that no event of the export names.
 
 A row of the persons export has team_id, distinct_id, person_id, properties, person_version, person_distinct_id_version,
 created_at and is_deleted: one of the person's ids, and whose it is now. What becomes of it: ``roster``.
@@ -14,8 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from ingest.load.exported import context, groups, mapping, without_nothing
+
+# Events that are such a call themselves, and those that tell of somebody else.
+_DESCRIBING: Final = ("$identify", "$set", "$set_once", "$unset", "$create_alias", "$merge_dangerously", "$groupidentify")
 
 
 @dataclass(frozen=True)
@@ -55,15 +60,36 @@ def call(row: Mapping[str, object]) -> Mapping[str, object]:
         "anonymousId": sender if anonymous else device,
         "context": _context(properties) | context({"personId": row.get("person_id")}),
     }
-    traits = {**mapping(properties.get("$set_once")), **mapping(properties.get("$set"))}
+    traits = _traits(properties)
     return without_nothing(base | _told(event, sender, properties, traits))
+
+
+def described(row: Mapping[str, object]) -> Mapping[str, object] | None:
+    """The identify call of what any other event sets on its person, as the door makes one (``protocols.posthog_event``)."""
+    event, properties = row.get("event"), mapping(row.get("properties"))
+    if event in _DESCRIBING or properties.get("$process_person_profile") in (False, "false"):
+        return None
+    traits = _traits(properties)
+    if not traits:
+        return None
+    told = call(row)
+    sender = "userId" if "userId" in told else "anonymousId"
+    kept = {name: told[name] for name in ("timestamp", sender, "context") if name in told}
+    named = {"messageId": f"{told['messageId']}:set"} if "messageId" in told else {}
+    return {"type": "identify", "traits": traits, **kept, **named}
+
+
+def _traits(properties: dict[str, object]) -> dict[str, object]:
+    unset = properties.get("$unset")
+    gone = {name: None for name in unset if isinstance(name, str)} if isinstance(unset, list) else {}
+    return {**mapping(properties.get("$set_once")), **mapping(properties.get("$set")), **gone}
 
 
 def _told(event: object, sender: object, properties: dict[str, object], traits: dict[str, object]) -> dict[str, object]:
     if event == "$identify":
         ids = {"userId": sender, "anonymousId": properties.get("$anon_distinct_id") or properties.get("$device_id")}
         return {"type": "identify", "traits": traits, **ids}
-    if event == "$set":
+    if event in ("$set", "$set_once", "$unset"):
         return {"type": "identify", "traits": traits}
     if event in ("$create_alias", "$merge_dangerously"):
         ids = {"userId": sender, "previousId": properties.get("alias"), "anonymousId": None}

@@ -22,9 +22,10 @@ class Month:
 
 @dataclass(frozen=True)
 class Report:
-    """``rows + made == taken + duplicates + forgotten + refused``.
+    """``rows + made + described == taken + duplicates + forgotten + refused``.
 
     ``links`` rows say that two ids are one person; ``made`` are calls that do and stand in no file (``identities``).
+    ``described`` are calls of what events set on their person, beside them.
 
     ``refused`` is by reason; ``refused_before`` of them an earlier import has kept.
     """
@@ -42,6 +43,10 @@ class Report:
         return sum(file.rows for file in self.files)
 
     @property
+    def described(self) -> int:
+        return sum(file.described for file in self.files)
+
+    @property
     def taken(self) -> int:
         return sum(month.taken for month in self.months.values())
 
@@ -51,7 +56,8 @@ class Report:
 
     @property
     def reconciled(self) -> bool:
-        return self.rows + self.made == self.taken + self.duplicates + self.forgotten + sum(self.refused.values())
+        read = self.rows + self.made + self.described
+        return read == self.taken + self.duplicates + self.forgotten + sum(self.refused.values())
 
 
 def report(plan: Plan, index: Path) -> Report:

@@ -51,7 +51,7 @@ def stage(plan: Plan, number: int, path: Path, found: Found, tell: Callable[[int
     judge.close()
     if len(merges := judge.merges()):
         pq.write_table(merges, staged.merges, compression="snappy")
-    staged.finish(Counts(path.name, found.format, read, dict(judge.reasons), dict(judge.months)))
+    staged.finish(Counts(path.name, found.format, read, dict(judge.reasons), dict(judge.months), judge.described))
 
 
 class _Judge:
@@ -67,6 +67,8 @@ class _Judge:
         self._refused: list[tuple[Reject, int]] = []
         self._merges: list[dict[str, object]] = []
         self._merges_since = 0
+        self.described = self._beside = 0  # calls that stand beside a row's own; of them not written yet
+        self._described: Mapping[str, object] | None = None  # of the row at hand
         self._persons: list[dict[str, object]] = []
         self._roster: pq.ParquetWriter | None = None
 
@@ -82,7 +84,19 @@ class _Judge:
             call.time = time if time <= self._plan.started + AHEAD else self._plan.started
             self._calls.append(call)
             self._places.append(place)
+            self._describe(call, place)
         self._refused += [(reject, place) for reject in rejects]
+
+    def _describe(self, beside: Call, place: int) -> None:
+        """What an event says of its person becomes a call at the same time; one that breaks a rule is left out."""
+        if self._described is None:
+            return
+        for call in self._judged(repair.text(msgspec.json.encode(self._described)), b"")[0]:
+            call.time = beside.time
+            self._calls.append(call)
+            self._places.append(place)
+            self._beside += 1
+        self._described = None
 
     def merges(self) -> pa.Table:
         """All of the file: they are few, and judged by who the events say they are when all are there."""
@@ -90,7 +104,15 @@ class _Judge:
 
     def write(self, events: pq.ParquetWriter, refused: pq.ParquetWriter, tell: Callable[[int], None]) -> int:
         """What was judged since the last time; returns how many rows that is."""
-        size = len(self._calls) + len(self._refused) + len(self._persons) + len(self._merges) - self._merges_since
+        self.described += self._beside
+        size = (
+            len(self._calls)
+            - self._beside
+            + len(self._refused)
+            + len(self._persons)
+            + len(self._merges)
+            - self._merges_since
+        )
         self._merges_since = len(self._merges)
         table = events_table(self._calls, "", self._places)
         files = pa.repeat(pa.scalar(self._number, pa.int32()), len(table))
@@ -104,7 +126,7 @@ class _Judge:
         if self._persons:
             self._roster = self._roster or pq.ParquetWriter(self._staged.persons, PERSONS, compression="snappy")
             self._roster.write_table(pa.Table.from_pylist(self._persons, schema=PERSONS))
-        self._calls, self._places, self._refused, self._persons = [], [], [], []
+        self._calls, self._places, self._refused, self._persons, self._beside = [], [], [], [], 0
         tell(size)
         return size
 
@@ -143,6 +165,7 @@ class _Judge:
             return self._merge(row, line, place)
         if self._telling is posthog.call and posthog.is_person(row):
             return self._person(row, line, place)
+        self._described = posthog.described(row) if self._telling is posthog.call else None
         return repair.text(msgspec.json.encode(self._telling(row)))
 
     def _merge(self, row: Mapping[str, object], line: bytes, place: int) -> Reject | None:

@@ -61,13 +61,15 @@ PERSONS: Final = pa.schema(  # PostHog's: an id (``sender``) and whose it is; ve
 
 @dataclass(frozen=True)
 class Counts:
-    """What was read of one file: ``refused`` by reason; ``months`` of its events."""
+    """What was read of one file: ``refused`` by reason; ``months`` of its events; ``described`` of them are no rows: what
+    events set on their person, beside them."""
 
     file: str
     format: str
     rows: int
     refused: Mapping[str, int] = field(default_factory=dict)
     months: Mapping[str, int] = field(default_factory=dict)
+    described: int = 0
 
 
 @dataclass(frozen=True)

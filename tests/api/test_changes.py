@@ -36,3 +36,4 @@ def test_the_command_tells_them_too_and_says_when_there_are_none(world: World) -
     assert "  2026-02-02  events: 0 -> 1  (1 late event)\n" in run("2026-01-01")
     assert run("2026-05-01") == "No number of a past day moved since 2026-05-01.\n"
     assert "--since soon is no date" in run("soon")
+    assert "--since 0001-01-01T00:00+14:00 is no date" in run("0001-01-01T00:00+14:00")

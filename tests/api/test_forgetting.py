@@ -33,11 +33,14 @@ from tests.transforms import world as small
 from transforms import tidy as tidying
 from transforms.engine import Engine
 from transforms.forget import Ids, ids_of, others_events
+from transforms.identity import View
 from transforms.layout import Rules
+from transforms.links import Ledger, links_of
 from transforms.manifest import current
 from transforms.retention import expire
 from transforms.tables import TABLES
 from transforms.traces import Traces, traces, traces_of_lake
+from transforms.undo import Hand, undo
 
 ADA, DEVICE = "user-ada-1815", "device-7f3a-1815"
 THEIRS: list[dict[str, Any]] = [
@@ -333,6 +336,21 @@ def test_of_whom_retention_left_no_event_all_ids_are_known_by_their_links(world:
     assert left.found == ()
     assert forgetting.receipts(lake, "default")[0]["ledgers"] == 2
     assert ids_of(lake, "default", "ada-of-old") is None
+
+
+def test_an_undo_of_other_people_s_link_stands_though_its_reason_names_the_person(world: World) -> None:
+    lake, clock = lake_of(world.settings), Clock()
+    world.send({"type": "identify", "messageId": "i9", "userId": "bob", "anonymousId": "laptop"})
+    undo(lake, "default", "i9", Hand("me", f"it is the laptop of {ADA}", NOW))
+    world.build()
+    forgetting.ask(world.settings, lake, "default", ADA, "TICKET-1", "api", clock())
+    left = advance(world, clock, at_once=True)
+    assert left is not None
+    assert left.found == ()
+    assert ids_of(lake, "default", "bob") == Ids(frozenset({"user:bob"}))
+    [link] = links_of(Ledger.now(lake, "default", with_events=False), {"user:bob"}, View())
+    assert (link["state"], link["undos"][0]["why"]) == ("undone", "it is the laptop of forgotten")
+    assert forgetting.receipts(lake, "default")[0]["changed"] == 2
 
 
 def test_whoever_has_the_same_id_in_another_project_is_somebody_else(world: World) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from click.testing import CliRunner
 
+from api.cli import main
 from tests.api.world import Client, World, track
 
 WHEN = "2026-02-01T00:00:0{}Z"
@@ -172,6 +174,14 @@ def test_identity_is_answered_as_it_was_known_then(tmp_path: Path) -> None:
         ["anonymous:dev", "user:7"],
     )
     assert (len(then["events"]["items"]), then["links"]) == (2, [])
+
+    def told(*more: str) -> str:
+        command = ["identity", "links", "user:7", *more, "--data", str(world.settings.data)]
+        return CliRunner().invoke(main, command).output
+
+    assert told("--known-at", "2026-02-19") == "No link names user:7.\n"
+    assert told("--known-at", "2026-02-21") == told() != told("--known-at", "2026-02-19")
+    assert "'0001-01-01T00:00+14:00' is no date" in told("--known-at", "0001-01-01T00:00+14:00")
 
 
 def test_the_status_names_ids_that_are_linked_to_too_many_others(tmp_path: Path) -> None:

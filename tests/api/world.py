@@ -32,7 +32,8 @@ class World:
 
     @classmethod
     def at(cls, folder: Path) -> World:
-        world = cls(Settings(data=folder / "data"))
+        # The first question compiles the kernels, which takes a minute where many others work.
+        world = cls(Settings(data=folder / "data", query_seconds=600))
         world.settings.folder.create()
         prepare_definitions(world.settings)
         return world

@@ -187,10 +187,11 @@ def _scaling(scaled: Sequence[Scaled]) -> str:
     one, *more = scaled
     told = [f"1 worker {one.rate:,.0f} events/s ({one.of_processor:,.0f} of processor time)"]
     for many in more:
-        met = _mark(many.rate >= SCALES * many.workers * one.rate)
+        aim, apart = SCALES * many.workers, many.apart(one)
         told.append(
-            f"{many.workers} workers {many.rate:,.0f} ({many.of_processor:,.0f}), {many.rate / one.rate:.2f} × (aim:"
-            f" {SCALES * many.workers:g}{met}), the busiest had {many.busiest:.0%}"
+            f"{many.workers} workers {many.rate:,.0f} ({many.of_processor:,.0f}), {many.rate / one.rate:.2f} × by the clock,"
+            f" since the senders took {many.senders:.1f} of the {os.cpu_count()} cores; by what the doors took, with senders"
+            f" elsewhere, {apart:.2f} × (aim: {aim:g}{_mark(apart >= aim)}), the busiest had {many.busiest:.0%}"
         )
     return f"Batches through `jcurve collect`, its flush standing still: {'; '.join(told)}."
 

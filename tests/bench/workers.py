@@ -1,6 +1,7 @@
 """``jcurve collect --workers N``: events per second through N doors at one port, the flush standing still.
 
-Senders and doors share the machine's cores, so N of them is as far as this goes; batches cost the senders little.
+Senders and doors share the machine's cores, so by the clock N doors on N cores pay for the senders as well. What N doors do
+where senders are elsewhere follows from what each took of a processor (``Scaled.apart``).
 """
 
 from __future__ import annotations
@@ -27,12 +28,18 @@ CONNECTIONS = 32  # for each
 
 @dataclass(frozen=True)
 class Scaled:
-    """Events per second, by the clock and by the doors' processor time; ``busiest``: the largest share of one door."""
+    """Events per second, by the clock and by the doors' processor time; ``busiest``: the largest share of one door;
+    ``senders``: of a core."""
 
     workers: int
     rate: float
     of_processor: float
     busiest: float
+    senders: float
+
+    def apart(self, one: Scaled) -> float:
+        """How many times one worker's rate it is with a core for each door, and none for senders: the busiest tells."""
+        return self.of_processor / self.busiest / one.of_processor
 
 
 def measure(numbers: Sequence[int], seconds: float) -> list[Scaled]:
@@ -60,7 +67,7 @@ def _loaded(running: Running, workers: int, text: bytes, seconds: float) -> Scal
     run = load(port, text, seconds, workers * CONNECTIONS)
     took = [processor_seconds(pid) - earlier for pid, earlier in zip(doors, before, strict=True)]
     total = sum(took)
-    return Scaled(workers, BATCH * run.requests / run.seconds, BATCH * run.total / total, max(took) / total)
+    return Scaled(workers, BATCH * run.requests / run.seconds, BATCH * run.total / total, max(took) / total, run.busy)
 
 
 def _end(running: Running, flush: int) -> None:

@@ -14,14 +14,16 @@ import pytest
 from funnels import explain
 from funnels.adhoc import Source
 from funnels.definition import Internal
-from funnels.errors import BadRequest, NoSuchUnit
+from funnels.errors import BadRequest, NoSuchUnit, TooLarge
 from funnels.explain import parse_unit
 from funnels.filters import Condition
 from funnels.listing import page, parse_list
+from funnels.story import find_unit, read_story
 from tests.funnels.test_listing import BODY as MIXED_BODY
 from tests.funnels.test_listing import random_rows
 from tests.funnels.world import LATER, did, joined
 from tests.transforms.world import Row, call, lake_of
+from transforms.engine import Limits
 
 DAY = datetime(2026, 1, 5, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -246,3 +248,13 @@ def test_what_was_served_is_the_witness_of_the_list(tmp_path: Path, changes: dic
                 }
         codes |= {one["code"] for one in found["items"]}
     assert "served" in codes
+
+
+def test_a_unit_of_more_events_than_fit_is_refused_with_what_to_narrow(tmp_path: Path) -> None:
+    source = source_of(tmp_path, [a("A", minute / 60) for minute in range(60)])
+    with source.engine() as engine:
+        funnel = parse_unit(BODY).funnel
+        query = source.asking(engine, funnel, named=True).query(unit=find_unit(engine, "person", "ann").key)
+        with pytest.raises(TooLarge, match=r"more memory than one may \(100KB\)") as caught:
+            read_story(engine, query, Limits("100KB"))
+    assert "rarer events, instead of * or frequent ones" in caught.value.narrow

@@ -209,6 +209,18 @@ def test_who_asks_not_to_be_tracked_is_stored_without_ids(header: str) -> None:
     assert (call.event_id, call.event, call.device) == ("m1", "Signed Up", "desktop")
 
 
+def test_columns_of_one_without_ids_hold_none_whichever_protocol_sent_them() -> None:
+    policy = Policy(do_not_track="anonymous")
+    pageview = {"e": "pv", "eid": "m1", "uid": "u1", "duid": "d1", "sid": "s1", "url": "https://a.example/"}
+    posthog = {"$session_id": "s1", "$device_id": "d1", "$groups": {"company": "acme"}, "$set": {"email": "a@b.c"}}
+    for path, body in (
+        ("/com.acme/tp2", {"data": [pageview]}),
+        ("/i/v0/e", {"batch": [{"event": "x", "uuid": "m1", "distinct_id": "u1", "properties": posthog}]}),
+    ):
+        call = one(sent(door(policy), body, path, dnt="1"))
+        assert (call.anonymous_id, call.user_id, call.session_id, call.account_id) == ("nobody-m1", None, None, None)
+
+
 def test_what_says_only_who_somebody_is_is_not_stored_of_one_who_asks_not_to_be_tracked() -> None:
     calls = [TRACK | {"type": kind, "previousId": "p", "groupId": "g"} for kind in ("identify", "alias", "group")]
     stored, rejects = sent(door(Policy(do_not_track="anonymous")), {"batch": calls}, dnt="1")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections import Counter
 from functools import partial
@@ -13,6 +14,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,17 +25,21 @@ from ingest.http import Collector, CollectorSettings
 from ingest.ids import Index
 from ingest.lake import Lake
 from ingest.meter import Met
-from ingest.protocols import decode
-from ingest.protocols.call import Made, received
+from ingest.protocols import amplitude, decode, mixpanel, posthog, snowplow
+from ingest.protocols.call import Call, Made, received
+from ingest.protocols.posthog_event import Event
+from ingest.protocols.posthog_verdict import all_sound
 from ingest.record import Record, read_segment
 from ingest.wal import Log, LogSettings, wall_clock
 from tests.ingest.asgi import KnownKeys, MemoryLog
-from tests.ingest.fuzz.law import MINTED, Sent, check_answer, check_events, heard, sent
+from tests.ingest.fuzz.law import MINTED, Heard, Sent, check_answer, check_events, heard, sent
 from tests.ingest.fuzz.seeds import SEEDS, Seed
 from tests.ingest.world import rows
 
 EXAMPLES = int(os.environ.get("JCURVE_TEST_FUZZ", "0"))
 PROXIED = CollectorSettings(trust_proxy=True)
+AT_ONCE = {"posthog": posthog, "amplitude": amplitude, "mixpanel": mixpanel, "snowplow": snowplow}
+V1 = next(seed for seed in SEEDS if seed.name == "posthog v1")
 LAST = Sent("POST", "/v1/page", b"", [(b"authorization", b"Bearer jw_web")], b'{"userId":"u","messageId":"last"}', 1)
 
 
@@ -57,6 +63,54 @@ def test_a_damaged_request_is_answered_and_each_of_its_events_ends_as_one_call_o
             check_events(request, record)
 
     run()
+
+
+@bounded(150)
+@given(st.integers(0, 2**64).map(Random), st.sampled_from([seed for seed in SEEDS if seed.name.split()[0] in AT_ONCE]))
+def test_events_read_in_one_go_are_what_they_are_one_by_one(random: Random, seed: Seed) -> None:
+    for record in logged(sent(random, seed))[0]:
+        found = decode(record, str)
+        with pytest.MonkeyPatch.context() as patched:
+            for family in AT_ONCE.values():
+                patched.setattr(family, "at_once", lambda *_: None)
+            assert decode(record, str) == found
+
+
+@bounded(300)
+@given(st.integers(0, 2**64).map(Random))
+def test_posthog_hears_of_each_event_of_v1_what_the_flush_decides(random: Random) -> None:
+    records, reply = logged(sent(random, V1))
+    if reply.status != 200 or not records or not records[0].path.startswith("/posthog/v1"):
+        return
+    calls, rejects = decode(records[0], lambda at: f"{MINTED}{at}")
+    decided = {call.event_id: "ok" for call in calls if type(call) is Call and not call.event_id.startswith(MINTED)}
+    decided |= {reject.event_id: "drop" for reject in rejects if reject.event_id}
+    answered = json.loads(reply.body)["results"]
+    assert {event_id: one["result"] for event_id, one in answered.items()} == decided
+
+
+def test_a_light_look_is_enough_for_an_event_as_the_sdk_sends_it_and_for_no_other_that_may_be_rejected() -> None:
+    usual = {
+        "event": "Signed Up", "uuid": "e-1", "distinct_id": "u", "timestamp": "2026-01-01T00:00:00Z",
+        "properties": {"plan": "team", "$groups": {"company": "acme"}}, "options": {"process_person_profile": True},
+    }  # fmt: skip
+    deep: list[object] = []
+    for _ in range(70):
+        deep = [deep]
+    others: list[dict[str, object]] = [
+        {"event": " "}, {"event": "$create_alias"}, {"event": "x" * 501}, {"uuid": ""}, {"distinct_id": "undefined"},
+        {"distinct_id": None}, {"properties": [1]}, {"properties": {"a": deep}}, {"properties": {"$set": {"a": 1}}},
+        {"offset": 1}, {"$set": {"a": 1}}, {"options": {"cookieless_mode": [[1]]}},
+    ]  # fmt: skip
+    events = [msgspec.json.decode(msgspec.json.encode(usual | other), type=Event) for other in ({}, *others)]
+    assert [all_sound([event], None) for event in events] == [True] + [False] * len(others)
+
+
+def logged(request: Sent) -> tuple[list[Record], Heard]:
+    """What the door logs of a request, and answers."""
+    log, met = MemoryLog(), list[Met]()
+    reply = asyncio.run(heard(Collector(log, KnownKeys(), PROXIED, meter=met.append), met, request))
+    return log.records, reply
 
 
 @bounded(4)

@@ -304,6 +304,24 @@ def test_what_comes_where_nothing_stands_is_sorted_on_its_way_into_leaves(query:
     assert files(Lake(f"{tmp_path}/lake"), query.name) == []
 
 
+def test_no_two_leaves_of_what_is_sorted_at_once_have_a_key_in_common(tmp_path: Path) -> None:
+    """However many threads write them."""
+    empty = ", ".join(f"null as {name}" for name in ("name", "parent", "channel"))
+    with Engine(Lake(f"{tmp_path}/lake"), "default", {}) as engine:
+        draft = Draft(engine, ACCOUNTS, None)
+        engine.make(
+            "made",
+            f"select cast(hash(range) as text) as account_id, {empty}, now() as first_seen, now() as last_seen, "
+            "0 as members, '{}' as traits from range(400000)",
+        )
+        engine.bind("old", TABLES["accounts"].empty_table())
+        assert draft.repair("old", "made") == 400_000
+        leaves = draft.leaves
+        draft.discard()
+    assert [leaf.rows for leaf in leaves] == [61_440] * 6 + [31_360]
+    assert all(one.high < other.low for one, other in pairwise(leaves))  # type: ignore[operator]
+
+
 def test_one_key_may_have_more_rows_than_a_leaf(lake: Lake) -> None:
     rows = [session(f"e{number:02d}", 7, at(minutes=number)) for number in range(30)]
     commit(lake, SESSIONS, None, [], [*rows, session("x", 1, at()), session("y", 9, at())])

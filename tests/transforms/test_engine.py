@@ -74,6 +74,15 @@ def test_parameters_are_values_and_never_text(tmp_path: Path) -> None:
         assert engine.table(text, params).to_pylist() == [{"event_id": "e1"}]
 
 
+def test_some_hundred_numbers_are_written_out_and_others_asked_for(tmp_path: Path) -> None:
+    with Engine(Lake(str(tmp_path)), "default", {}) as engine:
+        for count, asked in ((0, True), (50, True), (51, False), (1_000, False), (1_001, True)):
+            engine.make("numbers", f"select range as n from range({count}) union all select range from range({count})")
+            listed = engine.listed("n", "numbers")
+            assert (listed == "select n from numbers") == asked
+            assert engine.table(f"select range from range(2000) where range in ({listed})").num_rows == count
+
+
 def test_days_are_utc_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     with Engine(lake_of(tmp_path, [call("e1", at(minutes=-1), user="1")]), "default", {"events": 1}) as engine:

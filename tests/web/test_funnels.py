@@ -127,6 +127,12 @@ def test_a_filter_is_asked_when_it_is_filled_in_and_not_before(built: Page, serv
     built.wait("document.activeElement.getAttribute('aria-label') === 'Value'")
     assert built.texts("[data-fault], .trouble .notice") == []
     assert built.evaluate("document.querySelector('.answer').classList.contains('stale')")
+    shown = built.texts(".funnel .total")[0]
+    built.click(".funnel .step:nth-child(1) .path")  # what is shown is still of the question before
+    built.wait("!!document.querySelector('.panel tbody tr')")
+    assert f"of {shown}" in built.text(".panel .more")
+    built.press("Escape")
+    built.wait("!document.querySelector('.panel')")
     built.type("input[aria-label='Value']", '""')
     built.press("Enter")
     built.wait("document.querySelector('#result-title')?.textContent === 'No entries'")
@@ -205,6 +211,27 @@ def test_steps_are_moved_by_keyboard_by_button_and_by_dragging(built: Page) -> N
     assert order(built) == ["Project Created", "Invite Sent", "Signed Up"]
     built.wait("document.querySelector('.funnel .label').textContent === 'Project Created'")
     assert built.texts(".funnel .label") == order(built)
+
+
+def test_exclusions_and_groups_go_on_naming_the_steps_that_they_named(signed_in: Page) -> None:
+    exclude = [{"event": "Task Completed", "after": 2, "before": 3}, {"event": "Signed In", "before": 2}]
+    groups = {"by": ["properties.method"], "attribution": 2}
+    steps = [*ASK["steps"], {"event": "Task Completed"}]
+    signed_in.open(address({**ASK, "steps": steps, "exclude": exclude, "breakdown": groups}))
+    signed_in.wait_for("Task Completed")
+    signed_in.wait("!!document.querySelector('[data-grip=\"3\"]')")
+    signed_in.click("button[aria-label='Move step 4 up']")  # Signed Up, Project Created, Task Completed, Invite Sent
+    assert named(signed_in) == ([(2, 4), (None, 2)], 2)
+    signed_in.click("button[aria-label='Remove step 2']")
+    assert named(signed_in) == ([(None, 3), (None, None)], "first")
+    signed_in.wait(DRAWN)
+    assert signed_in.texts(".trouble .notice") == []
+
+
+def named(page: Page) -> tuple[list[tuple[int | None, int | None]], object]:
+    """The steps that the exclusions lie between, and whose value counts, as the address has them."""
+    ask = json.loads(str(page.evaluate("new URLSearchParams(location.hash.split('?')[1]).get('ask')")))
+    return [(one.get("after"), one.get("before")) for one in ask["exclude"]], ask["breakdown"]["attribution"]
 
 
 def order(page: Page) -> list[str]:

@@ -338,3 +338,26 @@ def test_posthog_s_persons_alone_are_refused_with_what_to_do(tmp_path: Path) -> 
     assert (report.taken, report.refused, report.reconciled) == (0, {"missing_identity": 1}, True)
     [row] = rejected(tmp_path)
     assert str(row["detail"]).endswith("import the persons together with the events export")
+
+
+def test_what_any_event_of_posthog_sets_on_its_person_becomes_a_call_beside_it(tmp_path: Path) -> None:
+    both: dict[str, object] = {"$set": {"plan": "pro"}, "$set_once": {"plan": "free", "n": 1}}
+    rows = [
+        posthog("1", "Paid", "u1", "10:00:01", **{"$device_id": "d1"}, **both),
+        posthog("2", "$pageview", "d1", "10:00:02", **{"$device_id": "d1", "$unset": ["plan"]}),
+        posthog("3", "Seen", "u1", "10:00:03", **{"$set": {"plan": "no"}, "$process_person_profile": False}),
+        posthog("4", "Seen", "u1", "10:00:04", **{"$set": {}}),
+        posthog("5", "", "u1", "10:00:05", **{"$set": {"plan": "no"}}),
+    ]
+    path = written(tmp_path / "events.jsonl", *rows)
+    report = bring(tmp_path, path)
+    described = [
+        row for row in seen(tmp_path, "event_id", "kind", "user_id", "anonymous_id", "properties") if row[1] == "identify"
+    ]
+    assert described == [
+        ("1:set", "identify", "u1", None, '{"plan":"pro","n":1}'),
+        ("2:set", "identify", None, "d1", '{"plan":null}'),
+    ]
+    assert (report.rows, report.described, report.taken, report.refused) == (5, 2, 6, {"missing_event": 1})
+    again = bring(tmp_path, path)
+    assert (again.taken, again.duplicates, again.reconciled) == (0, 6, True)

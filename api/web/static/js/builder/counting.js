@@ -78,7 +78,7 @@ export function counting(board) {
         select("At the same instant", TIES, tolerant ? "tolerance" : held.ties, (ties) =>
           set({ ties: ties === "tolerance" ? "2s" : ties }, true),
         ),
-        tolerant && span("Tolerance", held.ties, (ties) => set({ ties: ties ?? "2s" })),
+        tolerant && span("Tolerance", held.ties, (ties) => set({ ties: ties ?? "2s" }, !ties)),
       ),
       one("May begin", "reentry", REENTRY),
       one("Times are those of", "witness", WITNESS),

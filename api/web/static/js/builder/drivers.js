@@ -4,12 +4,12 @@ import { el } from "../dom.js";
 import { count, decimal, duration, percent } from "../format.js";
 import { failure, waiting } from "../states.js";
 import { pValue, scrolled, stepSelect } from "./parts.js";
-import { called, request } from "./question.js";
+import { called } from "./question.js";
 
 const LISTED = 15;
 
 export function drivers(board) {
-  const { held } = board;
+  const { held, question } = board.found;
   const required = held.steps
     .map((one, at) => [at + 1, `${at + 1} ${called(one)}`])
     .filter((_, at) => !held.steps[at].optional);
@@ -19,7 +19,7 @@ export function drivers(board) {
     place.replaceChildren(waiting("8rem"));
     place.setAttribute("aria-busy", "true");
     try {
-      const body = { ...request(board.held, board.now), drivers: { from, to, limit: LISTED } };
+      const body = { ...question, drivers: { from, to, limit: LISTED } };
       place.replaceChildren(...table(await post("funnel/drivers", body), board));
     } catch (error) {
       place.replaceChildren(failure(error));

@@ -4,7 +4,7 @@ import { exported } from "../chart.js";
 import { el } from "../dom.js";
 import { failure } from "../states.js";
 import { picture } from "./curves.js";
-import { request, sentence } from "./question.js";
+import { headline, request, sentence } from "./question.js";
 
 /** Buttons above a result. `page`: {board, answer(), address(), saved, opened(saved), removed()}. */
 export function tools(page) {
@@ -79,11 +79,11 @@ export function curl({ board }) {
   return `${head} \\\n  -H "Authorization: Bearer $JCURVE_READ_KEY" \\\n  -H "Content-Type: application/json" \\\n  -d '${body}'\n`;
 }
 
-const csv = ({ board }) => table("funnel", request(board.held, board.now));
+const csv = ({ board }) => table("funnel", board.found.question);
 
 function drawn({ board, answer }, form) {
-  const [title, subtitle] = [`${(answer().conversion * 100).toFixed(1)}% converted`, sentence(board.held, board.now)];
-  return exported(picture(answer(), { title, subtitle }), form);
+  const subtitle = sentence(board.found.held, board.now);
+  return exported(picture(answer(), { title: headline(answer()), subtitle }), form);
 }
 
 async function download(name, content) {

@@ -46,8 +46,8 @@ class Builder {
     );
     this.heading = el("h1", {}, saved?.title ?? "Funnels");
     this.panel = peoplePanel(
-      () => request(this.held, this.now),
-      () => this.held,
+      () => ({ ...this.found.question, as_of: this.found.answer.as_of }),
+      () => this.found.held,
     );
     this.root = this.page();
     this.draw();
@@ -194,15 +194,16 @@ class Builder {
     this.answer.setAttribute("aria-busy", "true");
     if (!this.found) this.answer.replaceChildren(waiting("30rem"));
     const began = performance.now();
+    const held = structuredClone(this.held); // what is shown stays what was asked, whatever is changed meanwhile
     try {
-      const range = comparedRange(this.held, this.now);
+      const [question, range] = [request(held, this.now), comparedRange(held, this.now)];
       const [answer, before] = await Promise.all([
-        post("funnel", request(this.held, this.now), asking),
-        range ? post("funnel", request(this.held, this.now, { range }), asking) : null,
+        post("funnel", question, asking),
+        range ? post("funnel", request(held, this.now, { range }), asking) : null,
       ]);
       const took = performance.now() - began;
       this.slow = this.found !== null && took > QUICK; // the first answer after a start of the server says little
-      this.found = { answer, before, took };
+      this.found = { answer, before, took, held, question };
       clearFaults(this.question);
       this.trouble.replaceChildren();
       this.show();

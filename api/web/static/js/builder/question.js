@@ -1,5 +1,5 @@
 // The question: as the builder holds it, as the API takes it, as the address keeps it, and in words.
-import { currentZone, day } from "../format.js";
+import { currentZone, day, percent } from "../format.js";
 import { shift } from "../range.js";
 import { isFilledIn } from "./filters.js";
 
@@ -198,6 +198,10 @@ export function isWhole(held) {
 
 export function called(one) {
   return one.label || one.choices.map(({ event }) => (event === "*" ? "Any event" : event)).join(" or ") || "…";
+}
+
+export function headline({ entrants, conversion }) {
+  return entrants ? `${percent(conversion)} converted` : "No entries";
 }
 
 const SPANS = { s: "second", m: "minute", h: "hour", d: "day", w: "week" };

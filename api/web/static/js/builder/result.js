@@ -7,13 +7,13 @@ import { bars, states, table } from "./bars.js";
 import { histogram, survival, trend } from "./curves.js";
 import { drivers } from "./drivers.js";
 import { pValue, scrolled } from "./parts.js";
-import { UNITS, comparedRange, sentence } from "./question.js";
+import { UNITS, comparedRange, headline, sentence } from "./question.js";
 
 const SURE = 0.05; // below it a corrected p-value is called out
 
-/** `found`: {answer, before, took}; `board` and `list` as of the page. */
-export function result({ answer, before, took }, { board, list, tools }) {
-  const { held, now } = board;
+/** `found`: {answer, before, took, held}, `held` being the question that it answers; `board` and `list` as of the page. */
+export function result({ answer, before, took, held }, { board, list, tools }) {
+  const { now } = board;
   const names = held.count === "attempts" ? "attempts" : UNITS[held.unit].toLowerCase();
   const told = el("p", { class: "small" }, sentence(held, now));
   return [
@@ -39,11 +39,6 @@ export function result({ answer, before, took }, { board, list, tools }) {
     answer.groups && groups(answer, { list, names }),
     answer.entrants > 0 && held.steps.length > 1 && drivers(board),
   ];
-}
-
-function headline(answer) {
-  if (!answer.entrants) return "No entries";
-  return `${percent(answer.conversion)} converted`;
 }
 
 function nobody(names) {

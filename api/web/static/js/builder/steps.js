@@ -13,9 +13,11 @@ export function steps(board) {
   const items = el("ol", { class: "steps-editor" });
   const move = (from, to) => {
     if (to < 0 || to >= list.length || from === to) return;
+    const before = [...list];
     const [moved] = list.splice(from, 1);
     list.splice(to, 0, moved);
     tidyEnds(list);
+    renumber(board.held, before);
     board.say(`${called(moved)} is step ${to + 1} of ${list.length} now`);
     board.changed({ shape: true, focus: `[data-grip="${to}"]` });
   };
@@ -45,6 +47,19 @@ function tidyEnds(list) {
   list.at(-1).optional = false;
 }
 
+/** Exclusions and groups name steps by number: they go on naming the same ones, as long as these are there and required. */
+function renumber(held, before) {
+  const now = (number) => {
+    const at = number ? held.steps.indexOf(before[number - 1]) : -1;
+    return at < 0 || held.steps[at].optional ? null : at + 1;
+  };
+  for (const one of held.exclude) {
+    [one.after, one.before] = [now(one.after), now(one.before)];
+    if ((one.after ?? 1) >= (one.before ?? held.steps.length)) [one.after, one.before] = [null, null];
+  }
+  if (typeof held.attribution === "number") held.attribution = now(held.attribution) ?? "first";
+}
+
 function card(one, index, { list, board, items, move }) {
   const path = `steps[${index}]`;
   const several = one.choices.length > 1;
@@ -52,8 +67,10 @@ function card(one, index, { list, board, items, move }) {
   const place = `Step ${index + 1}`;
   const rules = more(one, index, { board, path, last });
   const remove = () => {
+    const before = [...list];
     list.splice(index, 1);
     tidyEnds(list);
+    renumber(board.held, before);
     board.changed({ shape: true });
   };
   return el(
@@ -185,7 +202,11 @@ function more(one, index, { board, path, last }) {
     el(
       "div",
       { class: "ticks", "data-path": `${path}.optional` },
-      index > 0 && !last && tick("Optional: may be left out", one.optional, (optional) => set({ optional }, true)),
+      index > 0 && !last && tick("Optional: may be left out", one.optional, (optional) => {
+          one.optional = optional;
+          renumber(board.held, board.held.steps);
+          board.changed({ shape: true });
+        }),
       el(
         "span",
         { "data-path": `${path}.first_ever` },

@@ -68,7 +68,7 @@ function counted(board) {
     field(
       "All steps within",
       "window",
-      span("Window", held.window, (window) => set({ window: window ?? "14d" })),
+      span("Window", held.window, (window) => set({ window: window ?? "14d" }, !window)),
     ),
     field(
       "Who is counted",
