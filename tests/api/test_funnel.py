@@ -299,8 +299,9 @@ def test_what_takes_too_much_is_stopped_and_the_server_goes_on(tmp_path: Path) -
         alive = client.get("/api/status").status_code
     with small.client() as client:
         wide = {"by": ["properties.text"]}
-        came = {**HOW, "steps": [{"event": "Came"}], "unit": "session", "state": "converted"}  # a query
-        large = client.post("/api/funnel/people", json={**came, "breakdown": wide})
+        bots = [{"property": "bot", "op": "is_set"}]  # a query tells it; else only the values of entries are read
+        came = {**HOW, "steps": [{"event": "Came"}], "where": bots}
+        large = client.post("/api/funnel", json={**came, "breakdown": wide})
         after = ask(client, **{**HOW, "steps": [{"event": "Rare"}]})
     assert (late.status_code, late.json()["title"]) == (503, "The question took too long")
     assert "a shorter range (from, to) or window" in late.json()["errors"][0]["allowed"]

@@ -170,7 +170,7 @@ def test_both_ways_answer_the_same(source: Source, seed: int, monkeypatch: pytes
             patched.setattr(direct, "plan_of", lambda query: None)
             theirs = answer_of(source, question)
         assert mine == theirs, json.dumps(body)
-    assert short > ASKED * 0.7
+    assert 2 * short >= ASKED
 
 
 @pytest.mark.parametrize("unit", ["person", "account", "session"])
