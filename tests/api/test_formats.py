@@ -99,7 +99,7 @@ def test_every_list_comes_in_every_format(tmp_path: Path, form: str) -> None:
     world = World.at(tmp_path)
     world.send(*registrations(2), {"type": "odd"})
     world.build()
-    with world.client() as client:
+    with world.client(world.key("admin")) as client:
         paths = client.get("/openapi.json").json()["paths"]
         plain = [path for path, found in paths.items() if path.startswith("/api/") and "{" not in path and "get" in found]
         assert len(plain) > 12
