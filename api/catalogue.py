@@ -76,11 +76,19 @@ def _look(engine: Engine, row: Mapping[str, Any], found: dict[str, _Property]) -
     own = {"event": row["event"], "since": since, "month": f"{since:%Y-%m}", "looked_at": LOOKED_AT}
     for event in engine.table(LATEST, own).to_pylist():
         kind = event["kind"]
+        said = loads(event["properties"])
         for root in _TRAITS.get(kind, ("properties.",)):
-            _note(found, row["event"], _leaves(loads(event["properties"]), root))
+            _note(found, row["event"], _leaves(_set_once(said) if kind in _TRAITS else said, root))
         _note(found, row["event"], _leaves(loads(event["context"]), "context."))
         _note(found, row["event"], ((name, event[name]) for name in OFFERED))
     return kind
+
+
+def _set_once(traits: dict[str, object]) -> dict[str, object]:
+    """Those that a call sets for good are traits as all others (see the model ``traits``)."""
+    once = traits.get("$set_once")
+    rest = {name: value for name, value in traits.items() if name != "$set_once"}
+    return {**once, **rest} if isinstance(once, dict) else traits
 
 
 def _note(found: dict[str, _Property], event: str, values: Iterator[tuple[str, object]]) -> None:

@@ -82,7 +82,8 @@ def described(row: Mapping[str, object]) -> Mapping[str, object] | None:
 def _traits(properties: dict[str, object]) -> dict[str, object]:
     unset = properties.get("$unset")
     gone = {name: None for name in unset if isinstance(name, str)} if isinstance(unset, list) else {}
-    return {**mapping(properties.get("$set_once")), **mapping(properties.get("$set")), **gone}
+    once = mapping(properties.get("$set_once"))
+    return {**mapping(properties.get("$set")), **gone, **({"$set_once": once} if once else {})}
 
 
 def _told(event: object, sender: object, properties: dict[str, object], traits: dict[str, object]) -> dict[str, object]:

@@ -1,10 +1,10 @@
 """Amplitude's HTTP API: ``/2/httpapi`` and ``/batch``, where the ``events`` of a body tell it from other families'.
 
-An event's ``device_id`` is anonymous, its ``user_id`` a user's, its ``insert_id`` the id by which copies are known. Where an
-event has both ids, the device becomes the user's, as Amplitude has it.
-``$identify`` becomes an identify, ``$groupidentify`` a group call: what they ``$set`` and ``$unset`` become traits, other
-operations (``$setOnce``, ``$add``, ``$append`` ...) stay under their own names. ``$identify`` that does nothing but put
-somebody into a group is a group call, too. Every other event is a track call of its name.
+An event's ``device_id`` is anonymous, its ``user_id`` a user's, its ``insert_id`` the id by which copies are known. Where
+an event has both ids, the device becomes the user's, as Amplitude has it. ``$identify`` becomes an identify,
+``$groupidentify`` a group call: what they ``$set`` and ``$unset`` become traits, ``$setOnce`` becomes ``$set_once``, whose
+first value stays, and other operations (``$add``, ``$append`` ...) stay as they are, under their own names. ``$identify``
+that does nothing but put somebody into a group is a group call, too. Every other event is a track call of its name.
 
 Facts: https://amplitude.com/docs/apis/analytics/http-v2 and what its SDKs were seen to do with answers: a 400 that names
 neither ``missing_field`` nor events is sent again up to twelve times, a 413 makes two halves of a batch, and a 200 without

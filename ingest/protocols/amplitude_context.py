@@ -124,7 +124,8 @@ def _first(raw: bytes) -> tuple[str, str] | None:
 
 
 def operated(raw: msgspec.Raw) -> msgspec.Raw:
-    """Properties of a user or group as traits: what is ``$set`` as its own field, what is ``$unset`` as null."""
+    """Properties of a user or group as traits: what is ``$set`` as its own field, what is ``$unset`` as null, and what is
+    ``$setOnce`` under the name that others have for it, ``$set_once``."""
     if b'"$' not in bytes(raw) or not bytes(raw).startswith(b"{"):
         return raw
     traits: dict[str, object] = {}
@@ -133,7 +134,7 @@ def operated(raw: msgspec.Raw) -> msgspec.Raw:
             fields = tolerant.FIELDS.decode(value)
             traits.update(fields if name == "$set" else dict.fromkeys(fields))
         else:
-            traits[name] = value
+            traits["$set_once" if name == "$setOnce" else name] = value
     return msgspec.Raw(msgspec.json.encode(traits))
 
 

@@ -1,8 +1,9 @@
 """Mixpanel: ``/track``, ``/engage``, ``/groups`` and ``/import``, by POST (form, base64, JSON, beacon) or GET (``?data=``).
 
-Updates of people become identify events, updates of groups group events: what they ``$set`` and ``$unset`` are traits,
-other operations (``$set_once``, ``$add``, ``$append``, ``$union``, ``$remove``, ``$delete``) stay under their own names.
-Every other event is a track call of its name, ``$mp_web_page_view`` a page call. ``mixpanel_ids`` says who is who.
+Updates of people become identify events, updates of groups group events: what they ``$set`` and ``$unset`` are traits, of
+``$set_once`` the first value stays, and other operations (``$add``, ``$append``, ``$union``, ``$remove``, ``$delete``) stay
+as they are, under their own names. Every other event is a track call of its name, ``$mp_web_page_view`` a page call.
+``mixpanel_ids`` says who is who.
 
 Answers are what its SDKs look for: ``1``, or with ``verbose`` (in the query or the form) ``{"status": 1, "error": null}``;
 to ``/import?strict=1`` how many were stored, and 400 with ``failed_records`` where some were not: the good ones are stored

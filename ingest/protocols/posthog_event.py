@@ -13,8 +13,9 @@ was before. Cookieless visitors share one id; they are told apart by day, addres
 
 Which: ``$pageview`` is a page, ``$screen`` a screen, ``$identify``, ``$set``, ``$set_once`` and ``$unset`` an identify,
 ``$groupidentify`` a group, ``$create_alias`` and ``$merge_dangerously`` an alias, and all others a track. The traits are
-``$set`` over ``$set_once`` (that the first value stays is not kept: the last one sent counts), null for ``$unset``. Any
-other event may carry them, too: they become an identify beside it (``Made``), unless no person is wanted for the event.
+what is ``$set``, null for what is ``$unset``, and ``$set_once`` under that name (whose first value stays: ``sql``'s model
+``traits``). Any other event may carry them, too: they become an identify beside it (``Made``), unless no person is wanted
+for the event.
 """
 
 from __future__ import annotations
@@ -259,9 +260,10 @@ def _put_content(item: Said, seen: Seen, properties: bytes) -> None:
 
 def _traits(seen: Seen) -> bytes:
     traits: dict[str, object] = {}
-    for raw in (seen.set_once, seen.set):
-        if bytes(raw).startswith(b"{"):
-            traits |= tolerant.FIELDS.decode(raw)
+    if bytes(seen.set).startswith(b"{"):
+        traits |= tolerant.FIELDS.decode(seen.set)
     if bytes(seen.unset).startswith(b"["):
         traits |= {name: None for name in msgspec.json.decode(seen.unset) if isinstance(name, str)}
+    if bytes(seen.set_once).startswith(b"{") and (once := tolerant.FIELDS.decode(seen.set_once)):
+        traits["$set_once"] = once
     return msgspec.json.encode(traits)

@@ -2,6 +2,7 @@
 -- grain: subject, subject_id
 -- kind: relation
 -- reads: events, actors
+-- What a call sends in an object "$set_once" holds where no call ever set that key: there the first such value stays.
 -- Taking JSON objects apart by key and putting them together again is where engines differ most, so it is done here alone
 -- (Spark gets functions of its own for it: transforms/spark_json.py).
 with described as (
@@ -13,25 +14,43 @@ with described as (
     from events
     where kind = 'group' and account_id is not null and properties <> '{}'
 ),
-calls as ( -- of a subject's calls with the same keys the latest tells all, and most calls have the same
+told as (
     select
-        subject, subject_id, max(struct_pack(time := time, event_id := event_id)) as moment,
-        max_by(properties, struct_pack(time := time, event_id := event_id)) as properties
+        *,
+        case when properties like '%"$set_once"%' and json_type(properties, '$."$set_once"') = 'OBJECT'
+            then json_extract(properties, '$."$set_once"') end as once
     from described
-    group by subject, subject_id, json_keys(properties)
 ),
-pairs as (
-    select calls.subject, calls.subject_id, calls.moment, trait.key, trait.value
-    from calls, json_each(calls.properties) as trait
+calls as ( -- of a subject's calls with the same keys the latest tells all, or the first, and most calls have the same
+    select
+        subject, subject_id,
+        max(struct_pack(time := time, event_id := event_id)) as moment,
+        max_by(properties, struct_pack(time := time, event_id := event_id)) as properties,
+        min(struct_pack(time := time, event_id := event_id)) as first_moment,
+        min_by(once, struct_pack(time := time, event_id := event_id)) as once
+    from told
+    group by subject, subject_id, json_keys(properties), json_keys(once)
 ),
 latest as (
-    select subject, subject_id, key, max_by(value, moment) as value
-    from pairs
+    select calls.subject, calls.subject_id, trait.key, max_by(trait.value, calls.moment) as value
+    from calls, json_each(calls.properties) as trait
+    where trait.key <> '$set_once'
     group by all
+),
+firsts as (
+    select calls.subject, calls.subject_id, trait.key, min_by(trait.value, calls.first_moment) as value
+    from calls, json_each(calls.once) as trait
+    where calls.once is not null
+    group by all
+),
+known as (
+    select * from latest
+    union all
+    select * from firsts anti join latest using (subject, subject_id, key)
 )
 select
     subject,
     subject_id,
     '{' || string_agg(to_json(key) || ':' || value, ',' order by key) || '}' as traits
-from latest
+from known
 group by subject, subject_id

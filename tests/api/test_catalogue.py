@@ -16,7 +16,12 @@ def test_it_tells_names_by_how_often_they_came_and_their_properties(tmp_path: Pa
         track("Signed Up", "1", "2026-02-01T00:00:00Z", plan="free", cart={"total": 5, "deep": {"er": True}}),
         track("Signed Up", "2", "2026-02-02T00:00:00Z", plan="pro", tags=["a", "b"], seats=3, **{"a.b": 1}),
         track("Paid", "1", "2026-02-03T00:00:00Z", plan="free", amount="9.99"),
-        {"type": "identify", "userId": "1", "traits": {"role": "admin"}, "timestamp": "2026-02-01T00:00:00Z"},
+        {
+            "type": "identify",
+            "userId": "1",
+            "traits": {"role": "admin", "$set_once": {"first": "ads"}},
+            "timestamp": "2026-02-01T00:00:00Z",
+        },
         {"type": "group", "userId": "1", "groupId": "acme", "traits": {"size": 20}, "timestamp": "2026-02-01T00:00:00Z"},
     )
     with world.client() as client:
@@ -48,6 +53,7 @@ def test_it_tells_names_by_how_often_they_came_and_their_properties(tmp_path: Pa
     assert (told["properties.tags"]["types"], sorted(told["properties.tags"]["examples"])) == (["list"], ["a", "b"])
     assert (told["properties.cart.deep.er"]["types"], told["properties.cart.deep.er"]["examples"]) == (["flag"], [True])
     assert told["person.role"]["examples"] == told["person_now.role"]["examples"] == ["admin"]
+    assert told["person.first"]["examples"] == ["ads"] and "person.$set_once.first" not in told
     assert told["account.size"]["examples"] == [20]
     assert told["account_id"]["examples"] == ["acme"]
 

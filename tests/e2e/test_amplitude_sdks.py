@@ -58,7 +58,7 @@ def test_a_servers_sdk(collector: Collecting, script: str, path: str) -> None:
         ("group", "$group", "user-1", "", "acme"),
     ]
     assert [row["properties"] for row in rows] == [
-        {"email": "zoë@example.com", "name": "Zoë 🦔", "trial": None, "$add": {"logins": 1}, "$setOnce": {"first": "a"}},
+        {"email": "zoë@example.com", "name": "Zoë 🦔", "trial": None, "$add": {"logins": 1}, "$set_once": {"first": "a"}},
         {"plan": "pro", "price": 19.99, "tags": ["a", "b"], "emoji": "🦔 café"},
         {"n": 2},
         {"$price": 3.99, "$productId": "p", "$quantity": 3},

@@ -32,12 +32,15 @@ class Described:
 
 
 def traits_at(calls: Iterable[Described], subject: str | None, time: datetime) -> dict[str, object]:
-    """What was known of somebody at a moment: call after call, each key its latest value."""
+    """What was known of somebody at a moment: call after call, each key its latest value, else the first to be set once."""
     known: dict[str, object] = {}
+    once: dict[str, object] = {}
     for one in sorted(calls, key=lambda one: (one.time, one.event_id)):
         if one.subject == subject and one.time <= time:
             known |= one.traits
-    return known
+            given = one.traits.get("$set_once")
+            once = {**(given if isinstance(given, dict) else {}), **once}
+    return once | known
 
 
 def value_of(name: str, event: Mapping[str, object]) -> object:

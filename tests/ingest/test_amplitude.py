@@ -202,7 +202,7 @@ def test_a_clock_that_is_an_hour_slow_is_put_right() -> None:
         ({"$set": {"plan": "pro"}, "$unset": {"trial": "-"}}, {"plan": "pro", "trial": None}),
         (
             {"$setOnce": {"first": 1}, "$add": {"logins": 1}, "$append": {"tags": "a"}, "$set": {}},
-            {"$setOnce": {"first": 1}, "$add": {"logins": 1}, "$append": {"tags": "a"}},
+            {"$set_once": {"first": 1}, "$add": {"logins": 1}, "$append": {"tags": "a"}},
         ),
         ({"plan": "pro"}, {"plan": "pro"}),
         ({"$clearAll": "-"}, {"$clearAll": "-"}),

@@ -161,7 +161,7 @@ def test_calls_about_people_and_groups_become_ours() -> None:
         }
     )
     assert who(identify) == ("identify", "user-1", "dev-1", None)
-    assert json.loads(identify.properties) == {"a": 1, "b": 2, "c": 3}
+    assert json.loads(identify.properties) == {"a": 1, "b": 2, "$set_once": {"b": 1, "c": 3}}
     assert json.loads(identify.context)["properties"]["$set_once"] == {"b": 1, "c": 3}
     person = one(event("$set", "dev-1", **{"$set": {"a": 1}, "$unset": ["z"], "$is_identified": False}))
     assert who(person) == ("identify", None, "dev-1", None) and json.loads(person.properties) == {"a": 1, "z": None}
@@ -200,7 +200,7 @@ def test_any_event_may_say_what_its_person_is_like() -> None:
         ("track", "minted-2", None, False),
         ("track", "minted-3", "user-1", False),
     ]
-    assert json.loads(calls[1].properties) == {"plan": "pro", "first": 1, "old": None}
+    assert json.loads(calls[1].properties) == {"plan": "pro", "old": None, "$set_once": {"plan": "free", "first": 1}}
     assert (calls[1].time, calls[1].session_id) == (calls[0].time, calls[0].session_id)
     assert (received(calls), rejects) == (4, [])
 

@@ -157,6 +157,9 @@ def _traits(chance: Random, users: list[str], accounts: list[str]) -> dict[str, 
         "parent_id": chance.choice(("", *accounts)),
         'a "key"\u0130': chance.choice(_VALUES),
         "plan": chance.choice(_VALUES),
+        "$set_once": chance.choice(
+            ({"plan": chance.choice(_VALUES), 'a "key"\u0130': chance.choice(_VALUES)}, {}, "x", None)
+        ),
     }
     return {key: value for key, value in chosen.items() if chance.random() < 0.4}
 

@@ -193,6 +193,8 @@ class World:
         traits: dict[str, object] = {}
         if kind == "identify":
             traits = {"email": f"{user}@{choose(['x.example', 'y.example', 'free.example'])}", "plan": choose("abc")}
+            if choose([True, False]):
+                traits["$set_once"] = {"channel": choose("abc"), "plan": choose("abc")}
         elif kind == "alias":
             columns["previous_id"] = choose([str(self.random.randint(1, 6)), choose("abcdefgh")])
         elif kind == "group":

@@ -160,6 +160,18 @@ def test_a_call_with_other_keys_leaves_the_rest_and_one_with_the_same_keys_repla
     assert json.loads(str(found[0])) == {"plan": None, "seats": 4}
 
 
+def test_what_is_set_once_stays_as_it_came_first_unless_a_call_sets_it() -> None:
+    rows = [
+        call("e2", at(2), kind="identify", user="1", traits={"$set_once": {"first": "b", "plan": "late", "seats": None}}),
+        call("e1", at(1), kind="identify", user="1", traits={"$set_once": {"first": "a"}}),
+        call("e3", at(3), kind="identify", user="1", traits={"plan": "pro", "$set_once": {"first": "c", "seats": 2}}),
+        call("e4", at(4), kind="identify", user="1", traits={"$set_once": {"plan": "later"}}),
+        call("e5", at(5), kind="identify", user="1", traits={"$set_once": "no object"}),
+    ]
+    (found,) = rows_of(built(rows)["people"], "traits")
+    assert json.loads(str(found[0])) == {"first": "a", "plan": "pro", "seats": None}
+
+
 def test_an_id_is_seen_when_its_first_event_came_and_not_where_it_is_only_named() -> None:
     rows = [
         call("e2", at(2), user="1"),

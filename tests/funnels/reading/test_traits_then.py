@@ -74,6 +74,21 @@ def test_a_call_without_the_key_leaves_it_and_a_null_takes_it_away(tmp_path: Pat
     assert count(tmp_path / "2", rows, "person.plan", "is_set") == 0
 
 
+def test_what_is_set_once_stays_as_it_came_first_until_a_call_sets_it(tmp_path: Path) -> None:
+    rows = [
+        told("i1", DAY, "ann", **{"$set_once": {"plan": "a"}}),
+        told("i2", DAY + HOUR, "ann", **{"$set_once": {"plan": "b", "seats": 2}}),
+        did("ann", "Opened", DAY + 2 * HOUR),
+    ]
+    assert count(tmp_path / "1", rows, "person.plan", "eq", "a") == 1
+    assert count(tmp_path / "2", rows, "person.seats", "eq", 2) == 1
+    rows.append(told("i3", DAY + 2 * HOUR, "ann", plan="c"))
+    assert count(tmp_path / "3", rows, "person.plan", "eq", "c") == 1
+    rows[2] = did("ann", "Opened", DAY + 30 * HOUR)
+    rows.append(told("i4", DAY + 3 * HOUR, "ann", **{"$set_once": {"plan": "d"}}))
+    assert count(tmp_path / "4", rows, "person.plan", "eq", "c") == 1
+
+
 def test_a_merge_shares_the_traits_of_all_ids_and_midnight_does_not_matter(tmp_path: Path) -> None:
     end = datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)
     rows = [
@@ -131,7 +146,9 @@ def test_random_histories_agree_with_a_plain_walk(tmp_path: Path) -> None:
         user, account = f"u{random.randrange(60)}", f"a{random.randrange(9)}"
         time = DAY + HOUR * random.randrange(24 * 45)  # over two month borders
         event_id = f"e{random.randrange(10**9):09}-{number}"
-        traits = {key: random.choice(VALUES) for key in random.sample(KEYS, random.randrange(4))}
+        traits: dict[str, object] = {key: random.choice(VALUES) for key in random.sample(KEYS, random.randrange(4))}
+        if random.random() < 0.3:
+            traits["$set_once"] = {key: random.choice(VALUES) for key in random.sample(KEYS, 2)}
         kind = random.choice(("identify", "group", "track"))
         if kind == "track":
             own = random.choice((None, account))

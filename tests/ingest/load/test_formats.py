@@ -355,7 +355,7 @@ def test_what_any_event_of_posthog_sets_on_its_person_becomes_a_call_beside_it(t
         row for row in seen(tmp_path, "event_id", "kind", "user_id", "anonymous_id", "properties") if row[1] == "identify"
     ]
     assert described == [
-        ("1:set", "identify", "u1", None, '{"plan":"pro","n":1}'),
+        ("1:set", "identify", "u1", None, '{"plan":"pro","$set_once":{"plan":"free","n":1}}'),
         ("2:set", "identify", None, "d1", '{"plan":null}'),
     ]
     assert (report.rows, report.described, report.taken, report.refused) == (5, 2, 6, {"missing_event": 1})
