@@ -1,6 +1,5 @@
 """Sources: made, set up, switched off and rotated, by command and by the API; what collectors know of them."""
 
-import socket
 import sqlite3
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -22,6 +21,7 @@ from ingest.policy import PLAIN, Policy
 from tests.api import processes
 from tests.api.world import NOW, World
 from tests.patience import PATIENCE, eventually
+from tests.ports import free_port
 
 
 def opened(folder: Path) -> Store:
@@ -215,8 +215,7 @@ def test_a_server_takes_events_and_drains_them_while_the_store_is_away(tmp_path:
     data, nowhere = tmp_path / "data", "postgresql+psycopg://jcurve@127.0.0.1:1/jcurve"
     pytest.importorskip("psycopg")
     key = processes.jcurve("keys", "create", "write", data=data).stdout.strip()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    url = f"http://127.0.0.1:{free_port()}"
     line = [*processes.COMMAND, "up", "--data", str(data), "--port", url.rpartition(":")[2], "--store-url", nowhere]
     with subprocess.Popen(line, stderr=subprocess.DEVNULL, env=processes.ENVIRONMENT) as server:
         try:

@@ -59,8 +59,9 @@ class Server:
 
 @contextmanager
 def running(data: Path) -> Iterator[str]:
-    """`jcurve up` on a free port, with no builds but those that a test asks for; gives its address."""
-    command = [*JCURVE, "up", "--data", str(data), "--port", "0", "--hourly-build", "off", "--nightly-build", "off"]
+    """`jcurve up` on a free port, with no jobs but those that a test asks for; gives its address."""
+    still = ("--hourly-build", "off", "--nightly-build", "off", "--tidy", "off")
+    command = [*JCURVE, "up", "--data", str(data), "--port", "0", *still]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
         assert process.stdout
         try:
