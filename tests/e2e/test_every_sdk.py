@@ -7,6 +7,7 @@ at the same time: nearly all of it is their waiting to try again. ``JCURVE_TEST_
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -161,8 +162,8 @@ def can_run(sdk: Sdk) -> bool:
 def run(sdk: Sdk, trouble: str, keys: Mapping[str, str], collector: Collecting, browser: Chromium | None) -> Run:
     pace, faults = TROUBLES[trouble]
     key = keys.get(trouble, collector.key)
-    patience = "2" if trouble in keys else FOREVER
     gives_up = (trouble == "overload" and not sdk.after_503) or (trouble == "lost answer" and not sdk.after_cut)
+    patience = "2" if trouble in keys or gives_up else FOREVER  # of what failed for good, not all tell
     driven = pace == "large" and sdk.script.endswith(".html")
     pace = "idle" if driven else f"large={sdk.body}" if pace == "large" else pace
     with Proxy(collector.url, list(faults)) as proxy, closing(start(sdk, proxy, key, pace, browser, patience)) as sender:
@@ -201,7 +202,7 @@ def drive(page: Script | Page, proxy: Proxy, sdk: Sdk) -> Run:
     assert isinstance(page, Page)
     told, sent = page.told(), sdk.oversize()
     for part in ({0: 1, 1: 40_000, 2: 1}, {3: sdk.body}, {4: 1}):
-        page.run(f"{list(part.items())}.forEach(([n, length]) => window.tick(n, 'user-1', 'x'.repeat(length)))")
+        page.run(f"{json.dumps([*part.items()])}.forEach(([n, length]) => window.tick(n, 'user-1', 'x'.repeat(length)))")
         wanted = part.keys() & sent.keys()
         until(partial(lambda numbers: settled(proxy.ticks(), numbers, gives_up=True), wanted))
         if not wanted or 4 in part:
