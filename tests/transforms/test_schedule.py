@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -186,6 +186,24 @@ def test_a_lease_is_renewed_while_its_job_runs(world: World, monkeypatch: pytest
         eventually(lambda: lasts_until(world.path) > world.now, "it is renewed")
         with pytest.raises(Busy), record.lease(world.path, "default", world.clock):
             pass
+
+
+def test_a_renewal_that_fails_is_tried_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(record, "LEASE", timedelta(seconds=0.2))
+    real = record._open
+
+    def locked(path: Path) -> AbstractContextManager[sqlite3.Connection]:
+        if not caplog.records:
+            raise sqlite3.OperationalError("database is locked")
+        return real(path)
+
+    with record.lease(world.path, "default", world.clock):
+        world.now = at(minutes=30)
+        monkeypatch.setattr(record, "_open", locked)
+        eventually(lambda: lasts_until(world.path) > world.now, "it is renewed")
+    assert "could not be renewed" in caplog.text
 
 
 def lasts_until(path: Path) -> datetime:
