@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-_PATIENCE: Final = 20.0  # seconds for the children of a killed supervisor to drain
+PATIENCE: Final = 75.0  # seconds for the children of a killed supervisor to drain; after 60 they cut themselves off
 
 
 class InUse(Exception):
@@ -21,7 +21,7 @@ def claim(path: Path) -> int:
     A supervisor that was killed leaves children that drain and end by themselves: these are waited for, a living one is not.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + PATIENCE
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -24,7 +24,7 @@ from api.settings import Settings, decoded
 
 logger = logging.getLogger("api.roles")  # as a script its name is another
 
-_GRACE: Final = 60.0  # seconds from the supervisor's end until a role that does not come to an end is cut off
+GRACE: Final = 60.0  # seconds from the supervisor's end until a role that does not come to an end is cut off
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _end_with_parent() -> None:
     while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(_GRACE)
+    time.sleep(GRACE)
     os._exit(1)
 
 

@@ -75,6 +75,11 @@ class Supervisor:
         if self._failed:
             raise CannotStart(self._failed)
 
+    @property
+    def is_stopping(self) -> bool:
+        """Was it told to stop? Its door is closed then, but it may drain for minutes. (Any thread may ask.)"""
+        return self._stopping.is_set()
+
     def _stop(self) -> None:
         if self._stopping.is_set():
             self._killed = True

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.spark import missing, session
 
@@ -20,10 +20,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Two runs of the same tree try the same: what fails in one fails in the other."""
-    if not config.getoption("--new-examples"):
-        settings.register_profile("same", derandomize=True)
-        settings.load_profile("same")
+    """Two runs of the same tree try the same: what fails in one fails in the other, on a machine of whatever speed."""
+    unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("new", unhurried)
+    settings.register_profile("same", unhurried, derandomize=True)
+    settings.load_profile("new" if config.getoption("--new-examples") else "same")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -8,6 +8,7 @@ Times are stored as ISO 8601 in UTC.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 import sqlite3
@@ -21,6 +22,7 @@ from typing import Final, Literal
 
 from transforms.errors import Busy
 
+_LOG: Final = logging.getLogger(__name__)
 LEASE: Final = timedelta(seconds=60)
 _KEPT: Final = timedelta(days=90)
 
@@ -125,9 +127,14 @@ def _take(path: Path, project: str, holder: str, now: datetime) -> None:
 
 def _renew(path: Path, project: str, holder: str, clock: Clock, stop: threading.Event) -> None:
     while not stop.wait(LEASE.total_seconds() / 4):
-        with _open(path) as database:
-            until = (clock() + LEASE).isoformat()
-            database.execute("update leases set until = ? where project = ? and holder = ?", (until, project, holder))
+        try:
+            with _open(path) as database:
+                until = (clock() + LEASE).isoformat()
+                database.execute("update leases set until = ? where project = ? and holder = ?", (until, project, holder))
+        except sqlite3.OperationalError as error:  # locked for long, or the disk full: before it lapses there are others
+            _LOG.warning(
+                "a lease could not be renewed, which is tried again", extra={"project": project, "error": str(error)}
+            )
 
 
 @contextmanager

@@ -33,7 +33,7 @@ from ingest.demo import Delivery, Size, deliver, plan, truth
 ROLES: Final = ("door", "flush", "work", "serve")
 STOPPED: Final = "it was stopped"
 _PATIENCE: Final = 120.0  # seconds for one step
-_DRAIN: Final = 20.0  # seconds for a server to end
+_ANSWER: Final = 600.0  # seconds: the server itself ends a question that takes too long
 
 
 class DemoFailed(Exception):
@@ -51,7 +51,7 @@ class Stand:
 
     def ask(self, path: str, parameters: Mapping[str, str]) -> Any:
         headers = {"Authorization": f"Bearer {self.keys['read']}"}
-        answer = httpx.get(self.address + path, params=dict(parameters), headers=headers, timeout=60, trust_env=False)
+        answer = httpx.get(self.address + path, params=dict(parameters), headers=headers, timeout=_ANSWER, trust_env=False)
         if answer.status_code != 200:
             raise DemoFailed(f"GET {path} answered {answer.status_code}: {answer.text[:500]}")
         return answer.json()
@@ -81,10 +81,11 @@ def run(demo: Demo) -> bool:
 
 
 async def _serve_and_show(demo: Demo, stand: Stand, listeners: list[socket.socket]) -> bool:
-    server = asyncio.create_task(Supervisor(demo.settings, ROLES, listeners).run(f"Serving at {stand.address}"))
-    showing = asyncio.create_task(asyncio.to_thread(_show, demo, stand))
+    supervisor = Supervisor(demo.settings, ROLES, listeners)
+    server = asyncio.create_task(supervisor.run(f"Serving at {stand.address}"))
+    showing = asyncio.create_task(asyncio.to_thread(_show, demo, stand, supervisor))
     await asyncio.wait({server, showing}, return_when=asyncio.FIRST_COMPLETED)
-    if showing.done() and not server.done() and (demo.wants_exit or showing.exception()):
+    if showing.done() and not supervisor.is_stopping and (demo.wants_exit or showing.exception()):
         os.kill(os.getpid(), signal.SIGTERM)  # the server's own way to drain
     try:
         await server
@@ -94,12 +95,11 @@ async def _serve_and_show(demo: Demo, stand: Stand, listeners: list[socket.socke
     return showing.result()
 
 
-def _show(demo: Demo, stand: Stand) -> bool:
+def _show(demo: Demo, stand: Stand, supervisor: Supervisor) -> bool:
     try:
         return _show_all(demo, stand)
     except (NotTaken, httpx.TransportError) as fault:
-        stopped = stand.stopped.wait(_DRAIN)  # a server that was told to stop first closes its door, then ends
-        raise DemoFailed(STOPPED if stopped else f"the server does not answer: {fault}") from None
+        raise DemoFailed(STOPPED if supervisor.is_stopping else f"the server does not answer: {fault}") from None
 
 
 def _show_all(demo: Demo, stand: Stand) -> bool:

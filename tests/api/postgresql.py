@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import uuid
@@ -15,7 +14,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from tests.patience import eventually
+from tests.patience import PATIENCE, eventually
+from tests.ports import free_port
 
 _USER = "jcurve"
 
@@ -52,9 +52,7 @@ def running() -> Iterator[PostgreSQL]:
     user = "postgres" if os.getuid() == 0 else None
     if user:
         shutil.chown(home, user)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     made = [
         str(folder / "initdb"),
         "-D",
@@ -78,7 +76,7 @@ def running() -> Iterator[PostgreSQL]:
                 yield PostgreSQL(port)
             finally:
                 process.terminate()
-                process.wait(30)
+                process.wait(PATIENCE)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -58,10 +56,11 @@ def test_an_import_beside_a_server_is_killed_and_run_again_while_events_come_in(
     command = [*COMMAND, "import", str(path), "--data", str(data)]
     with up(data) as running:
         with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as importing:
-            eventually(lambda: any((data / "import").glob("*/staged/*.json")), "the file is staged")
+            staged = lambda: any((data / "import").glob("*/staged/*.json"))  # noqa: E731
+            eventually(lambda: staged() or importing.poll() is not None, "the file is staged")
             assert running.post("/v1/track", track("A", "1", "2026-02-01T00:00:00Z"), write).status_code == 200
             time.sleep(0.2)
-            os.kill(importing.pid, signal.SIGKILL)
+            importing.kill()
         told = numbers(jcurve("import", path, data=data).stdout)
         assert told["read"] == f"{SIZE:,}"
         assert running.post("/v1/track", track("B", "1", "2026-02-01T00:00:00Z"), write).status_code == 200

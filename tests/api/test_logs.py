@@ -24,7 +24,7 @@ from ingest.record import Record
 from tests.api.processes import Running, up
 from tests.api.test_up import accepted, key
 from tests.api.world import NOW
-from tests.patience import eventually
+from tests.patience import PATIENCE, eventually
 
 MARK = "Geheimnis"  # in every id, name, address and body that the tests send
 
@@ -156,7 +156,7 @@ def send_everything(running: Running, write: str, read: str, admin: str) -> None
              "/import?strict=1", f"/com.{MARK}/tp2", f"/i?e=ue&ue_px={MARK}", f"/pixel/v1/track?writeKey=jw_{MARK}",
              f"/{MARK}", f"/v1/projects/{MARK}/settings")  # fmt: skip
     questions = ({"steps": [{"event": MARK}], "from": MARK}, {"steps": MARK}, {"steps": [{"event": MARK}], "window": MARK})
-    with httpx.Client(base_url=running.url, timeout=60, trust_env=False) as client:
+    with httpx.Client(base_url=running.url, timeout=PATIENCE, trust_env=False) as client:
         for path in paths:
             for body in bodies:
                 client.post(path, content=body, headers=basic)

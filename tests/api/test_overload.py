@@ -6,7 +6,6 @@ import base64
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,7 +19,7 @@ from ingest.ids import counts
 from tests.api.processes import Running, jcurve, up
 from tests.api.world import NOW
 from tests.ingest.world import track
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, eventually
 
 
 @pytest.fixture(scope="module")
@@ -171,14 +170,18 @@ def test_a_flood_of_large_bodies_takes_no_more_memory_than_its_budget_and_others
             assert again.answer()[0] == 200
 
 
-def test_a_flood_by_one_key_costs_no_other_key_an_event(collector: Running, data: Path) -> None:
-    flood, other = key(data, "flood"), key(data)
+def test_a_flood_by_one_key_costs_no_other_key_an_event(tmp_path: Path) -> None:
+    with up(tmp_path, "--uploads", "16MiB", "--queue", "4MiB", command="collect") as collector:
+        flooded(collector, key(tmp_path, "flood"), key(tmp_path))
+
+
+def flooded(collector: Running, flood: str, other: str) -> None:
     stop = threading.Event()
     answered: list[int] = []
     body = {"batch": [track(None, properties={"x": "x" * 20_000}) for _ in range(20)]}
 
     def send_much() -> None:
-        with httpx.Client(auth=(flood, ""), timeout=30, trust_env=False) as client:
+        with httpx.Client(auth=(flood, ""), timeout=PATIENCE, trust_env=False) as client:
             while not stop.is_set():
                 answered.append(client.post(f"{collector.url}/v1/batch", json=body).status_code)
 
@@ -186,15 +189,16 @@ def test_a_flood_by_one_key_costs_no_other_key_an_event(collector: Running, data
     for thread in threads:
         thread.start()
     try:
-        with httpx.Client(auth=(other, ""), timeout=30, trust_env=False) as client:
-            quiet = [client.post(f"{collector.url}/v1/track", json=track(None)).status_code for _ in range(100)]
+        with httpx.Client(auth=(other, ""), timeout=PATIENCE, trust_env=False) as client:
+            quiet: list[int] = []
+            while len(quiet) < 100 or len(answered) <= 20:
+                quiet.append(client.post(f"{collector.url}/v1/track", json=track(None)).status_code)
     finally:
         stop.set()
         for thread in threads:
             thread.join()
-    assert quiet == [200] * 100
+    assert set(quiet) == {200}
     assert set(answered) <= {200, 503}
-    assert len(answered) > 20
 
 
 def test_a_collector_that_is_asked_to_stop_under_load_stores_all_that_it_acknowledged(tmp_path: Path) -> None:
@@ -202,7 +206,7 @@ def test_a_collector_that_is_asked_to_stop_under_load_stores_all_that_it_acknowl
     acknowledged = [0] * 4
 
     def send(at: int, url: str) -> None:
-        with httpx.Client(auth=(write, ""), timeout=30, trust_env=False) as client:
+        with httpx.Client(auth=(write, ""), timeout=PATIENCE, trust_env=False) as client:
             while True:
                 try:
                     if client.post(f"{url}/v1/batch", json={"batch": [track(None)] * 3}).status_code == 200:
@@ -214,13 +218,12 @@ def test_a_collector_that_is_asked_to_stop_under_load_stores_all_that_it_acknowl
         threads = [threading.Thread(target=send, args=(at, running.url)) for at in range(4)]
         for thread in threads:
             thread.start()
-        time.sleep(1)
+        eventually(lambda: min(acknowledged) > 6, "all of them send")
         assert running.stop() == 0
         for thread in threads:
             thread.join()
     assert list((tmp_path / "log").rglob("*.segment")) == []
     stored = counts(Settings(data=tmp_path).folder.index, "default")["accepted"]
-    assert sum(acknowledged) > 20
     assert sum(acknowledged) <= stored <= sum(acknowledged) + 3 * 4  # an answer may be lost on its way, an event never
 
 

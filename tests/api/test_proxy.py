@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 
 from api.proxy import Proxy
-from tests.patience import eventually
+from tests.patience import PATIENCE, eventually
 
 
 class Behind:
@@ -93,7 +93,7 @@ def test_a_caller_who_leaves_ends_the_question_behind(tmp_path: Path) -> None:
         async def receive() -> dict[str, Any]:
             for message in messages:
                 return message
-            await asyncio.to_thread(behind.running.wait, 10)
+            await asyncio.to_thread(behind.running.wait, PATIENCE)
             return {"type": "http.disconnect"}
 
         async def send(message: Any) -> None:
@@ -105,4 +105,4 @@ def test_a_caller_who_leaves_ends_the_question_behind(tmp_path: Path) -> None:
 
     with listening(tmp_path / "s", behind):
         asyncio.run(leave())
-        assert behind.left.wait(10)
+        assert behind.left.wait(PATIENCE)

@@ -7,11 +7,12 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from api import locks, roles
 from api.settings import Settings
 from api.store import Kind
 from tests.api.processes import COMMAND, ENVIRONMENT, Running, alive, jcurve, up
 from tests.api.world import World, track
-from tests.patience import eventually
+from tests.patience import PATIENCE, eventually
 
 
 def key(data: Path, kind: Kind, project: str = "default") -> str:
@@ -78,11 +79,16 @@ def test_a_query_service_that_is_away_costs_no_event(tmp_path: Path) -> None:
             assert sent.status_code == 200
         finally:
             os.kill(serve, signal.SIGCONT)
-        os.kill(serve, signal.SIGKILL)
-        answer = running.get("/api/status", read)
+        running.process.send_signal(signal.SIGSTOP)  # or it would start another one before anybody asks
+        try:
+            os.kill(serve, signal.SIGKILL)
+            eventually(lambda: not alive(serve), "it is gone")
+            answer = running.get("/api/status", read)
+            assert running.get("/ready").status_code == 200
+        finally:
+            running.process.send_signal(signal.SIGCONT)
         assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
         assert answer.headers["retry-after"] == "2"
-        assert running.get("/ready").status_code == 200
         eventually(lambda: running.get("/api/status", read).status_code == 200, "the query service comes back")
 
 
@@ -115,10 +121,14 @@ def test_children_end_when_the_supervisor_is_killed_and_another_one_takes_over(t
     with up(data) as running:
         children = running.children()
         running.process.kill()
-        running.process.wait(10)
+        running.process.wait(PATIENCE)
         with up(data) as second:
-            assert not any(alive(pid) for pid in children.values())
+            eventually(lambda: not any(alive(pid) for pid in children.values()), "those of the first end")
             assert second.get("/ready").status_code == 200
+
+
+def test_who_takes_over_waits_as_long_as_the_children_of_a_killed_supervisor_may_drain() -> None:
+    assert locks.PATIENCE > roles.GRACE
 
 
 def test_one_data_folder_has_one_server(tmp_path: Path) -> None:
@@ -174,7 +184,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
         process.terminate()
         eventually(lambda: not alive(children["door"]), "the door ends first")
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE)
         eventually(lambda: not any(alive(pid) for pid in children.values()), "nothing is left")
 
 

@@ -28,7 +28,7 @@ from tests.api.processes import Running, alive, jcurve, up
 from tests.api.test_up import key
 from tests.ingest.test_faults import KILLS, SEED, PlainSender
 from tests.ingest.world import event_ids, rows, track
-from tests.patience import eventually
+from tests.patience import PATIENCE, eventually
 
 WORKERS = 3
 CONNECTIONS = 60  # that all miss one worker of three happens once in 30 milliards
@@ -45,7 +45,7 @@ class Connection(http.client.HTTPConnection):
     """One that is kept between requests, as SDKs do; after a fault the next request makes a new one."""
 
     def __init__(self, running: Running, write: str) -> None:
-        super().__init__(running.url.removeprefix("http://"), timeout=30)
+        super().__init__(running.url.removeprefix("http://"), timeout=PATIENCE)
         self._authorization = "Basic " + base64.b64encode(f"{write}:".encode()).decode()
 
     def post(self, event_id: str) -> int | None:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ingest.lake import Lake
-from tests.patience import PATIENCE
+from tests.api.processes import alive
+from tests.patience import PATIENCE, eventually
 
 JCURVE = str(Path(sys.executable).with_name("jcurve"))
 
@@ -28,12 +29,14 @@ class Collecting:
     process: subprocess.Popen[str]
 
     def kill(self) -> None:
-        """kill -9 of all its processes, the supervisor first, which would start the others again."""
+        """kill -9 of all its processes, while the supervisor stands still, which would start the others again."""
         pid = self.process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        for each in (pid, *map(int, children)):
+        os.kill(pid, signal.SIGSTOP)
+        children = [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        for each in (*children, pid):
             os.kill(each, signal.SIGKILL)
         self.process.wait()
+        eventually(lambda: not any(map(alive, children)), "all its processes are gone")
 
     def rows(self, table: str, ids: Collection[str], columns: list[str] | None = None) -> list[dict[str, Any]]:
         """A table's rows once all of ``ids`` are among them, or after PATIENCE; properties and context as objects."""
@@ -75,4 +78,4 @@ def collecting(data: Path) -> Iterator[Collecting]:
             yield Collecting(data, ready.split(" ready at ")[1].split()[0], created.stdout.strip(), process)
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(PATIENCE)

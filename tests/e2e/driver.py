@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, eventually
 
 SDKS = Path(__file__).with_name("sdks")
 NODE = shutil.which("node")
@@ -127,10 +127,12 @@ class Chromium:
         self.ask(number, url=url)
         return Page(url, number, self)
 
-    def visit(self, page: str, **query: str) -> Any:
-        """What ``page`` promises as ``window.sent``; fails where its console holds an error or a warning."""
+    def visit(self, page: str, arrived: Callable[[Any], bool] = lambda told: True, **query: str) -> Any:
+        """What ``page`` promises as ``window.sent``, once that has ``arrived``: what a page that is closed has not sent is
+        lost. Fails where its console holds an error or a warning."""
         opened = self.open(page, **query)
         told = opened.told()
+        eventually(lambda: arrived(told), "what the page has made arrives")
         assert opened.close() == []
         return told
 
@@ -164,7 +166,7 @@ def chromium(profile: Path) -> Iterator[Chromium]:
         finally:
             assert process.stdin is not None
             process.stdin.close()
-            process.wait(timeout=30)
+            process.wait(PATIENCE)
             hearing.join()
 
 

@@ -45,7 +45,7 @@ class Exchange:
 
 @dataclass
 class Proxy:
-    upstream: str
+    upstream: str | None  # None: the collector is gone, and what may listen at its port is another's
     faults: list[Fault] = field(default_factory=list)  # of the next requests with events
     seen: list[Exchange] = field(default_factory=list)
 
@@ -125,8 +125,9 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_OPTIONS = do_HEAD = _pass  # noqa: N815 - the base class looks for these names
 
     def _forward(self, body: bytes) -> tuple[int, Iterable[tuple[str, str]], bytes]:
-        address = urlsplit(self.server.proxy.upstream).netloc
-        upstream = http.client.HTTPConnection(address, timeout=PATIENCE)
+        if self.server.proxy.upstream is None:
+            return self._gone()
+        upstream = http.client.HTTPConnection(urlsplit(self.server.proxy.upstream).netloc, timeout=PATIENCE)
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
         try:
             upstream.request(self.command, self.path, body, headers)
@@ -135,9 +136,12 @@ class _Handler(BaseHTTPRequestHandler):
             kept = [(name, value) for name, value in answer.getheaders() if name.lower() not in {*_HOP, "content-length"}]
             return answer.status, kept, text
         except (OSError, http.client.HTTPException):
-            return 502, self._cors(), b"the collector is gone"
+            return self._gone()
         finally:
             upstream.close()
+
+    def _gone(self) -> tuple[int, Iterable[tuple[str, str]], bytes]:
+        return 502, self._cors(), b"the collector is gone"
 
     def _full(self) -> tuple[int, Iterable[tuple[str, str]], bytes]:
         answer = unavailable(LogFull("The disk is full", retry_after=1))

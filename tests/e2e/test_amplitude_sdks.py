@@ -13,6 +13,7 @@ from tests.e2e import driver
 from tests.e2e.collector import Collecting, collecting
 from tests.e2e.driver import Chromium, needs_browser, needs_node
 from tests.e2e.proxy import Proxy
+from tests.patience import PATIENCE
 
 THEN = datetime(2025, 3, 30, 1, 30, 0, 123_000, tzinfo=UTC)
 PYTHON, NODE = "amplitude_send.py", "amplitude_send.mjs"
@@ -29,7 +30,7 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collecting]:
 
 def send(script: str, url: str, key: str, pace: str) -> Any:
     if script == PYTHON:
-        return driver.python(script, url, key, pace, "60")
+        return driver.python(script, url, key, pace, f"{PATIENCE:.0f}")
     return driver.node(script, url, key, pace)
 
 
@@ -82,14 +83,20 @@ def test_a_batch_that_is_too_large_comes_again_in_parts(collector: Collecting, s
     assert all(answer.count(200) == 1 for answer in proxy.attempts("insert_id").values())
 
 
+def ids(sent: dict[str, list[Row]]) -> set[str]:
+    return {event["insert_id"] for event in sent["made"]}
+
+
 @needs_browser
 @pytest.mark.parametrize("query", [{}, {"transport": "beacon"}], ids=["fetch", "beacon"])
 def test_the_browsers_sdk(collector: Collecting, chromium: Chromium, query: dict[str, str]) -> None:
     with Proxy(collector.url) as proxy:
         where = {"url": f"{proxy.url}/2/httpapi", "key": collector.key, "utm_source": "news"}
-        sent = chromium.visit("amplitude.html", **where, **query)
+        sent = chromium.visit(
+            "amplitude.html", lambda sent: ids(sent) <= proxy.attempts("insert_id").keys(), **where, **query
+        )
     wired = {event["insert_id"]: event for post in proxy.posts() for event in json.loads(post.body)["events"]}
-    assert set(wired) == {event["insert_id"] for event in sent["made"]}
+    assert set(wired) == ids(sent)
     made = {event_id: event for event_id, event in wired.items() if event.get("user_id") != "undefined"}
     rows = collector.stored(list(made))
     device = sent["device"]

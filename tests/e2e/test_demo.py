@@ -7,18 +7,22 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
-from api.demo import folder
+from api.demo import folder, show
 from api.demo.compare import Figure, Row, Section
+from api.demo.page import Page
 from api.locks import InUse
-from tests.patience import PATIENCE
+from api.settings import Settings
+from api.up import Supervisor
+from ingest.demo import Size
+from tests.patience import PATIENCE, eventually
 
 SMALL = ["--people", "250", "--accounts", "40", "--days", "60"]
 
@@ -86,13 +90,32 @@ def test_it_takes_a_free_port_serves_until_ctrl_c_and_makes_its_folder_anew(tmp_
 
 
 def test_ctrl_c_while_it_sends_ends_it_with_status_2(tmp_path: Path) -> None:
+    lake = tmp_path / "demo" / "lake"
     with _demo("--port", "0", "--data", str(tmp_path / "demo"), "--people", "4000") as process:
         _read_until(process, "Waiting for the server")
-        time.sleep(0.3)
+        eventually(lambda: any(lake.rglob("*.parquet")), "it sends")
         process.send_signal(signal.SIGINT)
         told = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 2
     assert "the demo cannot be shown: it was stopped" in told
+
+
+def test_a_server_that_was_told_to_stop_has_not_failed_however_long_it_drains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> bool:
+        raise httpx.ConnectError("its door is closed")
+
+    monkeypatch.setattr(show, "_show_all", refused)
+    settings = Settings(data=tmp_path)
+    settings.folder.create()
+    demo = show.Demo(settings, Size(), datetime(2026, 3, 1, tzinfo=UTC), False, Page())
+    supervisor = Supervisor(settings, (), ())
+    with pytest.raises(show.DemoFailed, match="the server does not answer: its door is closed"):
+        show._show(demo, show.Stand(settings, "http://127.0.0.1:1", {}), supervisor)
+    supervisor._stop()
+    with pytest.raises(show.DemoFailed, match="it was stopped"):
+        show._show(demo, show.Stand(settings, "http://127.0.0.1:1", {}), supervisor)
 
 
 def test_a_folder_that_no_demo_made_is_left_alone(tmp_path: Path) -> None:

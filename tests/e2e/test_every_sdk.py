@@ -7,11 +7,13 @@ at the same time: nearly all of it is their waiting to try again. ``JCURVE_TEST_
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic, sleep
 from typing import Any, Final
 
@@ -30,6 +32,7 @@ AMPLITUDE, MIXPANEL, SNOWPLOW = 1_100_000, 10_500_000, 2_050_000
 QUIET: Final = 1.0  # seconds, in which what must not come might
 KILLS: Final = int(os.environ.get("JCURVE_TEST_SDK_KILLS", "1"))
 NOBODYS: Final = "jw_nobodys"  # no write key
+FOREVER: Final = f"{PATIENCE:.0f}"
 FAILURES: Final = {0, 502, 503}  # the answer was lost, the collector gone, or full
 
 
@@ -159,11 +162,12 @@ def can_run(sdk: Sdk) -> bool:
 def run(sdk: Sdk, trouble: str, keys: Mapping[str, str], collector: Collecting, browser: Chromium | None) -> Run:
     pace, faults = TROUBLES[trouble]
     key = keys.get(trouble, collector.key)
-    pace = f"large={sdk.body}" if pace == "large" else pace
-    patience = "2" if trouble in keys else "60"
     gives_up = (trouble == "overload" and not sdk.after_503) or (trouble == "lost answer" and not sdk.after_cut)
+    patience = "2" if trouble in keys or gives_up else FOREVER  # of what failed for good, not all tell
+    driven = pace == "large" and sdk.script.endswith(".html")
+    pace = "idle" if driven else f"large={sdk.body}" if pace == "large" else pace
     with Proxy(collector.url, list(faults)) as proxy, closing(start(sdk, proxy, key, pace, browser, patience)) as sender:
-        return finish(sender, proxy, sent_in(sdk, trouble), gives_up)
+        return drive(sender, proxy, sdk) if driven else finish(sender, proxy, sent_in(sdk, trouble), gives_up)
 
 
 def sent_in(sdk: Sdk, trouble: str) -> Collection[int]:
@@ -174,7 +178,7 @@ def sent_in(sdk: Sdk, trouble: str) -> Collection[int]:
     return () if asks_first.get(trouble) else range(6)
 
 
-def start(sdk: Sdk, proxy: Proxy, key: str, pace: str, browser: Chromium | None, patience: str = "60") -> Script | Page:
+def start(sdk: Sdk, proxy: Proxy, key: str, pace: str, browser: Chromium | None, patience: str = FOREVER) -> Script | Page:
     """``patience``: seconds, of those who wait until they are told."""
     if sdk.script.endswith(".html"):
         assert browser is not None
@@ -191,6 +195,19 @@ def finish(sender: Script | Page, proxy: Proxy, sent: Collection[int] | None = N
         until(lambda: settled(proxy.ticks(), range(made) if sent is None else sent, gives_up))
         sleep(QUIET)
     return Run(made, told, proxy)
+
+
+def drive(page: Script | Page, proxy: Proxy, sdk: Sdk) -> Run:
+    """What scripts make for ``large``, each part once that before it was answered."""
+    assert isinstance(page, Page)
+    told, sent = page.told(), sdk.oversize()
+    for part in ({0: 1, 1: 40_000, 2: 1}, {3: sdk.body}, {4: 1}):
+        page.run(f"{json.dumps([*part.items()])}.forEach(([n, length]) => window.tick(n, 'user-1', 'x'.repeat(length)))")
+        wanted = part.keys() & sent.keys()
+        until(partial(lambda numbers: settled(proxy.ticks(), numbers, gives_up=True), wanted))
+        if not wanted or 4 in part:
+            sleep(QUIET)
+    return Run(5, told, proxy)
 
 
 def settled(answers: dict[int, list[int]], sent: Collection[int], gives_up: bool) -> bool:
@@ -294,7 +311,7 @@ def restarted(
     data = tmp_path_factory.mktemp("restarted")
     senders: dict[str, Script | Page] = {}
     with ExitStack() as stack:
-        proxies = {sdk.name: stack.enter_context(Proxy("")) for sdk in sdks}
+        proxies = {sdk.name: stack.enter_context(Proxy(None)) for sdk in sdks}
         for kill in range(KILLS):
             with collecting(data) as running:
                 lead(proxies, running)
@@ -304,6 +321,7 @@ def restarted(
                 assert missing(proxies, 200) == []
                 seen = so_far(proxies)
                 running.kill()
+                lead(proxies, None)
             unmet = missing(proxies, 502, seen, 10.0 if kill else PATIENCE)
             assert unmet == [] or kill  # each meets the first; a long one costs minutes
         with collecting(data) as last:
@@ -314,9 +332,9 @@ def restarted(
             yield last, {sdk.name: finish(senders[sdk.name], proxies[sdk.name], gives_up=not sdk.after_503) for sdk in sdks}
 
 
-def lead(proxies: Mapping[str, Proxy], collector: Collecting) -> None:
+def lead(proxies: Mapping[str, Proxy], collector: Collecting | None) -> None:
     for proxy in proxies.values():
-        proxy.upstream = collector.url
+        proxy.upstream = None if collector is None else collector.url
 
 
 def so_far(proxies: Mapping[str, Proxy]) -> Mapping[str, int]:

@@ -15,6 +15,7 @@ from tests.e2e import driver
 from tests.e2e.collector import Collecting, collecting
 from tests.e2e.driver import Chromium, needs_browser, needs_node
 from tests.e2e.proxy import Exchange, Proxy
+from tests.patience import eventually
 
 THEN = datetime(2025, 3, 30, 1, 30, 0, 123_000, tzinfo=UTC)
 PYTHON, NODE = "mixpanel_send.py", "mixpanel_send.mjs"
@@ -109,13 +110,23 @@ def test_a_body_that_is_too_large_is_refused_once_and_the_sdk_says_so(collector:
     assert "too_large" in sent["errors"][0]
 
 
+def all_sent(proxy: Proxy) -> bool:
+    paths = {post.path.split("/")[1] for post in proxy.posts()}
+    return paths >= {"track", "engage", "groups"} and len(wired_in(proxy)) >= 5
+
+
+def wired_in(proxy: Proxy) -> list[Row]:
+    """The events that came and were taken."""
+    return [event for post in proxy.posts() if "/track" in post.path and post.status == 200 for event in sent_in(post)]
+
+
 @needs_browser
 @pytest.mark.parametrize("query", [{}, {"single": "1", "transport": "sendBeacon"}], ids=["xhr", "beacon"])
 def test_the_browsers_sdk(collector: Collecting, chromium: Chromium, user: str, query: dict[str, str]) -> None:
     with Proxy(collector.url) as proxy:
         where = {"url": proxy.url, "key": collector.key, "user": user, "utm_source": "news"}
-        device = chromium.visit("mixpanel.html", **where, **query)["device"]
-    wired = [event for post in proxy.posts() if "/track" in post.path and post.status == 200 for event in sent_in(post)]
+        device = chromium.visit("mixpanel.html", lambda _: all_sent(proxy), **where, **query)["device"]
+    wired = wired_in(proxy)
     ids = {event["event"]: event["properties"]["$insert_id"] for event in wired}
     assert len(wired) == len(ids) == 5  # none came twice
     ghost = ids.pop("Ghost Seen")
@@ -140,8 +151,13 @@ def test_the_browsers_sdk(collector: Collecting, chromium: Chromium, user: str, 
         assert stored["original_time"].timestamp() == pytest.approx(event["properties"]["time"], abs=0.001)
         assert stored["time"] == stored["original_time"]
     profile = {"$email": "zoë@example.com", "$name": "Zoë 🦔"}
+
+    def updated() -> bool:  # these have no ids that could be waited for
+        named = of(collector, user, [])
+        traits = [{name: row["properties"].get(name) for name in profile} for row in named["$identify"]]
+        return profile in traits and "$group" in named
+
+    eventually(updated, "the person's traits and the group's are in the lake")
     named = of(collector, user, [])
-    traits = [each["properties"] for each in named["$identify"]]
-    assert profile in [{name: each.get(name) for name in profile} for each in traits]
     assert [(each["account_id"], each["properties"]) for each in named["$group"]] == [(user, {"name": "Acme GmbH"})]
     assert {exchange.status for exchange in proxy.posts()} == {200}

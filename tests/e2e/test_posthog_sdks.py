@@ -13,6 +13,7 @@ from tests.e2e import driver
 from tests.e2e.collector import Collecting, collecting
 from tests.e2e.driver import Chromium, needs_browser, needs_node
 from tests.e2e.proxy import Proxy
+from tests.patience import eventually
 
 THEN = datetime(2025, 3, 30, 1, 30, 0, 123_000, tzinfo=UTC)
 SCRIPTS = ("posthog_send.py", "posthog_send.mjs")
@@ -92,8 +93,13 @@ def test_a_batch_that_is_too_large_is_sent_in_halves_and_nothing_of_it_is_lost(c
 def test_the_browsers_sdk(collector: Collecting, chromium: Chromium) -> None:
     with Proxy(collector.url) as proxy:
         query = {"url": proxy.url, "key": collector.key, "utm_source": "news", "utm_campaign": "spring"}
-        sent = chromium.visit("posthog.html", **query)
-    made, anonymous = sent["made"], sent["anonymous"]
+        page = chromium.open("posthog.html", **query)
+        sent = page.told()
+        eventually(lambda: answered(proxy, sent["made"]), "its queue is empty")
+        eventually(lambda: "/flags/" in paths(proxy), "it asks for its flags")
+        made, anonymous = page.run("window.left()"), sent["anonymous"]
+        eventually(lambda: answered(proxy, made), "the beacon arrives")
+        assert page.close() == []
     rows = collector.stored([event["uuid"] for event in made])
     assert [summary(row) for row in rows] == [
         ("page", "$page", "", anonymous, "", ""),
@@ -116,4 +122,12 @@ def test_the_browsers_sdk(collector: Collecting, chromium: Chromium) -> None:
         assert (row["device"], row["os"], row["browser"], row["bot"]) == ("desktop", "Linux", "Chrome", False)
     answers = [proxy.attempts("uuid")[event["uuid"]] for event in made]
     assert answers == [[200]] * len(made)
-    assert {exchange.path.partition("?")[0] for exchange in proxy.posts()} == {"/flags/", "/e/", "/i/v0/e/"}
+    assert paths(proxy) == {"/flags/", "/e/", "/i/v0/e/"}
+
+
+def answered(proxy: Proxy, made: list[dict[str, Any]]) -> bool:
+    return {event["uuid"] for event in made} <= proxy.attempts("uuid").keys()
+
+
+def paths(proxy: Proxy) -> set[str]:
+    return {exchange.path.partition("?")[0] for exchange in proxy.posts()}

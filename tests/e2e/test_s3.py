@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from api.cli import main
 from api.settings import Settings
 from tests.api.world import NOW, RECEIVED, World, track
 from tests.patience import eventually
+from tests.ports import free_port
 from transforms.engine import Engine
 from transforms.forget import Ids
 from transforms.layout import Rules
@@ -41,9 +41,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of a bucket, which this process and its children find by their environment."""
     if importlib.util.find_spec("moto") is None or importlib.util.find_spec("flask") is None:
         pytest.skip("moto is missing: it stands in the lock, run 'make setup' again")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    address = f"http://127.0.0.1:{free_port()}"
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", address.rpartition(":")[2]]
     access = {"AWS_ENDPOINT_URL": address, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1",
               "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}  # fmt: skip

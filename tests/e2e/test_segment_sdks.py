@@ -111,8 +111,8 @@ def test_the_browser_sdk_in_a_real_browser(collector: Collecting, chromium: Chro
     query = {"url": collector.url, "key": collector.key, "utm_source": "news", "utm_medium": "email", **delivery}
     page = chromium.open("segment.html", **query)
     made = page.told()
-    assert page.close() == []
     rows = stored(collector, made)
+    assert page.close() == []
     anonymous = made[0]["anonymousId"]
     assert [summary(row)[:4] for row in rows] == [
         ("page", "Getting started", "", anonymous),

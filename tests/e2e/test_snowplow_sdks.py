@@ -13,6 +13,7 @@ from tests.e2e import driver
 from tests.e2e.collector import Collecting, collecting
 from tests.e2e.driver import Chromium, needs_browser, needs_node
 from tests.e2e.proxy import Proxy
+from tests.patience import PATIENCE
 
 THEN = datetime(2025, 3, 30, 1, 30, 0, 123_000, tzinfo=UTC)
 PYTHON, NODE = "snowplow_send.py", "snowplow_send.mjs"
@@ -26,7 +27,7 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collecting]:
 
 
 def send(script: str, url: str, key: str, pace: str) -> Any:
-    return (driver.python if script.endswith(".py") else driver.node)(script, url, key, pace, "20")
+    return (driver.python if script.endswith(".py") else driver.node)(script, url, key, pace, f"{PATIENCE:.0f}")
 
 
 @pytest.mark.parametrize("pace", ["once", "pixel"])

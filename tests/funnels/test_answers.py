@@ -17,6 +17,7 @@ from funnels.definitions.definition import Internal
 from funnels.request import parse
 from funnels.steps import Json
 from tests.funnels.world import did
+from tests.patience import PATIENCE
 from tests.transforms.world import lake_of
 from transforms.manifest import Manifest
 
@@ -109,14 +110,14 @@ def test_who_asks_while_another_works_on_it_waits_for_that_answer(source: Source
 
     def slow(source: Source, request: Funnel) -> Json:
         begun.set()
-        go_on.wait(10)
+        go_on.wait(PATIENCE)
         return work(source, request)
 
     found: list[Json] = []
     threads = [threading.Thread(target=lambda: found.append(answers.of(source, parse(BODY), slow))) for _ in range(5)]
     for thread in threads:
         thread.start()
-    assert begun.wait(10)
+    assert begun.wait(PATIENCE)
     go_on.set()
     for thread in threads:
         thread.join()

@@ -17,7 +17,7 @@ from ingest.log_folder import LogFolder
 from ingest.record import HEADER_BYTES, Record, encode, read_segment, whole_length
 from ingest.segment_file import SegmentFile
 from ingest.wal import Log, LogSettings
-from tests.patience import soon
+from tests.patience import PATIENCE, soon
 
 CALM = LogSettings(segment_age=3600, pulse=3600)
 
@@ -364,7 +364,7 @@ def test_a_flood_by_one_source_leaves_the_queue_open_to_others(tmp_path: Path, m
     real = os.fdatasync
 
     def slow(descriptor: int) -> None:
-        disk.wait(10)
+        disk.wait(PATIENCE)
         real(descriptor)
 
     monkeypatch.setattr(os, "fdatasync", slow)

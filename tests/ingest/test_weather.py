@@ -42,6 +42,10 @@ async def append(log: Log, *ids: str) -> None:
     await log.append("shop", "web", "/v1/batch", "", "", body)
 
 
+async def sealed(log: Log, count: int) -> None:
+    await soon(lambda: len(log_folder.sealed_segments(log.folder.path)) >= count, "so many segments are sealed")
+
+
 def flushed(data: Path) -> list[str]:
     lake = Lake(str(data / "lake"))
     with Index(data / "index") as index:
@@ -63,8 +67,7 @@ def test_events_wait_in_the_log_while_the_lake_is_away_and_come_when_it_is_back(
         lake_root.write_text("the lake's disk is not mounted")
         for number in range(30):
             await append(log, f"e{number}", "before")
-            await asyncio.sleep(0.02)
-        assert len(log_folder.sealed_segments(log.folder.path)) > 3
+            await sealed(log, min(number, 4))
         lake_root.unlink()
         if away == "renamed":
             elsewhere.rename(lake_root)

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
+from tests.patience import PATIENCE
+
 DRIVER = Path(__file__).with_name("driver.mjs")
 MODULES = Path(__file__).parents[1] / "e2e" / "sdks"
 PHONE = (375, 812)
@@ -137,6 +139,6 @@ def browser() -> Iterator[Browser]:
             assert process.stdin
             process.stdin.close()
             try:
-                process.wait(20)
+                process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 process.kill()

@@ -16,9 +16,9 @@ const args = [
   "--disable-dev-shm-usage",
   "--font-render-hinting=none",
 ];
-const browser = await puppeteer.launch({ executablePath, headless: true, args });
+const TIMEOUT = 300_000; // as patience.py
+const browser = await puppeteer.launch({ executablePath, headless: true, args, timeout: TIMEOUT, protocolTimeout: 2 * TIMEOUT });
 const pages = new Map();
-const TIMEOUT = 120000;
 
 const commands = {
   async open({ width, height, scheme, scale }) {

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
+from tests.patience import PATIENCE
 from tests.web.browser import PHONE, Browser, Page
 from tests.web.conftest import Server
 from tests.web.test_overview import rows_of, share
@@ -28,7 +29,7 @@ def asked(page: Page, server: Server, path: str = "funnel", **more: object) -> d
     """What the API answers to the question that the page holds, as the page exports it."""
     question = cast(dict[str, Any], json.loads(saved_from(page, "Request as JSON")))
     headers = {"Authorization": f"Bearer {server.keys['default']}"}
-    answer = httpx.post(f"{server.base}/api/{path}", json={**question, **more}, headers=headers, timeout=60)
+    answer = httpx.post(f"{server.base}/api/{path}", json={**question, **more}, headers=headers, timeout=PATIENCE)
     answer.raise_for_status()
     return cast(dict[str, Any], answer.json())
 
@@ -55,7 +56,7 @@ def warm(server: Server) -> None:
     """The matcher's loops are compiled at their first use, which on a busy machine takes longer than a page waits."""
     headers = {"Authorization": f"Bearer {server.keys['default']}"}
     dates = {"from": "2026-01-01", "to": "2026-02-01"}
-    httpx.post(f"{server.base}/api/funnel", json={**ASK, **dates}, headers=headers, timeout=300).raise_for_status()
+    httpx.post(f"{server.base}/api/funnel", json={**ASK, **dates}, headers=headers, timeout=PATIENCE).raise_for_status()
 
 
 @pytest.fixture
@@ -317,12 +318,12 @@ def test_a_funnel_is_saved_opened_by_its_address_changed_and_removed(built: Page
 def test_a_range_saved_in_weeks_is_as_many_days_as_by_name(signed_in: Page, server: Server) -> None:
     headers = {"Authorization": f"Bearer {server.keys['default']}"}
     question = {"title": "A fortnight", "question": ASK, "last": "2w"}
-    httpx.post(f"{server.base}/api/saved-funnels", json=question, headers=headers, timeout=60).raise_for_status()
+    httpx.post(f"{server.base}/api/saved-funnels", json=question, headers=headers, timeout=PATIENCE).raise_for_status()
     signed_in.open("#/funnels/a-fortnight")
     signed_in.wait(f"{DRAWN} || document.querySelector('#result-title')?.textContent === 'No entries'")
     asked_here = json.loads(saved_from(signed_in, "Request as JSON"))
     by_name = cast(dict[str, Any], server.get("funnels/a-fortnight")["definition"])
-    httpx.delete(f"{server.base}/api/saved-funnels/a-fortnight", headers=headers, timeout=60).raise_for_status()
+    httpx.delete(f"{server.base}/api/saved-funnels/a-fortnight", headers=headers, timeout=PATIENCE).raise_for_status()
     assert [by_name[end][:10] for end in ("from", "to")] == [asked_here[end] for end in ("from", "to")]
     entered = "document.querySelector('select[aria-label=Entered]').selectedOptions[0].text"
     assert signed_in.evaluate(entered) == "Last 14 days"

@@ -60,11 +60,11 @@ def test_k_and_the_north_star_stand_as_headlines_and_over_time(signed_in: Page, 
     viral: dict[str, Any] = server.get("metrics/viral-coefficient", **ninety_days(), grain="week", compare="previous")
     star: dict[str, Any] = server.get("metrics/north-star", **ninety_days(), compare="previous")
     values = dict(zip(signed_in.texts(".tile h2"), signed_in.texts(".tile .value"), strict=True))
-    assert values["Viral coefficient"].startswith(f"{viral['value']:.2f}")
+    assert values["Viral coefficient"].startswith(f"{rounded(viral['value'], 2)}")
     assert values["North star"].startswith(f"{star['value']:,}")
     facts = dict(zip(signed_in.texts(".facts dt"), signed_in.texts(".facts dd"), strict=True))
-    assert facts["new accounts"] == f"{viral['parts']['k_out']:.2f}"
-    assert facts["same account"] == f"{viral['parts']['k_in']:.2f}"
+    assert facts["new accounts"] == f"{rounded(viral['parts']['k_out'], 2)}"
+    assert facts["same account"] == f"{rounded(viral['parts']['k_in'], 2)}"
     assert len(signed_in.texts(".chart svg")) == 2
 
 
@@ -113,5 +113,17 @@ def rows_of(page: Page, table: str) -> list[str]:
 
 
 def share(value: float | None) -> str:
-    """As the browser writes it: halves are rounded up, by the number's exact value."""
-    return "–" if value is None else f"{(Decimal(value) * 100).quantize(Decimal('0.1'), ROUND_HALF_UP)}%"
+    return "–" if value is None else f"{rounded(value, places=3) * 100:.1f}%"
+
+
+def rounded(value: float, places: int) -> Decimal:
+    """As the browser does it: of the number as it is written, 0.0375 and not its nearest double, and a half goes up."""
+    return Decimal(str(value)).quantize(Decimal(10) ** -places, ROUND_HALF_UP)
+
+
+def test_halves_are_rounded_as_by_the_browser(signed_in: Page) -> None:
+    """Which of them the company has depends on the day that it is made up to."""
+    values = [n / of for n in (1, 3, 7, 33) for of in (8, 40, 80, 160, 2000)]
+    for written, here in (("percent", share), ("decimal", lambda value: str(rounded(value, 2)))):
+        script = f"import('/assets/js/format.js').then((format) => {json.dumps(values)}.map((one) => format.{written}(one)))"
+        assert signed_in.evaluate(script) == [here(value) for value in values]

@@ -8,13 +8,15 @@ import puppeteer from "puppeteer-core";
 const [executablePath, userDataDir] = process.argv.slice(2);
 const quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic", "--no-first-run"];
 const args = [...quiet, "--disable-component-update", "--disable-sync"];
-const browser = await puppeteer.launch({ executablePath, userDataDir, headless: true, args });
+const timeout = 300_000; // as patience.py
+const browser = await puppeteer.launch({ executablePath, userDataDir, headless: true, args, timeout, protocolTimeout: 2 * timeout });
 const open = new Map();
 
 async function visited(number, url) {
   if (open.has(number)) return void (await open.get(number).page.goto(url));
   const context = await browser.createBrowserContext();
   const page = await context.newPage();
+  page.setDefaultTimeout(timeout);
   const complaints = [];
   page.on("console", (message) => ["error", "warn"].includes(message.type()) && complaints.push(`${message.text()} ${message.location().url ?? ""}`.trim()));
   page.on("pageerror", (error) => complaints.push(String(error)));

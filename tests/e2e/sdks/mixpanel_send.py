@@ -20,7 +20,7 @@ where = {
     "groups_url": f"{url}/groups",
     "import_url": f"{url}/import",
 }
-consumer: Any = (BufferedConsumer if pace in ("buffered", "many") else Consumer)(retry_limit=60, **where)
+consumer: Any = (BufferedConsumer if pace in ("buffered", "many") else Consumer)(retry_limit=1000, **where)
 session = getattr(consumer, "_consumer", consumer)._session
 session.mount("http://", session.adapters["https://"])
 session.adapters["https://"].max_retries.backoff_max = 0.5  # seconds

@@ -1,5 +1,5 @@
 // What the SDKs' scripts and pages do alike where they are made to fail; as pace.py. A page goes on until window.enough.
-// "idle": none; who drives the page calls window.tick(n, who, text).
+// "idle": none; who drives the page calls window.tick(n, who, text): a page hears of no answers, who drives it does.
 export const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 export async function play(pace, tick, flush) {
@@ -10,7 +10,7 @@ export async function play(pace, tick, flush) {
     for (let number = 0; number < 6; number++) await tick(number, number === 2 ? "undefined" : "user-1", "");
     return 6;
   }
-  if (name === "large") {
+  if (name === "large") { // of scripts
     for (const [number, length] of [1, 40_000, 1, Number(size), 1].entries()) {
       await tick(number, "user-1", "x".repeat(length));
       if (number >= 2) await flush();

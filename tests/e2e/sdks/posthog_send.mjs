@@ -6,7 +6,7 @@ const [host, key, pace, mode] = process.argv.slice(2);
 process.env.POSTHOG_CAPTURE_MODE = mode;
 const errors = [];
 const many = 20;
-const client = new PostHog(key, { host, flushAt: many, flushInterval: 300, fetchRetryCount: 200, fetchRetryDelay: 300 });
+const client = new PostHog(key, { host, flushAt: many, flushInterval: pace === "many" ? 60_000 : 300, fetchRetryCount: 10_000, fetchRetryDelay: 300 });
 client.on("error", (error) => errors.push(String(error)));
 let made = [];
 for (const kind of ["capture", "identify", "alias"]) client.on(kind, (message) => made.push(message.uuid));
@@ -30,6 +30,6 @@ if (pace === "once") {
 } else {
   made = await play(pace, (n, who, text) => capture("Ticked", who, { n, text }), () => client.flush().catch(() => {}));
 }
-await client.shutdown(60_000);
+await client.shutdown(300_000);
 clearInterval(alive);
 console.log(JSON.stringify({ made, errors }));

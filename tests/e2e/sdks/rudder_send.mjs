@@ -5,7 +5,7 @@ import { play } from "./pace.mjs";
 const [dataPlaneUrl, key, pace] = process.argv.slice(2);
 const errors = [];
 const options = { dataPlaneUrl, flushAt: 10, flushInterval: 300, logLevel: "none", errorHandler: (error) => errors.push(String(error)) };
-Object.assign(options, { retryCount: 100, axiosRetryConfig: { retryDelay: () => 300 } });
+Object.assign(options, { retryCount: 10_000, axiosRetryConfig: { retryDelay: () => 300 } });
 const analytics = new Analytics(key, options);
 const timestamp = new Date("2025-03-30T01:30:00.123Z");
 let made = [];

@@ -28,7 +28,7 @@ async function played() {
   const calls = [];
   const tick = (n, userId, text) => void calls.push(call("track", { userId, event: "Ticked", properties: { n, text } }));
   const made = await play(pace, tick, () => analytics.flush());
-  await analytics.closeAndFlush({ timeout: 60_000 });
+  await analytics.closeAndFlush({ timeout: 300_000 });
   return { made, errors: (await Promise.all(calls)).flatMap(({ error }) => error ?? []) };
 }
 

@@ -15,6 +15,7 @@ from funnels.reading.streams import Found, read_streams, unit_names
 from funnels.request import parse
 from ingest.lake import Lake
 from tests.funnels.world import LATER, did, joined
+from tests.patience import eventually
 from tests.transforms.world import Row, call, lake_of
 from transforms.engine import Engine, Limits
 
@@ -226,14 +227,12 @@ def test_a_question_that_passes_its_deadline_is_ended_and_the_engine_goes_on(tmp
 
 
 def test_a_deadline_that_passes_between_two_queries_ends_the_next_one(tmp_path: Path) -> None:
-    from time import sleep
-
     with (
         Engine(Lake(str(tmp_path)), "default", {}) as engine,
         pytest.raises(TooSlow),
         within_limits(engine, Limits(seconds=0.05)),
     ):
-        sleep(0.2)
+        eventually(lambda: engine.interrupted, "the deadline passes")
 
 
 def test_no_question_is_ended_for_waiting_until_the_matcher_is_compiled(tmp_path: Path) -> None:
