@@ -26,11 +26,12 @@ from funnels.groups import Grouping, breakdown
 from funnels.match import Outcome, Rules, match_streams
 from funnels.people import people
 from funnels.restate import definition
-from funnels.result import GROUPS, Histogram, answer, iso
+from funnels.result import GROUPS, Histogram, answer
 from funnels.session_units import find_sessions
 from funnels.steps import Json
 from funnels.stream_sql import Query
 from funnels.streams import Found, missing_names, read_streams
+from funnels.times import iso
 from funnels.traffic import TABLE, condition
 from funnels.who import Who
 from ingest.lake import Lake

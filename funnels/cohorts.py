@@ -25,7 +25,7 @@ from funnels.errors import Faults, suggestion
 from funnels.filters import COHORT, Filter, conditions, filters_as_json
 from funnels.reader import Reader
 from funnels.resolve_stages import ANY_EVENT, key_path
-from funnels.result import iso
+from funnels.times import iso
 from funnels.written import Entry, hint
 
 MOST: Final = 50  # cohorts in a request, did and stages in a cohort
