@@ -115,7 +115,7 @@ def keys_of(*objects: msgspec.Raw) -> Iterator[str]:
 
 def first_event(body: bytes, read: Callable[[bytes], T]) -> T | None:
     """What ``read``, a decoder of JSON objects, makes of the first of several events, where these stand first in the body
-    and are not large, as nearly always; None: to know it the body must be read. Of a hundred events it is a hundredth of that.
+    and are not large, as nearly always; None: to know it the body must be read. Of a hundred events it is a hundredth.
     """
     if (before := _LIST_FIRST.match(body)) is None:
         return None
