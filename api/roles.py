@@ -20,6 +20,7 @@ from typing import Final, NoReturn
 
 from api import logs
 from api.ending import at_once
+from api.lean import without_unused
 from api.settings import Settings, decoded
 
 logger = logging.getLogger("api.roles")  # as a script its name is another
@@ -88,6 +89,7 @@ def main() -> NoReturn:
     given = json.loads(line)
     settings = decoded(given["settings"])
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(settings.folder.metrics)  # before api.meters is imported
+    without_unused()
     logs.configure(settings, sys.argv[1], given.get("worker"))
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):

@@ -30,8 +30,9 @@ from funnels.reading.stream_sql import Query
 from funnels.reading.streams import Found, missing_names, read_streams
 from funnels.reading.who import Who
 from funnels.restate import definition
-from funnels.result import GROUPS, Histogram, answer, iso
+from funnels.result import GROUPS, Histogram, answer
 from funnels.steps import Json
+from funnels.times import iso
 from funnels.traffic import TABLE, condition
 from ingest.lake import Lake
 from transforms.domains import OFF, Domains

@@ -21,8 +21,8 @@ import msgspec
 
 from funnels.adhoc import Source, answer_of
 from funnels.ask import Funnel
-from funnels.result import iso
 from funnels.steps import Json
+from funnels.times import iso
 
 FRESH: Final = timedelta(minutes=1)
 _MOST_BYTES: Final = 64 << 20

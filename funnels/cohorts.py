@@ -26,7 +26,7 @@ from funnels.durations import format_duration
 from funnels.errors import Faults, suggestion
 from funnels.filters import COHORT, Filter, conditions, filters_as_json
 from funnels.reader import Reader
-from funnels.result import iso
+from funnels.times import iso
 
 MOST: Final = 50  # cohorts in a request, did and stages in a cohort
 MOST_EVENTS: Final = 1_000_000_000

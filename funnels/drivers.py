@@ -45,9 +45,9 @@ from funnels.kernel import Ints
 from funnels.match import Outcome, Rules, match_streams
 from funnels.reading.streams import Found, read_streams
 from funnels.restate import definition
-from funnels.result import iso
 from funnels.stats import Table, corrected, ratio
 from funnels.steps import Json, reached_by
+from funnels.times import iso
 from funnels.traffic import condition
 from ingest.numbers import loads
 from transforms.engine import Engine

@@ -12,7 +12,7 @@ from funnels.definitions.definition import Definitions
 from funnels.figures import Measured
 from funnels.periods import Grain
 from funnels.question import MetricQuestion, read_metric_question
-from funnels.result import iso
+from funnels.times import iso
 from funnels.unknown import UnknownName
 from ingest.lake import Lake
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits

@@ -21,8 +21,9 @@ from funnels.groups import of_units
 from funnels.match import Rules, match_streams
 from funnels.periods import GRAINS, Grain, period_of, periods
 from funnels.question import Parameters, Range, check_periods, earliest, read_internal, read_range
-from funnels.result import Json, answer, iso
+from funnels.result import Json, answer
 from funnels.stage_streams import READS, Subjects, read_subjects
+from funnels.times import iso
 from funnels.unknown import UnknownName
 from ingest.lake import Lake
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits

@@ -9,8 +9,8 @@ from funnels.ask import Breakdown, Choice, Exclude, Funnel, Step, TimeToConvert
 from funnels.cohorts import cohort_as_json
 from funnels.durations import format_duration
 from funnels.filters import Filter, filters_as_json
-from funnels.result import iso
 from funnels.steps import Json
+from funnels.times import iso
 
 
 def definition(funnel: Funnel, as_of: datetime) -> Json:

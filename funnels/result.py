@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -25,6 +24,7 @@ from funnels.stats import corrected, quantile, ratio, wilson
 from funnels.steps import Json as Json
 from funnels.steps import seconds_between, step_rows
 from funnels.survival import survival
+from funnels.times import iso
 
 GROUPS: Final = 25  # how many groups are listed before the rest are one
 
@@ -73,11 +73,6 @@ def answer(
     if grouping is not None:
         found["groups"] = group_rows(grouping, labels, rules, limit)
     return found
-
-
-def iso(time: datetime) -> str:
-    """``2026-01-25T00:00:00Z``; microseconds only where there are some."""
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def group_rows(grouping: Grouping, labels: Sequence[str], rules: Rules, limit: int) -> list[Json]:

@@ -81,6 +81,7 @@ class Collector:
         self._fallback = fallback
         self._meter = meter
         self._uploads = Shares(settings.upload_bytes)
+        self._limits: dict[Candidates, int] = {}
         self._country_header = settings.country_header.lower().encode("latin-1")
         self._address = address_of(settings.public_url) if settings.public_url else None
         self._states: dict[str, Callable[[], Answer]] = {"/health": _alive, "/ready": self._ready}
@@ -102,7 +103,7 @@ class Collector:
             await answers.NOT_HERE.give(send, cors.allowed(Request(scope, self._settings.trust_proxy).origin))
 
     async def _collect(self, candidates: Candidates, request: Request, receive: Receive, send: Send) -> None:
-        limit, met = max([self._limit(family) for family, _ in candidates]), Met()
+        limit, met = self._largest(candidates), Met()
         try:
             raw = await body.read(receive, limit, self._uploads, lambda: request.header_key() or request.ip)
             if raw is None:
@@ -158,6 +159,13 @@ class Collector:
             path = refused_path(path, opened.reason, opened.detail)
         ip = "" if isinstance(opened, Opened) and opened.anonymous else address(request.ip, key.policy.ip)
         return answer, self._log.append(key.project, key.source, path, ip, request.user_agent, body)
+
+    def _largest(self, candidates: Candidates) -> int:
+        """The limit of the one that takes most; there are few different candidates."""
+        found = self._limits.get(candidates)
+        if found is None:
+            found = self._limits[candidates] = max(self._limit(family) for family, _ in candidates)
+        return found
 
     def _limit(self, family: Family) -> int:
         return family.MAX_BODY_BYTES or self._settings.max_body_bytes
@@ -249,7 +257,7 @@ def chosen(candidates: Candidates, content: bytes | Refused) -> tuple[Family, st
     """Whose request it is, by its body or what is seen of it; the last one's where that tells nothing."""
     if len(candidates) > 1:
         seen = (content.seen or content.raw) if isinstance(content, Refused) else content
-        for family, endpoint in candidates:
+        for family, endpoint in candidates[:-1]:
             if family.claims(seen):
                 return family, endpoint
     return candidates[-1]

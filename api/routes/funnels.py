@@ -25,7 +25,7 @@ from funnels.adhoc import Source
 from funnels.answers import Answers
 from funnels.plg import stage_funnel
 from funnels.request import Known, body_of, parse
-from funnels.result import iso
+from funnels.times import iso
 from funnels.unknown import UnknownName
 from ingest.progress import complete_until
 from transforms.ledger import LEDGER

@@ -72,6 +72,9 @@ class Refused(msgspec.Struct, frozen=True):
 
 _SEEN: Final = 65_536  # bytes
 _SEEN_KEY: Final = re.compile(rb'"(?:writeKey|api_key|\$?token|aid)"\s*:\s*"([^"\\]{1,200})"')
+_LIST_FIRST: Final = re.compile(rb'\s*(?:\{\s*"batch"\s*:\s*)?\[\s*(?=\{)')
+_ENDS: Final = (b"},{", b"}, {")
+_LOOKED_THROUGH: Final = 4_096  # bytes for the first event's end
 _ENVELOPE: Final = msgspec.json.Decoder(Envelope)
 _KEYED: Final = msgspec.json.Decoder(Keyed)
 _PROPERTIES: Final = msgspec.json.Decoder(_Properties)
@@ -108,6 +111,22 @@ def keys_of(*objects: msgspec.Raw) -> Iterator[str]:
             yield from _KEYED.decode(raw).keys()
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             continue
+
+
+def first_event(body: bytes, read: Callable[[bytes], T]) -> T | None:
+    """What ``read``, a decoder of JSON objects, makes of the first of several events, where these stand first in the body
+    and are not large, as nearly always; None: to know it the body must be read. Of a hundred events it is a hundredth.
+    """
+    if (before := _LIST_FIRST.match(body)) is None:
+        return None
+    start = before.end()
+    for end in _ENDS:
+        if (at := body.find(end, start, start + _LOOKED_THROUGH)) >= 0:
+            try:
+                return read(body[start : at + 1])
+            except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+                return None  # an event within which this stands
+    return None
 
 
 def seen_keys(body: bytes) -> Iterator[str]:

@@ -62,6 +62,8 @@ def claims(content: bytes) -> bool:
     start = content.lstrip()[:1]
     try:
         if start == b"[":
+            if (first := envelope.first_event(content, _MARKS.decode)) is not None:
+                return _is_ours(first)
             listed = _LIST.decode(content)
             return bool(listed) and _is_ours(_MARKS.decode(listed[0]))
         return start == b"{" and _is_ours(_MARKS.decode(content))

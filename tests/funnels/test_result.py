@@ -13,8 +13,9 @@ import pytest
 
 from funnels.groups import Values, of_units
 from funnels.match import Rules, match_streams
-from funnels.result import Histogram, Json, answer, iso
+from funnels.result import Histogram, Json, answer
 from funnels.stats import wilson
+from funnels.times import iso
 from tests.funnels.random_streams import as_rules, as_streams, random_edges, random_events, random_question
 from tests.funnels.test_match import stream
 from tests.oracle import Question
