@@ -24,6 +24,7 @@ from funnels.filter_sql import Parameters
 from funnels.groups import Grouping, breakdown
 from funnels.match import Outcome, Rules, match_streams
 from funnels.reading.accounts import Accounts, accounts
+from funnels.reading.one_unit import narrow_to
 from funnels.reading.people import people
 from funnels.reading.session_units import find_sessions
 from funnels.reading.stream_sql import Query
@@ -94,9 +95,13 @@ class Source:
         """Those of the people ``who``."""
         return accounts(self.lake, self.project, self.identity(), who)
 
-    def asking(self, engine: Engine, request: Funnel, *, named: bool = False) -> Asking:
-        """Makes the relations that the question's queries read; ``named``: its units will be."""
+    def asking(self, engine: Engine, request: Funnel, *, named: bool = False, of: str | None = None) -> Asking:
+        """Makes the relations that the question's queries read; ``named``: its units will be; ``of``: the one it is about."""
         as_of = self.as_of(request)
+        internal = None if request.internal == "include" else self.internal
+        cohorts = bind_cohorts(engine, {cohort.name: cohort for cohort in request.cohorts}, as_of, internal)
+        if of is not None:  # after the cohorts, whose members did what they did in all events
+            narrow_to(engine, request, of)
         sessions = None
         if request.unit == "session":
             query = Query(request, as_of)
@@ -105,8 +110,6 @@ class Source:
             sessions = partial(find_sessions, engine, *span)
         if named and sessions is not None:
             sessions()
-        internal = None if request.internal == "include" else self.internal
-        cohorts = bind_cohorts(engine, {cohort.name: cohort for cohort in request.cohorts}, as_of, internal)
         return Asking(engine, request, as_of, internal, cohorts, self.who, self.accounts, named, None if named else sessions)
 
 

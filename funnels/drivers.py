@@ -81,8 +81,8 @@ def drivers(source: Source, question: DriverQuestion) -> Json:
     )
     rules = rules_of(funnel, as_of)
     with source.engine() as engine:
-        found = read_streams(engine, source.asking(engine, funnel).query(with_ids=True), source.limits)
-        outcome = in_time(match_streams(found.streams, rules), rules)
+        found = read_streams(engine, source.asking(engine, funnel).query(with_ids=True), source.limits, rules)
+        outcome = in_time(found.outcome or match_streams(found.streams, rules), rules)
         cases = chosen(outcome, np.flatnonzero(reached_by(outcome, question.start, rules)))
         period = question.period or _quarter(cases, question, rules)
         converted = reached_by(cases, question.end, rules)
@@ -112,10 +112,11 @@ def _cases(
     cases: Outcome, found: Found, question: DriverQuestion, converted: NDArray[np.bool_], at_risk: NDArray[np.bool_]
 ) -> pa.Table:
     events = cases.witness[:, question.start]
+    assert found.ids is not None
     return pa.table(
         {
             "unit": found.units.take(pa.array(cases.units)),
-            "event_id": found.event_ids.at(events),
+            "event_id": found.ids(events),
             "time": pa.array(cases.event_times[events] if events.size else np.zeros(0, np.int64)),
             "converted": pa.array(converted),
             "at_risk": pa.array(at_risk),

@@ -43,6 +43,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
+import numpy as np
+
 from funnels.adhoc import Source, data_of, match
 from funnels.as_rules import rules_of
 from funnels.ask import Funnel
@@ -80,8 +82,9 @@ def explain(source: Source, question: UnitQuestion) -> Json:
     """The unit's events with their codes, and its cases; raises ``NoSuchUnit``."""
     request = question.funnel
     with source.engine() as engine:
-        asking = source.asking(engine, request, named=True)
-        unit = find_unit(engine, request.unit, question.unit_id)
+        unit = None if request.unit == "session" else find_unit(engine, request.unit, question.unit_id)
+        asking = source.asking(engine, request, named=True, of=question.unit_id)
+        unit = unit or find_unit(engine, request.unit, question.unit_id)  # sessions are known by now
         found = read_streams(engine, asking.query(with_ids=True, unit=unit.key), source.limits)
         told = read_story(engine, asking.query(unit=unit.key), source.limits)
     rules = rules_of(request, source.as_of(request))
@@ -117,7 +120,9 @@ class Case:
 def _case(outcome: Outcome, found: Found, held: Mapping[str, int], case: int) -> Case:
     """``held``: the code of the held values by event id."""
     rows = {step: int(row) for step, row in enumerate(outcome.witness[case]) if row >= 0}
-    served = {found.event_ids[row]: step for step, row in reversed(rows.items())}  # under a preset one may serve several
+    assert found.ids is not None
+    ids = found.ids(np.fromiter(rows.values(), np.int64)).to_pylist()
+    served = dict(reversed(list(zip(ids, rows, strict=True))))  # under a preset one may serve several
     at = {step: int(found.streams.times[row]) for step, row in rows.items()}
     return Case(
         served,

@@ -15,7 +15,6 @@ from datetime import datetime
 from typing import Final, Literal, get_args
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from funnels.adhoc import Matched, Source, data_of, match
@@ -127,12 +126,13 @@ def page(source: Source, question: ListQuestion, after: tuple[int, str] | None =
     """The items that come after this entry and id; ``source`` must be the first page's."""
     request = question.funnel
     with source.engine() as engine:
-        asking, rules = source.asking(engine, request, named=True), rules_of(request, source.as_of(request))
-        found = read_streams(engine, asking.query(), source.limits, rules)
+        asking, rules = source.asking(engine, request), rules_of(request, source.as_of(request))
+        query = asking.query(with_ids=request.unit == "session")  # a session is named by an event
+        found = read_streams(engine, query, source.limits, rules)
         matched = match(request, found, rules, source.limits)
         outcome, owners = listed(matched, question)
         cases = _upcoming(outcome, after, question.limit)
-        names = unit_names(engine, request.unit, found.units.take(pa.array(owners[cases])))
+        names = unit_names(engine, request.unit, found, owners[cases])
     entries = _entries(outcome)[cases].tolist()
     order = sorted((key, case) for key, case in zip(zip(entries, names, strict=True), cases.tolist(), strict=True))
     rest = [(key, case) for key, case in order if after is None or key > after]

@@ -69,7 +69,7 @@ def plan_of(query: Query) -> Plan | None:
     funnel, cohorts = query.funnel, {one.name: one for one in query.funnel.cohorts}
     firsts = any(step.first_ever for step in funnel.steps)
     sessions = funnel.unit == "session"
-    if query.who is None or query.with_ids or query.unit is not None:
+    if query.who is None or query.unit is not None:
         return None
     if sessions and (firsts or query.named):
         return None
@@ -80,7 +80,7 @@ def plan_of(query: Query) -> Plan | None:
         return None
     own = (ACCOUNT, THEN[ACCOUNT_THEN]) if funnel.unit == "account" else (PERSON, THEN[PERSON_THEN])
     settled = funnel.reentry == "first" or funnel.preset is not None or firsts
-    by_number = settled or bool(funnel.hold) or any(root not in own for root in roots)
+    by_number = settled or query.with_ids or bool(funnel.hold) or any(root not in own for root in roots)
     of_accounts = {ACCOUNT, THEN[ACCOUNT_THEN]}
     roots += [root_of(one.property, cohorts, can_read) for where in found.filters for one in conditions(where)]
     accounts = funnel.unit == "account" or not of_accounts.isdisjoint(roots) or bool(found.accounts)
@@ -252,14 +252,14 @@ class Reading:
             part = replace(part, held=self._held.together(which(part, np.arange(part.units.size))))
         if self._settles:
             self._settle(part)
-        if not self.query.groups_by:
+        if not self.query.groups_by and not self.query.with_ids:
             return replace(part, values=_NO_CODES)
         return self._with_groups(part)
 
     @property
     def _valued(self) -> bool:
         """Whether rows that serve the same may differ in their values."""
-        return bool(self.query.funnel.hold or self.query.groups_by)
+        return bool(self.query.funnel.hold or self.query.groups_by or self.query.with_ids)
 
     def _settle(self, part: Ordered) -> None:
         funnel, by = self.query.funnel, self.query.funnel.breakdown

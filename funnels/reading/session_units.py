@@ -7,8 +7,8 @@ read; only a session's name (its first event) and its first-ever events need all
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Final
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -45,14 +45,31 @@ numbered as (
 select person_id, source, bot, min(started) as started, row_number() over () as session
 from numbered
 group by person_id, source, bot, ordinal"""
-_NAMES: Final = """
-select session_spans.session as unit, min(events.event_id) as id
-from events
-join actors on actors.actor_id = events.actor_id
-join session_spans on session_spans.person_id = actors.person_id and session_spans.source = events.source
-    and session_spans.bot = events.bot and session_spans.started = events.time
-where session_spans.session in (select unit from listed)
-group by all"""
+_LISTED: Final = """
+select events.event_id, events.actor_id, actors.person_id, events.source, events.bot, events.time
+from events join actors on actors.actor_id = events.actor_id
+where events.event_id in (select event_id from listed)"""
+_OWN: Final = """
+with told as (
+    select events.event_id, actors.person_id, events.source, events.bot, events.time
+    from events join actors on actors.actor_id = events.actor_id
+    where events.actor_id in ({actors}) and events.time <= $last and events.time >= $first and events.month >= $month
+),
+instants as (
+    select person_id, source, bot, time, min(event_id) as name,
+        lag(time) over (partition by person_id, source, bot order by time) as earlier
+    from told group by person_id, source, bot, time
+),
+begun as (
+    select * from instants where earlier is null or time - earlier > interval '30' minute
+)
+select listed_events.event_id, begun.name, begun.time as begun
+from listed_events asof join begun
+    on begun.person_id = listed_events.person_id and begun.source = listed_events.source
+    and begun.bot = listed_events.bot and listed_events.time >= begun.time"""
+_SILENCE: Final = timedelta(minutes=30)
+_BACK: Final = (timedelta(days=1), timedelta(days=8), timedelta(days=64))  # within which a session began, most likely
+_EARLIEST: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
 def find_sessions(engine: Engine, first: datetime | None, last: datetime | None) -> None:
@@ -60,7 +77,28 @@ def find_sessions(engine: Engine, first: datetime | None, last: datetime | None)
     engine.make(RELATION, _SPANS, {"first": first, "last": last})
 
 
-def session_names(engine: Engine, units: pa.Array) -> pa.Table:
-    """``unit`` and ``id`` (the event id of its first event) of these sessions, in no order."""
-    engine.bind("listed", pa.table({"unit": units}))
-    return engine.table(_NAMES)
+def session_names(engine: Engine, events: pa.Array) -> list[str]:
+    """The event id of the first event of the session that each of these events lies in.
+
+    Looked for among the events of these people shortly before, and further back only where a session may go on there.
+    """
+    engine.bind("listed", pa.table({"event_id": events}))
+    if not engine.make("listed_events", _LISTED):
+        return []
+    engine.make("listed_people", "select actor_id from actors where person_id in (select person_id from listed_events)")
+    bounds = engine.table("select min(time) as first, max(time) as last from listed_events").to_pylist()[0]
+    for back in (*_BACK, None):
+        first = _EARLIEST if back is None or bounds["first"] - _EARLIEST < back else bounds["first"] - back
+        named = _named(engine, first, bounds["last"])
+        if first == _EARLIEST or all(row["begun"] - first > _SILENCE for row in named):
+            break
+    names = {row["event_id"]: str(row["name"]) for row in named}
+    return [names[event] for event in events.to_pylist()]
+
+
+def _named(engine: Engine, first: datetime, last: datetime) -> list[dict[str, Any]]:
+    text = _OWN.format(actors=engine.listed("actor_id", "listed_people"))
+    found: list[dict[str, Any]] = engine.table(
+        text, {"first": first, "last": last, "month": first.isoformat()[:7]}
+    ).to_pylist()
+    return found

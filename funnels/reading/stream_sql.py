@@ -48,9 +48,9 @@ class Query:
     internal: str = "false"
     parameters: Parameters = field(default_factory=Parameters)
     cohorts: Mapping[str, str] = field(default_factory=dict)
-    with_ids: bool = False
+    with_ids: bool = False  # the events that are handed on can tell their ids
     unit: object = None  # read this one alone: its person_id, account_id, or the number of its session
-    named: bool = False  # units will be named
+    named: bool = False  # sessions are found in all history
     insiders: tuple[Filter, ...] = ()  # all of which hold of events that are internal traffic, whoever did them
     who: Callable[[], Who] | None = None  # the people, and with them the accounts, for events that are read without a query
     accounts: Callable[[Who], Accounts] | None = None

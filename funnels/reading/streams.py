@@ -7,8 +7,9 @@ actor, its account (its own, else the person's sole membership at that time), or
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from funnels.bounds import in_turn, table_within
-from funnels.kernel import Ints
+from funnels.kernel import Codes, Ints
 from funnels.match import Outcome, Rules, Streams
 from funnels.reading import direct, scan
 from funnels.reading.codes import Value, held_codes, value_codes
@@ -25,7 +26,7 @@ from funnels.reading.parts import Matched, as_streams, match_part, match_parts, 
 from funnels.reading.session_units import session_names
 from funnels.reading.stream_sql import Query
 from funnels.reading.tags import TooMany
-from funnels.reading.texts import NO_TEXTS, Texts
+from funnels.reading.texts import Texts
 from funnels.reading.ties import by_ids, differing, on_witnesses
 from funnels.reading.valued import Which, of_witnesses
 from transforms.engine import Engine, Limits
@@ -35,7 +36,10 @@ _PEOPLE: Final = "select distinct person_id as unit, person as id from actors wh
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The streams, and how many matching events in the time read are not in them."""
+    """The streams, and how many matching events in the time read are not in them.
+
+    ``ids`` may read files, and belongs to the engine that the streams were read by.
+    """
 
     streams: Streams
     groups: Sequence[tuple[Value, ...]]  # by code of ``streams.values``
@@ -43,7 +47,7 @@ class Found:
     bots: int
     internal: int  # that are no bots'
     units: pa.Array  # by code: person_id, account_id, or the number of a session
-    event_ids: Texts = NO_TEXTS  # parallel to the streams' events, where they were asked for
+    ids: Callable[[Ints], pa.Array] | None = None  # of the streams' events by their places, where they were asked for
     outcome: Outcome | None = None  # of streams that were matched as they were read
 
 
@@ -54,7 +58,7 @@ def read_streams(engine: Engine, query: Query, limits: Limits, rules: Rules | No
     streams may be matched as they are read, and then hold the witnesses' events alone. Raises ``TooLarge``.
     """
     plan = direct.plan_of(query)
-    if plan is not None and not (rules is None and query.groups_by):
+    if plan is not None and not (rules is None and (query.groups_by or query.with_ids)):
         try:
             with in_turn(engine, limits):
                 return _direct(direct.Reading(engine, query, plan, limits), rules)
@@ -82,45 +86,64 @@ def _direct(reading: direct.Reading, rules: Rules | None) -> Found:
     by = reading.query.funnel.breakdown
     if rules is None or (by is not None and by.attribution == "all"):
         whole = reading.whole()
-        streams, codes, outcome = as_streams(whole), whole.codes, None
+        streams, codes, outcome, numbers = as_streams(whole), whole.codes, None, whole.values
         if by is not None:
             found = reading.values.of(Which(whole.values, whole.codes[whole.units], whole.times))
             values, groups = reading.values.groups(found)
             streams = replace(streams, values=values)
     else:
         matched = match_parts(reading.parts(), rules, reading.apart, reading.match)
+        if reading.doubted:
+            matched = _settled(reading, matched, rules)
+        numbers = matched.streams.values
         if by is not None:
             matched, groups = _valued(reading, matched, rules)
         streams, codes, outcome = matched.streams, matched.codes, matched.outcome
     counts = reading.counts
     told = (counts.without_unit, counts.bots, counts.internal, reading.units(codes))
-    return Found(streams, groups, *told, NO_TEXTS, outcome)
+    ids = partial(_ids, reading, numbers) if reading.query.with_ids else None
+    return Found(streams, groups, *told, ids, outcome)
+
+
+def _ids(reading: direct.Reading, numbers: Codes, places: Ints) -> pa.Array:
+    return reading.ids(numbers[places]) if places.size else pa.array([], pa.string())
+
+
+def _settled(reading: direct.Reading, matched: Matched, rules: Rules) -> Matched:
+    """With the witnesses of doubted units as their event ids have them, where it shows."""
+    doubted = on_witnesses(reading.doubted, matched)
+    if not reading.query.with_ids:
+        doubted = [one for part in doubted for one in differing(part, reading.values)]
+    if not doubted:
+        return matched
+    return with_witnesses(matched, match_part(by_ids(doubted, reading.ids), rules, reading.match))
 
 
 def _valued(reading: direct.Reading, matched: Matched, rules: Rules) -> tuple[Matched, Sequence[tuple[Value, ...]]]:
     """With the values of witnesses in place of their rows' numbers, and what the values are."""
     by, values = reading.query.funnel.breakdown, reading.values
     assert by is not None
-    doubted = on_witnesses(reading.doubted, matched) if reading.doubted else []
-    doubted = [one for part in doubted for one in differing(part, values)]
-    if doubted:
-        matched = with_witnesses(matched, match_part(by_ids(doubted, reading.ids), rules, reading.match))
     streams = matched.streams
     which = Which(streams.values, matched.codes[streams.units], streams.times)
     codes, groups = values.groups(of_witnesses(matched.outcome, rules, which, by.attribution, values, len(by.by)))
     return replace(matched, streams=replace(streams, values=codes)), groups
 
 
-def unit_names(engine: Engine, unit: str, units: pa.Array) -> list[str]:
-    """The public ids of units, in their order: ``user:42``, an account's id, the first event of a session."""
-    if unit == "account":
-        return [str(one) for one in units.to_pylist()]
+def unit_names(engine: Engine, unit: str, found: Found, units: Ints) -> list[str]:
+    """The public ids of units by their codes, in their order: ``user:42``, an account's id, the first event of a session.
+
+    Sessions are named by any event of theirs, whose ids must have been asked for.
+    """
     if unit == "session":
-        named = session_names(engine, units)
-    else:
-        engine.bind("listed", pa.table({"unit": units}))
-        named = engine.table(_PEOPLE)
-    places = pc.index_in(units, named["unit"].combine_chunks())
+        assert found.ids is not None
+        own = found.ids(np.searchsorted(found.streams.units, units))
+        return session_names(engine, own)
+    asked = found.units.take(pa.array(units))
+    if unit == "account":
+        return [str(one) for one in asked.to_pylist()]
+    engine.bind("listed", pa.table({"unit": asked}))
+    named = engine.table(_PEOPLE)
+    places = pc.index_in(asked, named["unit"].combine_chunks())
     return [str(one) for one in named["id"].take(places).to_pylist()]
 
 
@@ -157,7 +180,7 @@ def _found(rows: pa.Table, query: Query, without_unit: int, bots: int, internal:
         spent=_per_unit(rows, "spent", units, count),
         values=values[order] if query.groups_by else values,
     )
-    ids = Texts(rows["event_id"].combine_chunks().take(pa.array(order))) if query.with_ids else NO_TEXTS
+    ids = Texts(rows["event_id"].combine_chunks().take(pa.array(order))).at if query.with_ids else None
     return Found(streams, groups, without_unit, bots, internal, encoded.dictionary, ids)
 
 
