@@ -157,11 +157,10 @@ def _traits(chance: Random, users: list[str], accounts: list[str]) -> dict[str, 
         "parent_id": chance.choice(("", *accounts)),
         'a "key"\u0130': chance.choice(_VALUES),
         "plan": chance.choice(_VALUES),
-        "$set_once": chance.choice(
-            ({"plan": chance.choice(_VALUES), 'a "key"\u0130': chance.choice(_VALUES)}, {}, "x", None)
-        ),
     }
-    return {key: value for key, value in chosen.items() if chance.random() < 0.4}
+    said = {key: value for key, value in chosen.items() if chance.random() < 0.4}
+    once: tuple[object, ...] = ({"plan": chosen["name"], 'a "key"\u0130': chosen["firstName"]}, {}, "x", None)
+    return said | ({"$set_once": once[len(said) % 4]} if "name" in said else {})  # of what was drawn already
 
 
 def _properties(chance: Random, users: list[str]) -> dict[str, object]:
