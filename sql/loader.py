@@ -18,11 +18,15 @@ _HERE: Final = Path(__file__).parent
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _FIELD: Final = re.compile(r"-- (grain|kind|reads): *(.*)")
 
-KINDS: Final[Mapping[str, int]] = {  # of a model: how many key columns follow it
-    "whole": 0,  # made anew as it is
-    "by_subject": 1,  # by subject: all rows of a key together
-    "by_day": 2,  # by subject and stretch of time
-    "relation": 0,
+KINDS: Final[Mapping[str, Mapping[str, int]]] = {  # of each folder's files; how many key columns follow it
+    "models": {
+        "whole": 0,  # made anew as it is
+        "by_subject": 1,  # by subject: all rows of a key together
+        "by_day": 2,  # by subject and stretch of time
+        "relation": 0,
+    },
+    "metrics": {"metric": 0},
+    "checks": {"check": 0},
 }
 
 
@@ -41,7 +45,7 @@ class Query:
     name: str
     title: str  # what one row is
     grain: tuple[str, ...]
-    kind: str  # how it is kept and repaired, one of KINDS; 'relation' is bound, never stored
+    kind: str  # one of its folder's KINDS: of a model how it is kept and repaired; 'relation' is bound, never stored
     reads: tuple[str, ...]
     text: str
     subject: str | None = None  # the key by which it is repaired; of 'by_day' the subject's column
@@ -68,7 +72,7 @@ def load(folder: Folder, name: str) -> Query:
 
 
 def parse(file: str, name: str, text: str) -> Query:
-    """A query from its text; the head's ``reads`` must be exactly the relations the query reads."""
+    """The query of ``file`` (``<folder>/<name>.sql``) from its text; its head must fit what the query reads and has."""
     head = [line for line in text.splitlines()[:12] if line.startswith("--")]
     fields = {match[1]: match[2].strip() for line in head if (match := _FIELD.fullmatch(line.rstrip()))}
     missing = [field for field in ("grain", "kind", "reads") if field not in fields]
@@ -77,10 +81,12 @@ def parse(file: str, name: str, text: str) -> Query:
     reads, found = _list(fields["reads"]), relations(text)
     if set(reads) != found:
         raise SqlError(file, f"its head says it reads {sorted(reads)}, the query reads {sorted(found)}")
-    kind, *keys = fields["kind"].split()
-    wanted, columns = KINDS.get(kind, 0), _columns(text)
-    if len(keys) != wanted:
-        raise SqlError(file, f"kind '{kind}' is followed by {wanted} columns, found {keys}")
+    kind, *keys = fields["kind"].split() or [""]
+    kinds, columns = KINDS[file.partition("/")[0]], _columns(text)
+    if kind not in kinds:
+        raise SqlError(file, f"there is no kind '{kind}' here, write one of {', '.join(kinds)}")
+    if len(keys) != kinds[kind]:
+        raise SqlError(file, f"kind '{kind}' is followed by {kinds[kind]} columns, found {keys}")
     if lacking := [key for key in keys if key not in columns]:
         raise SqlError(file, f"its kind names {lacking}, its rows have {columns}")
     subject, moment = (*keys, None, None)[:2]

@@ -38,6 +38,9 @@ def test_the_kind_names_the_keys_of_a_repair() -> None:
     [
         ("by_day person_id", r"kind 'by_day' is followed by 2 columns, found \['person_id'\]"),
         ("whole person_id", r"kind 'whole' is followed by 0 columns, found \['person_id'\]"),
+        ("by_subjet person_id", "there is no kind 'by_subjet' here, write one of whole, by_subject, by_day, relation"),
+        ("check", "there is no kind 'check' here"),
+        ("", "there is no kind '' here"),
         ("by_subject person", r"its kind names \['person'\], its rows have \['person_id', 'day'\]"),
     ],
 )
@@ -72,7 +75,7 @@ def test_every_file_has_a_head_that_fits(folder: Folder) -> None:
     for name in names(folder):
         query = load(folder, name)
         assert query.title and query.grain, name
-        assert query.kind in {"models": tuple(KINDS), "checks": ("check",), "metrics": (query.kind,)}[folder], name
+        assert query.kind in KINDS[folder], name
 
 
 @pytest.mark.parametrize("folder", ["models", "metrics", "checks"])
