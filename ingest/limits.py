@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 _LEAST: Final = 6  # bytes that a property takes: "a":1,
+_SHORT: Final = 600  # bytes
 _QUOTE: Final = ord('"')
 _ESCAPE: Final = ord("\\")
 _OPENING: Final = b"{["
@@ -36,7 +37,7 @@ def exceeded(limits: Limits, event: str, properties: bytes) -> str | None:
         return f"a name of {len(event)} characters; at most {limits.name} are taken"
     if len(properties) <= 2 * limits.depth:
         return None
-    if (deep := too_deep(limits, properties)) is not None:
+    if opened(properties, limits.depth) > limits.depth and (deep := too_deep(limits, properties)) is not None:
         return deep
     if len(properties) > _LEAST * limits.properties and (found := len(_FIELDS.decode(properties))) > limits.properties:
         return f"{found} properties; at most {limits.properties} are taken"
@@ -53,15 +54,15 @@ def too_deep(limits: Limits, document: bytes) -> str | None:
 def opened(document: bytes, most: int) -> int:
     """How many objects and lists there are, or more, counted to ``most`` and a little beyond: none lies deeper.
 
-    It leaps from one to the next: there are few.
+    In a long document it leaps from one to the next: there are few.
     """
-    return _counted(document, _OPENING[0], most) + _counted(document, _OPENING[1], most)
-
-
-def _counted(document: bytes, byte: int, most: int) -> int:
-    found, at = 0, document.find(byte)
-    while at >= 0 and found <= most:
-        found, at = found + 1, document.find(byte, at + 1)
+    if len(document) <= _SHORT:
+        return document.count(b"{") + document.count(b"[")
+    found, leap = 0, document.find
+    for byte in _OPENING:
+        at = leap(byte)
+        while at >= 0 and found <= most:
+            found, at = found + 1, leap(byte, at + 1)
     return found
 
 

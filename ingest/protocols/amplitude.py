@@ -15,6 +15,7 @@ A page that was told to ask here for its remote configuration (``/config/<key>``
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -23,8 +24,8 @@ from ingest import answers
 from ingest.answers import Answer, json_answer
 from ingest.outcome import Outcome
 from ingest.protocols import envelope, repair, tolerant
-from ingest.protocols.amplitude_context import context_of, first_group, operated
-from ingest.protocols.assemble import Item, Mint, RuleError, Sender, at_once, moment, one_by_one
+from ingest.protocols.amplitude_context import beside_of, context_of, operated
+from ingest.protocols.assemble import Item, Mint, RuleError, Said, Sender, at_once, moment, one_by_one
 from ingest.protocols.call import Call, Reject
 from ingest.protocols.envelope import NOTHING, Keyed, Refused
 from ingest.protocols.family import Arrived, Asked, Decoded, Opened
@@ -39,6 +40,9 @@ _HTTPAPI: Final = "/amplitude/httpapi"
 _PATHS: Final = {"/2/httpapi": _HTTPAPI, "/batch": "/amplitude/batch"}
 _EVENTS: Final = b'"events"'
 _LONGEST_KEY: Final = 100  # of a wrong one, in the answer
+_READ: Final = ("insert_id", "user_id", "device_id", "time", "event_type")
+_IDS: Final = ("user_id", "device_id")
+_NULL: Final = msgspec.Raw(b"null")
 _REVENUE: Final = ("revenue", "price", "quantity", "productId", "revenueType", "currency")
 
 Fields = dict[str, msgspec.Raw]
@@ -172,24 +176,40 @@ def read(raw: msgspec.Raw) -> Item:
 def item_of(given: Fields) -> Item:
     """What it does not know of goes to the context as it is, but for ``event_id``: a counter of the sender's, which only
     says something where there is no ``insert_id``. What ``given`` holds is taken out of it."""
-    item = Item(message_id=_scalar(given, "insert_id"))
-    event_id = text(item.message_id)
+    read = _scalars(given)
+    item = Said(message_id=read[0])
+    event_id = text(read[0])
     if event_id is not None:
         given.pop("event_id", None)
-    item.user_id, item.anonymous_id = _id(given, "user_id", event_id), _id(given, "device_id", event_id)
-    item.timestamp = _scalar(given, "time")
-    item.event = _scalar(given, "event_type")
-    group, traits = first_group(given), operated(given.pop("user_properties", NOTHING))
+    for name in _IDS:
+        if name in given:  # what is no scalar was left there
+            raise RuleError(Outcome.ILLEGAL_ID, f"{name} is {bytes(given[name])[:100]!r}", event_id)
+    _, item.user_id, item.anonymous_id, item.timestamp, item.event = read
+    traits, properties = operated(given.pop("user_properties", NOTHING)), given.pop("event_properties", NOTHING)
+    item.properties = properties if given.keys().isdisjoint(_REVENUE) else _with_revenue(given, properties)
+    described = operated(given.pop("group_properties", NOTHING)) if item.event == "$groupidentify" else NOTHING
+    beside = beside_of(given)
     if item.event == "$groupidentify":
-        _describe_group(item, group, operated(given.pop("group_properties", NOTHING)))
+        _describe_group(item, beside.group, described)
     elif item.event == "$identify":
-        _identify(item, group, traits)
+        _identify(item, beside.group, traits)
     else:
         item.type = "track"
     item.previous_id = item.anonymous_id  # both ids on one event are one person's
-    item.properties = _with_revenue(given, given.pop("event_properties", NOTHING))
-    item.context = context_of(given, group, NOTHING if item.type == "identify" else traits, bytes(item.properties))
+    item.said = context_of(beside, NOTHING if item.type == "identify" else traits, bytes(item.properties))
+    item.context = msgspec.Raw(item.said)
     return item
+
+
+def _scalars(given: Fields) -> Sequence[Scalar]:
+    """Takes ``_READ`` out; one that is an object, a list or a truth value stays, so that the context keeps it."""
+    try:
+        read = [_SCALAR.decode(given.get(name, _NULL)) for name in _READ]
+    except msgspec.ValidationError:
+        return [_scalar(given, name) for name in _READ]
+    for name in _READ:
+        given.pop(name, None)
+    return read
 
 
 def _identify(item: Item, group: tuple[str, str] | None, traits: msgspec.Raw) -> None:
@@ -211,8 +231,8 @@ def _describe_group(item: Item, group: tuple[str, str] | None, traits: msgspec.R
 
 def _with_revenue(given: Fields, properties: msgspec.Raw) -> msgspec.Raw:
     """The HTTP API takes an event's revenue beside its properties, too."""
-    beside = {} if given.keys().isdisjoint(_REVENUE) else {name: given.pop(name) for name in _REVENUE if name in given}
-    if not beside or not (properties is NOTHING or bytes(properties).startswith(b"{")):
+    beside = {name: given.pop(name) for name in _REVENUE if name in given}
+    if not (properties is NOTHING or bytes(properties).startswith(b"{")):
         return properties
     within = {} if properties is NOTHING else tolerant.FIELDS.decode(properties)
     return msgspec.Raw(msgspec.json.encode(beside | within))
@@ -240,13 +260,6 @@ def _scalar(given: Fields, name: str) -> Scalar:
     except msgspec.ValidationError:
         return None
     del given[name]
-    return value
-
-
-def _id(given: Fields, name: str, event_id: str | None) -> Scalar:
-    value = _scalar(given, name)
-    if name in given:
-        raise RuleError(Outcome.ILLEGAL_ID, f"{name} is {bytes(given[name])[:100]!r}", event_id)
     return value
 
 

@@ -62,27 +62,65 @@ _PAGES: Final = msgspec.json.Decoder(_Page)
 _NO_PAGE: Final = _SaidPage()
 
 
-def context_of(given: Fields, group: tuple[str, str] | None, traits: msgspec.Raw, properties: bytes) -> msgspec.Raw:
-    """``given`` is what an event has besides ids, time, name and properties."""
-    own: dict[str, object] = {}  # of this event, whereas the rest is the same in thousands
+class Beside(msgspec.Struct, frozen=True, gc=False):
+    """What an event has besides ids, time, name and properties, as part of a context; the same in thousands of events.
+
+    ``group`` is type and id of the group that it names first: ``{"company": "acme"}``, ``{"company": ["acme", "b"]}``.
+    """
+
+    sender: bytes
+    context: bytes  # the same with ``own``
+    own: dict[str, object]  # the groups, which stand behind the sender and before what is the event's own
+    group: tuple[str, str] | None
+
+
+def beside_of(given: Fields) -> Beside:
+    """``given``: its fields, uncut."""
+    encoded = msgspec.json.encode(given)
+    return (_remembered if len(encoded) <= _SMALL else _beside)(encoded)
+
+
+def context_of(beside: Beside, traits: msgspec.Raw, properties: bytes) -> bytes:
+    page = _page(properties) if _PAGE in properties else None
+    if traits is NOTHING or not bytes(traits).startswith(b"{"):
+        if page is None:
+            return beside.context
+        return (_paged if len(properties) <= _SMALL else _with_page)(beside.context, msgspec.structs.astuple(page))
+    own = beside.own | {"traits": traits}
+    said = None if page is None else _said(page)
+    return _joined(beside.sender, own if said is None else own | {"page": said})
+
+
+def _with_page(context: bytes, page: tuple[str | None, ...]) -> bytes:
+    said = _said(_Page(*page))
+    return context if said is None else _joined(context, {"page": said})
+
+
+_paged = lru_cache(maxsize=16_384)(_with_page)  # gives the very same bytes each time, whose columns are then found faster
+
+
+def _joined(context: bytes, own: dict[str, object]) -> bytes:
+    if not own:
+        return context
+    inner = msgspec.json.encode(own)
+    return inner if context == b"{}" else context[:-1] + b"," + inner[1:]
+
+
+def _beside(encoded: bytes) -> Beside:
+    given = tolerant.FIELDS.decode(encoded)
+    group, own = first_group(given), dict[str, object]()
     if "groups" in given:
         own["groups"] = given.pop("groups")
     if group is not None:
         own["groupId"] = group[1]
-    if bytes(traits).startswith(b"{"):
-        own["traits"] = traits
-    if _PAGE in properties and (page := _page(properties)):
-        own["page"] = page
-    values = b"\0".join(map(bytes, given.values()))  # no JSON holds a NUL
-    sender = (_remembered if len(values) <= _SMALL else _sender)(tuple(given), values)
-    if not own:
-        return msgspec.Raw(sender)
-    inner = msgspec.json.encode(own)
-    return msgspec.Raw(inner if sender == b"{}" else sender[:-1] + b"," + inner[1:])
+    sender = _sender(given)
+    return Beside(sender, _joined(sender, own), own, group)
 
 
-def _sender(names: tuple[str, ...], values: bytes) -> bytes:
-    given = dict(zip(names, map(msgspec.Raw, values.split(b"\0")), strict=True)) if names else {}
+_remembered = lru_cache(maxsize=16_384)(_beside)  # as many as ``ingest.steps`` remembers
+
+
+def _sender(given: Fields) -> bytes:
     for own in ("groupId", "traits", "page"):
         given.pop(own, None)
     context: dict[str, object] = {}
@@ -101,17 +139,10 @@ def _sender(names: tuple[str, ...], values: bytes) -> bytes:
     return msgspec.json.encode(context | {name: raw for name, raw in given.items() if name not in context})
 
 
-_remembered = lru_cache(maxsize=16_384)(_sender)  # as many as ``ingest.steps`` remembers
-
-
 def first_group(given: Fields) -> tuple[str, str] | None:
-    """Type and id of the group that an event names first: ``{"company": "acme"}``, ``{"company": ["acme", "b"]}``."""
     raw = bytes(given.get("groups", b""))
-    return _first(raw) if raw.startswith(b"{") else None
-
-
-@lru_cache(maxsize=4_096)
-def _first(raw: bytes) -> tuple[str, str] | None:
+    if not raw.startswith(b"{"):
+        return None
     try:
         groups = _GROUPS.decode(raw)
     except msgspec.ValidationError:
@@ -126,7 +157,7 @@ def _first(raw: bytes) -> tuple[str, str] | None:
 def operated(raw: msgspec.Raw) -> msgspec.Raw:
     """Properties of a user or group as traits: what is ``$set`` as its own field, what is ``$unset`` as null, and what is
     ``$setOnce`` under the name that others have for it, ``$set_once``."""
-    if b'"$' not in bytes(raw) or not bytes(raw).startswith(b"{"):
+    if raw is NOTHING or b'"$' not in (given := bytes(raw)) or not given.startswith(b"{"):
         return raw
     traits: dict[str, object] = {}
     for name, value in tolerant.FIELDS.decode(raw).items():
@@ -158,11 +189,14 @@ def _put_library(context: dict[str, object], given: Fields) -> None:
     context["library"] = {"name": name, "version": version} if name else {"name": library}
 
 
-def _page(properties: bytes) -> _SaidPage | None:
+def _page(properties: bytes) -> _Page | None:
     try:
-        seen = _PAGES.decode(properties)
+        return _PAGES.decode(properties)
     except msgspec.ValidationError:
         return None
+
+
+def _said(seen: _Page) -> _SaidPage | None:
     url, referrer = seen.location or seen.url or None, seen.referrer or seen.previous or None
     page = _SaidPage(url, seen.path or None, seen.title or None, referrer)
     return None if page == _NO_PAGE else page

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -189,7 +190,7 @@ def call_of(item: Item, sender: Sender, number: int, mint: Mint) -> Call:
     if kind == "page" and seen.page_url is None and b'"url"' in properties:
         seen = with_page(seen, properties)
     original = micros(item.timestamp) if item.timestamp is not None else micros(item.original_timestamp)
-    sent_at = sender.sent_at if item.sent_at is None else micros(item.sent_at)
+    sent_at = sender.sent_at if item.sent_at is None else _sent(item.sent_at)
     country = seen.country
     if (told := sender.around.told) is not None:
         country = country or (told.country or None if seen.own else None)
@@ -204,7 +205,7 @@ def call_of(item: Item, sender: Sender, number: int, mint: Mint) -> Call:
         sender.received_at,
         anonymous,
         user,
-        _previous(kind, item, user),
+        _previous(kind, item, user, anonymous),
         actor_id("anonymous", anonymous or "") if user is None else actor_id("user", user),
         identifier(item.group_id) or seen.account_id or groups_in(properties),
         seen.session_id,
@@ -228,6 +229,9 @@ def call_of(item: Item, sender: Sender, number: int, mint: Mint) -> Call:
         properties,
         context,
     )
+
+
+_sent = lru_cache(maxsize=1_024)(micros)  # all events of a request were sent at one time
 
 
 def _check_depth(most: limits.Limits, context: bytes) -> None:
@@ -259,12 +263,14 @@ def _named(kind: str, item: Item, context_traits: bytes) -> tuple[str, bytes]:
     return "$alias", json_object(item.properties)
 
 
-def _previous(kind: str, item: Item, user: str | None) -> str | None:
+def _previous(kind: str, item: Item, user: str | None, anonymous: str | None) -> str | None:
     """Of an alias the id that is replaced; of another call with two ids the anonymous one, where its family says that both
     are one person's. An identify says so by itself."""
     if kind == "alias":
         return _replaced(item.previous_id)
-    return None if user is None or kind == "identify" or item.previous_id is None else person(item.previous_id)
+    if user is None or kind == "identify" or item.previous_id is None:
+        return None
+    return anonymous if item.previous_id is item.anonymous_id else person(item.previous_id)
 
 
 def _kind(given: Scalar) -> str:

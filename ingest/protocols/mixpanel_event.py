@@ -8,9 +8,9 @@ import msgspec
 
 from ingest.outcome import Outcome
 from ingest.protocols import tolerant
-from ingest.protocols.assemble import Item, RuleError
+from ingest.protocols.assemble import Item, RuleError, Said
 from ingest.protocols.envelope import NOTHING
-from ingest.protocols.mixpanel_ids import JOINS, bare, joined, who
+from ingest.protocols.mixpanel_ids import DEVICE, JOINS, bare, joined, who
 from ingest.protocols.mixpanel_seen import Ids, context_of, read, without_token
 from ingest.scalar import Scalar, text
 
@@ -46,7 +46,9 @@ def read_event(raw: msgspec.Raw) -> Item:
 
 
 def item_of(event: Event) -> Item:
-    properties = bytes(event.properties) if bytes(event.properties).startswith(b"{") else b"{}"
+    properties = bytes(event.properties)
+    if not properties.startswith(b"{"):
+        properties = b"{}"
     seen, ids = read(properties)
     event_id = text(seen.insert_id)
     name = text(event.event)
@@ -54,12 +56,13 @@ def item_of(event: Event) -> Item:
     if name in JOINS:
         item = _joined(str(name), kept, event_id)
     else:
-        item = Item(type="page" if name == _PAGE_VIEW else "track", event=name, properties=kept)
+        item = Said(type="page" if name == _PAGE_VIEW else "track", event=name, properties=kept)
         _put_ids(item, ids, "distinct_id", event_id)
         if seen.user_id is not None and seen.device_id is not None:
             item.previous_id = item.anonymous_id  # "simplified id merge": both on one event are one person's
     item.message_id, item.timestamp = event_id, seen.time
-    item.context = msgspec.Raw(context_of(seen))
+    item.said = context_of(seen)
+    item.context = msgspec.Raw(item.said)
     return item
 
 
@@ -83,10 +86,10 @@ def read_update(raw: msgspec.Raw) -> Item:
     return item
 
 
-def _joined(event: str, properties: msgspec.Raw, event_id: str | None) -> Item:
+def _joined(event: str, properties: msgspec.Raw, event_id: str | None) -> Said:
     """``$identify``, ``$create_alias`` and ``$merge``."""
     told = joined(event, msgspec.json.decode(properties, type=dict[str, object]))
-    item = Item(type=str(told["type"]))
+    item = Said(type=str(told["type"]))
     item.user_id = _id(told.get("userId"), "distinct_id", event_id)
     item.anonymous_id = _id(told.get("anonymousId"), "$device_id", event_id)
     item.previous_id = _id(told.get("previousId"), "alias", event_id)
@@ -96,6 +99,10 @@ def _joined(event: str, properties: msgspec.Raw, event_id: str | None) -> Item:
 
 
 def _put_ids(item: Item, ids: Ids, distinct: str, event_id: str | None) -> None:
+    _, user, device = ids
+    if type(user) is str and type(device) is str and user and device:  # both are named, as browsers do of who is known
+        item.user_id, item.anonymous_id = user.removeprefix(DEVICE), device.removeprefix(DEVICE).removeprefix(DEVICE)
+        return
     found = who(*[None if one == "" else one for one in ids])
     item.user_id = _id(found.get("userId"), distinct, event_id)
     item.anonymous_id = _id(found.get("anonymousId"), "$device_id", event_id)

@@ -77,13 +77,14 @@ def read(properties: bytes) -> tuple[Seen, Ids]:
 
 def without_token(properties: bytes, token: Scalar) -> bytes:
     """The write key is nobody's property. Where its name stands once, it is cut out of the text."""
-    if token is None and _TOKEN not in properties:
+    at = properties.find(_TOKEN)
+    if token is None and at < 0:
         return properties
-    if type(token) is str and properties.count(_TOKEN) == 1 and _ESCAPE not in properties:
-        for written in _written(token):
-            before, found, behind = properties.partition(written)
-            if found and behind[:1] in (b",", b"}", b'"'):
-                return before + behind
+    if type(token) is str and at > 0 > properties.find(_TOKEN, at + 1) and _ESCAPE not in properties:
+        for written, start in zip(_written(token), (at - 1, at), strict=True):
+            end = start + len(written)
+            if properties.startswith(written, start) and properties[end : end + 1] in (b",", b"}", b'"'):
+                return properties[:start] + properties[end:]
     given = tolerant.FIELDS.decode(properties)
     given.pop("token", None)
     return msgspec.json.encode(given)
