@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from api.store import Project, Store
@@ -30,7 +32,7 @@ class CurrentDefinitions:
 
     def __call__(self) -> Definitions:
         with self._lock:
-            stamp = tuple((p.name, (s := p.stat()).st_mtime_ns, s.st_size) for p in sorted(self._folder.glob("*.toml")))
+            stamp = tuple(_stamps(self._folder))
             if self._good is None or stamp != self._stamp:
                 self._read()
                 self._stamp = stamp
@@ -44,6 +46,13 @@ class CurrentDefinitions:
             if self._good is None:
                 raise
             logger.error("the changed definitions have a fault; those read before stay in force\n%s", error)
+
+
+def _stamps(folder: Path) -> Iterator[tuple[str, int, int]]:
+    for path in sorted(folder.glob("*.toml")):
+        with suppress(FileNotFoundError):  # an editor puts another in its place just now
+            found = path.stat()
+            yield path.name, found.st_mtime_ns, found.st_size
 
 
 class Projects:

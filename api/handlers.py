@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 
+import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.errors import PROBLEM_JSON, Detail, NotFound, Problem, TooSlow, Unprocessable, problem_body, unknown
+from api.errors import PROBLEM_JSON, Detail, NotFound, Problem, TooSlow, Unavailable, Unprocessable, problem_body, unknown
 from api.openapi import describe
 from api.store import StoreError
 from funnels import errors
@@ -27,6 +28,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(NoSuchUnit, _no_such_unit)
     app.add_exception_handler(TooMuch, _too_much)
     app.add_exception_handler(StoreError, _store_error)
+    for away in (sa.exc.OperationalError, sa.exc.InterfaceError):
+        app.add_exception_handler(away, _store_away)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _bug)
@@ -67,6 +70,11 @@ async def _too_much(request: Request, error: Exception) -> Response:
 
 async def _store_error(request: Request, error: Exception) -> Response:
     return answer(NotFound("The project of this key is not in the store any more."))
+
+
+async def _store_away(request: Request, error: Exception) -> Response:
+    logger.error("the store does not answer", exc_info=error)
+    return answer(Unavailable("The store (--store-url) does not answer at the moment. Ask again; the log tells more."))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -16,7 +16,7 @@ def free_port() -> int:
     first, last = map(int, _DEALT_OUT.read_text().split())
     ours = [*range(10_000, first), *range(last + 1, 65_536)] or [*range(first, last + 1)]
     while True:
-        port = random.SystemRandom().choice(ours)
+        port: int = random.SystemRandom().choice(ours)
         with socket.socket() as listener:
             try:
                 listener.bind(("127.0.0.1", port))

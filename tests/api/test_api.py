@@ -4,8 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from api.app import lake_of
+from api.deployment import CurrentDefinitions
+from api.store import Store
 from tests.api.world import NOW, RECEIVED, World, registrations, track
 from transforms.layout import Rules
 from transforms.tidy import tidy
@@ -341,6 +344,27 @@ def test_a_definition_that_breaks_while_serving_leaves_the_last_good_ones(tmp_pa
         assert client.get("/api/funnels").json()["items"][0]["name"] == "plg"
         (world.settings.definitions_folder / "funnels.toml").write_text("[funnels.plg]\nstepz = []\n")
         assert client.get("/api/funnels").json()["items"][0]["name"] == "plg"
+
+
+def test_a_store_that_is_away_is_a_503_that_says_when_to_ask_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise sa.exc.OperationalError("select", {}, Exception("server closed the connection unexpectedly"))
+
+    with World.at(tmp_path).client() as client:
+        monkeypatch.setattr(Store, "project", away)
+        answer = client.get("/api/project")
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+    assert answer.headers["retry-after"] == "2" and "store" in answer.json()["detail"]
+
+
+def test_a_definition_that_vanishes_while_it_is_looked_at_disturbs_no_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, real = World.at(tmp_path).settings.definitions_folder, Path.glob
+    definitions = CurrentDefinitions(folder)
+    good = definitions()
+    monkeypatch.setattr(Path, "glob", lambda self, pattern: [*real(self, pattern), folder / "gone.toml"])
+    assert definitions() is good
 
 
 def test_the_dashboard_stands_at_the_root(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -56,8 +57,8 @@ def test_an_import_beside_a_server_is_killed_and_run_again_while_events_come_in(
     command = [*COMMAND, "import", str(path), "--data", str(data)]
     with up(data) as running:
         with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as importing:
-            staged = lambda: any((data / "import").glob("*/staged/*.json"))  # noqa: E731
-            eventually(lambda: staged() or importing.poll() is not None, "the file is staged")
+            staged = partial((data / "import").glob, "*/staged/*.json")
+            eventually(lambda: any(staged()) or importing.poll() is not None, "the file is staged")
             assert running.post("/v1/track", track("A", "1", "2026-02-01T00:00:00Z"), write).status_code == 200
             time.sleep(0.2)
             importing.kill()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import io
 import json
 import logging
@@ -49,6 +50,7 @@ def lines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     import sys
     import threading
 
+    gc.collect()  # what tests before it have left is not told here
     root = logging.getLogger()
     before, hooks = (root.handlers[:], root.level), (sys.excepthook, threading.excepthook)
     levels = {name: logging.getLogger(name).level for name in OURS}
@@ -119,7 +121,6 @@ def test_what_nobody_caught_is_told_in_the_same_way(lines: Lines) -> None:
         await asyncio.wait({task})
         del task
 
-    import gc
     import sys
 
     asyncio.run(leave_it())

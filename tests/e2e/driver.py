@@ -127,7 +127,7 @@ class Chromium:
         self.ask(number, url=url)
         return Page(url, number, self)
 
-    def visit(self, page: str, arrived: Callable[[Any], bool] = lambda told: True, **query: str) -> Any:
+    def visit(self, page: str, arrived: Callable[[Any], bool], **query: str) -> Any:
         """What ``page`` promises as ``window.sent``, once that has ``arrived``: what a page that is closed has not sent is
         lost. Fails where its console holds an error or a warning."""
         opened = self.open(page, **query)

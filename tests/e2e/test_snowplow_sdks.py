@@ -89,7 +89,7 @@ def ids_of(proxy: Proxy) -> list[str]:
 def test_the_browsers_tracker(collector: Collecting, chromium: Chromium, query: dict[str, str]) -> None:
     with Proxy(collector.url) as proxy:
         where = {"url": proxy.url, "key": collector.key, "utm_source": "news"}
-        sent = chromium.visit("snowplow.html", **where, **query)
+        sent = chromium.visit("snowplow.html", lambda sent: bool(sent["good"] == 5), **where, **query)
     rows = collector.stored(ids_of(proxy))
     assert sent["good"] == 5
     assert [(row["kind"], row["event"], row["user_id"]) for row in rows] == [
@@ -112,7 +112,8 @@ def test_the_browsers_tracker(collector: Collecting, chromium: Chromium, query: 
 @needs_browser
 def test_who_is_anonymous_by_choice_leaves_events_and_nothing_else(collector: Collecting, chromium: Chromium) -> None:
     with Proxy(collector.url) as proxy:
-        chromium.visit("snowplow.html", url=proxy.url, key=collector.key, anonymous="1")
+        where = {"url": proxy.url, "key": collector.key, "anonymous": "1"}
+        chromium.visit("snowplow.html", lambda sent: bool(sent["good"] == 5), **where)
     rows = collector.stored(ids_of(proxy))
     assert [(row["user_id"], row["anonymous_id"]) for row in rows] == [(None, row["event_id"]) for row in rows]
     assert len(rows) == 5

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -56,7 +57,15 @@ def warm(server: Server) -> None:
     """The matcher's loops are compiled at their first use, which on a busy machine takes longer than a page waits."""
     headers = {"Authorization": f"Bearer {server.keys['default']}"}
     dates = {"from": "2026-01-01", "to": "2026-02-01"}
-    httpx.post(f"{server.base}/api/funnel", json={**ASK, **dates}, headers=headers, timeout=PATIENCE).raise_for_status()
+
+    def answered() -> bool:
+        with suppress(httpx.TimeoutException):
+            return httpx.post(
+                f"{server.base}/api/funnel", json={**ASK, **dates}, headers=headers, timeout=PATIENCE
+            ).is_success
+        return False
+
+    assert any(answered() for _ in range(5))
 
 
 @pytest.fixture
