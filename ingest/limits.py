@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 _LEAST: Final = 6  # bytes that a property takes: "a":1,
-_SHORT: Final = 600  # bytes
+_SHORT: Final = 300  # bytes
 _QUOTE: Final = ord('"')
 _ESCAPE: Final = ord("\\")
 _OPENING: Final = b"{["

@@ -41,7 +41,6 @@ _PATHS: Final = {"/2/httpapi": _HTTPAPI, "/batch": "/amplitude/batch"}
 _EVENTS: Final = b'"events"'
 _LONGEST_KEY: Final = 100  # of a wrong one, in the answer
 _READ: Final = ("insert_id", "user_id", "device_id", "time", "event_type")
-_IDS: Final = ("user_id", "device_id")
 _NULL: Final = msgspec.Raw(b"null")
 _REVENUE: Final = ("revenue", "price", "quantity", "productId", "revenueType", "currency")
 
@@ -181,9 +180,9 @@ def item_of(given: Fields) -> Item:
     event_id = text(read[0])
     if event_id is not None:
         given.pop("event_id", None)
-    for name in _IDS:
-        if name in given:  # what is no scalar was left there
-            raise RuleError(Outcome.ILLEGAL_ID, f"{name} is {bytes(given[name])[:100]!r}", event_id)
+    if "user_id" in given or "device_id" in given:  # what is no scalar was left there
+        name = "user_id" if "user_id" in given else "device_id"
+        raise RuleError(Outcome.ILLEGAL_ID, f"{name} is {bytes(given[name])[:100]!r}", event_id)
     _, item.user_id, item.anonymous_id, item.timestamp, item.event = read
     traits, properties = operated(given.pop("user_properties", NOTHING)), given.pop("event_properties", NOTHING)
     item.properties = properties if given.keys().isdisjoint(_REVENUE) else _with_revenue(given, properties)
@@ -197,14 +196,20 @@ def item_of(given: Fields) -> Item:
         item.type = "track"
     item.previous_id = item.anonymous_id  # both ids on one event are one person's
     item.said = context_of(beside, NOTHING if item.type == "identify" else traits, bytes(item.properties))
-    item.context = msgspec.Raw(item.said)
     return item
 
 
 def _scalars(given: Fields) -> Sequence[Scalar]:
     """Takes ``_READ`` out; one that is an object, a list or a truth value stays, so that the context keeps it."""
+    get, decode = given.get, _SCALAR.decode
     try:
-        read = [_SCALAR.decode(given.get(name, _NULL)) for name in _READ]
+        read = (
+            decode(get("insert_id", _NULL)),
+            decode(get("user_id", _NULL)),
+            decode(get("device_id", _NULL)),
+            decode(get("time", _NULL)),
+            decode(get("event_type", _NULL)),
+        )
     except msgspec.ValidationError:
         return [_scalar(given, name) for name in _READ]
     for name in _READ:

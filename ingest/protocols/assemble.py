@@ -72,15 +72,18 @@ class Said(Item, gc=False):
 
     ``said`` is the part of the context from which the columns come, where that is the same in many events: columns are made
     once for each context that is not remembered (``ingest.steps``), and an entity of an event's own would make each another.
-    ``person``: traits of its sender that an event carries which is no identify.
+    Where there is no ``context``, it is the whole: the very same bytes for many events.
+    ``kept``: the properties, where its family has them as the bytes of an object already. ``person``: traits of its sender
+    that an event carries which is no identify.
     """
 
     said: bytes = b""
+    kept: bytes = b""
     person: bytes = b""
 
     def stand_alone(self, name: str) -> None:
         super().stand_alone(name)
-        self.said = self.person = b""
+        self.said = self.kept = self.person = b""
 
 
 class Sender(msgspec.Struct, frozen=True):
@@ -115,6 +118,13 @@ def at_once(items: Iterable[Item], sender: Sender, mint: Mint) -> list[Call] | N
     each is looked at ``one_by_one``. Only of a request that as a whole is no larger than one event may be."""
     calls: list[Call] = []
     try:
+        if sender.around.told is None and sender.check is None:  # nearly always
+            for number, item in enumerate(items):
+                call = call_of(item, sender, number, mint)
+                calls.append(call)
+                if type(item) is Said and item.person:
+                    calls.append(_described(call, item.person))
+            return calls
         for number, item in enumerate(items):
             _add(calls, item, sender, number, mint)
     except (RuleError, *FAULTS):
@@ -178,15 +188,17 @@ def call_of(item: Item, sender: Sender, number: int, mint: Mint) -> Call:
     user, anonymous = person(item.user_id), person(item.anonymous_id)
     if user is None and (anonymous is None or kind == "alias"):
         raise _unnamed(item)
-    context = json_object(item.context)
+    said = item.said if type(item) is Said else b""
+    context = said if said and item.context is NOTHING else json_object(item.context)
     if sender.context:
         context = merged(sender.context, context)
-    seen = promoted((item.said if type(item) is Said else b"") or context, sender.user_agent)
+    seen = promoted(said or context, sender.user_agent)
     event, properties = _named(kind, item, seen.traits)
-    if len(properties) + len(event) > limits.ALWAYS:
-        _check_limits(sender.around.limits, event, properties)
-    if seen.opened > sender.around.limits.depth:
-        _check_depth(sender.around.limits, context)
+    most = sender.around.limits
+    if len(properties) + len(event) > limits.ALWAYS and (too_much := limits.exceeded(most, event, properties)) is not None:
+        raise RuleError(Outcome.TOO_COMPLEX, too_much)
+    if seen.opened > most.depth and (too_much := limits.too_deep(most, context)) is not None:
+        raise RuleError(Outcome.TOO_COMPLEX, too_much)
     if kind == "page" and seen.page_url is None and b'"url"' in properties:
         seen = with_page(seen, properties)
     original = micros(item.timestamp) if item.timestamp is not None else micros(item.original_timestamp)
@@ -234,33 +246,27 @@ def call_of(item: Item, sender: Sender, number: int, mint: Mint) -> Call:
 _sent = lru_cache(maxsize=1_024)(micros)  # all events of a request were sent at one time
 
 
-def _check_depth(most: limits.Limits, context: bytes) -> None:
-    if (too_much := limits.too_deep(most, context)) is not None:
-        raise RuleError(Outcome.TOO_COMPLEX, too_much)
-
-
-def _check_limits(most: limits.Limits, event: str, properties: bytes) -> None:
-    if (too_much := limits.exceeded(most, event, properties)) is not None:
-        raise RuleError(Outcome.TOO_COMPLEX, too_much)
-
-
 def _named(kind: str, item: Item, context_traits: bytes) -> tuple[str, bytes]:
     """The event's name and its properties, which are the traits of an identify or group."""
     if kind == "track":
         event = text(item.event)
         if event is None:
             raise RuleError(Outcome.MISSING_EVENT)
-        return event, json_object(item.properties)
+        return event, _properties(item)
     if kind in ("page", "screen"):
         name, category = text(item.name), text(item.category)
-        return name or f"${kind}", named(json_object(item.properties), name, category)
+        return name or f"${kind}", named(_properties(item), name, category)
     if kind == "identify":  # a group's context.traits are its member's, not its own
         traits = json_object(item.traits)
         return "$identify", context_traits if traits == b"{}" and context_traits.startswith(b"{") else traits
     if kind == "group":
         _required(item.group_id, Outcome.MISSING_GROUP)
         return "$group", json_object(item.traits)
-    return "$alias", json_object(item.properties)
+    return "$alias", _properties(item)
+
+
+def _properties(item: Item) -> bytes:
+    return item.kept if type(item) is Said and item.kept else json_object(item.properties)
 
 
 def _previous(kind: str, item: Item, user: str | None, anonymous: str | None) -> str | None:
@@ -309,6 +315,8 @@ def _keep_private(item: Item, sender: Sender, told: Told, number: int, mint: Min
     Without ids it stands alone, under its own id: strangers never make one person. Returned is the sender to go on with.
     """
     context = json_object(item.context)
+    if type(item) is Said and item.said and item.context is NOTHING:
+        context = item.said
     if sender.context:
         context = merged(sender.context, context)
     asked = privacy.without(told, context)
@@ -317,8 +325,9 @@ def _keep_private(item: Item, sender: Sender, told: Told, number: int, mint: Min
     kind = sender.kind or (item.type.lower() if isinstance(item.type, str) else "")
     if asked == "drop" or kind in privacy.ABOUT_PEOPLE:
         raise RuleError(Outcome.NO_CONSENT)
+    properties = _properties(item)
     item.stand_alone(f"nobody-{text(item.message_id) or mint(number)}")
-    item.properties = msgspec.Raw(privacy.without_ids(json_object(item.properties)))
+    item.properties = msgspec.Raw(privacy.without_ids(properties))
     item.context = msgspec.Raw(privacy.without_ids(context))
     return msgspec.structs.replace(sender, context=b"")
 

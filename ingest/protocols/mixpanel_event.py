@@ -52,17 +52,16 @@ def item_of(event: Event) -> Item:
     seen, ids = read(properties)
     event_id = text(seen.insert_id)
     name = text(event.event)
-    kept = msgspec.Raw(without_token(properties, seen.token))
+    kept = without_token(properties, seen.token)
     if name in JOINS:
         item = _joined(str(name), kept, event_id)
     else:
-        item = Said(type="page" if name == _PAGE_VIEW else "track", event=name, properties=kept)
+        item = Said(type="page" if name == _PAGE_VIEW else "track", event=name, kept=kept)
         _put_ids(item, ids, "distinct_id", event_id)
         if seen.user_id is not None and seen.device_id is not None:
             item.previous_id = item.anonymous_id  # "simplified id merge": both on one event are one person's
     item.message_id, item.timestamp = event_id, seen.time
     item.said = context_of(seen)
-    item.context = msgspec.Raw(item.said)
     return item
 
 
@@ -86,7 +85,7 @@ def read_update(raw: msgspec.Raw) -> Item:
     return item
 
 
-def _joined(event: str, properties: msgspec.Raw, event_id: str | None) -> Said:
+def _joined(event: str, properties: bytes, event_id: str | None) -> Said:
     """``$identify``, ``$create_alias`` and ``$merge``."""
     told = joined(event, msgspec.json.decode(properties, type=dict[str, object]))
     item = Said(type=str(told["type"]))
@@ -94,7 +93,7 @@ def _joined(event: str, properties: msgspec.Raw, event_id: str | None) -> Said:
     item.anonymous_id = _id(told.get("anonymousId"), "$device_id", event_id)
     item.previous_id = _id(told.get("previousId"), "alias", event_id)
     if item.type == "alias":
-        item.properties = properties
+        item.kept = properties
     return item
 
 

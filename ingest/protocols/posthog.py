@@ -12,6 +12,7 @@ they post at ``/batch``, ``/track`` and ``/engage`` is told from others' in ``po
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import partial
 from typing import Final
 from urllib.parse import parse_qs, urlencode
@@ -57,6 +58,12 @@ class _Batch(msgspec.Struct, gc=False):
     sent_at: msgspec.Raw = NOTHING
 
 
+class _Read(Opened, frozen=True, kw_only=True, gc=False):
+    """A request of v1, whose answer tells of each event: they were read to begin with."""
+
+    batch: _Batch
+
+
 _BATCH: Final = msgspec.json.Decoder(_Batch)
 _SCALAR: Final = msgspec.json.Decoder(Scalar)
 
@@ -70,13 +77,20 @@ def claims(content: bytes) -> bool:
 
 
 def opened(arrived: Arrived) -> Opened | Refused:
-    found = bodies.opened(arrived.content)
+    kept, content = _kept(arrived.request, arrived.endpoint == V1), arrived.content
+    if arrived.endpoint == V1 and (batch := _batch(content)) is not None:
+        return _Read(content, partial(_tokens, content), kept, len(batch.batch), batch=batch)
+    found = bodies.opened(content)
     if isinstance(found, Refused):
         return found
     body, strict = found
-    kept = _kept(arrived.request, arrived.endpoint == V1)
     events = len(bodies.events_of(body, strict))
     return Opened(strict, partial(bodies.tokens, body), kept, events, stored=arrived.endpoint != REPLAY)
+
+
+def _tokens(content: bytes) -> Iterator[str]:
+    found = bodies.opened(content)
+    return iter(()) if isinstance(found, Refused) else bodies.tokens(found[0])
 
 
 def taken(arrived: Arrived, opened: Opened) -> Answer:
@@ -87,7 +101,10 @@ def taken(arrived: Arrived, opened: Opened) -> Answer:
 
 def _results(arrived: Arrived, opened: Opened) -> dict[str, dict[str, str]]:
     content = repair.text(opened.content)
-    batch = _batch(content) if len(content) <= arrived.max_event_bytes else None
+    batch: _Batch | None = None
+    if len(content) <= arrived.max_event_bytes:
+        read = isinstance(opened, _Read) and content is opened.content  # not repaired
+        batch = opened.batch if isinstance(opened, _Read) and read else _batch(content)
     if batch is not None and all_sound(batch.batch, _scalar(batch.sent_at) or _beside(opened.kept).get("sent_at")):
         return {str(event.uuid): words.STORED for event in batch.batch}
     record = Record(0, "", "", f"{V1}?{opened.kept}", "", "", content)  # no user agent: its rules are large

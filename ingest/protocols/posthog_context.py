@@ -73,7 +73,7 @@ _WHERE: Final = Where.__struct_fields__  # the first of ``Seen``'s
 
 
 def context_of(seen: Seen) -> bytes:
-    groups = bytes(seen.groups)
+    groups = b"" if seen.groups is NOTHING else bytes(seen.groups)
     return _context(msgspec.structs.astuple(seen)[: len(_WHERE)], groups if groups.startswith(b"{") else b"")
 
 

@@ -58,6 +58,7 @@ _DAY: Final = 86_400_000_000  # microseconds
 _SAID_BESIDE: Final = re.compile(  # the names of what v1 says beside the properties
     rb'"\$(?:session_id|window_id|process_person_profile|ignore_sent_at|cookieless_mode|product_tour_id|lib|lib_version)"'
 )
+_QUOTE: Final = ord('"')
 _ESCAPE: Final = ord("\\")  # behind which a name may be written otherwise
 _FALSE: Final[frozenset[Flag]] = frozenset((False, "false", "0"))  # and 0, which equals the first
 _TRUE: Final[frozenset[Flag]] = frozenset((True, "true", "1"))
@@ -113,7 +114,10 @@ def item_of(event: Event, around: Around) -> Said:
     if name is None:
         raise RuleError(Outcome.MISSING_EVENT, event_id=event_id)
     properties = _whole(event, around.library)
-    seen = _seen(properties)
+    try:
+        seen = _SEEN.decode(properties)
+    except msgspec.ValidationError:
+        seen = tolerant.read(properties, Seen)
     item = Said(message_id=event_id or text(seen.insert_id), event=name, type=KIND.get(name, "track"))
     _put_identity(item, event, seen, around.record)
     _put_times(item, event, seen, around)
@@ -122,13 +126,6 @@ def item_of(event: Event, around: Around) -> Said:
     if describes and item.type != "identify" and seen.person_wanted not in _FALSE and (traits := _traits(seen)) != b"{}":
         item.person = traits
     return item
-
-
-def _seen(properties: bytes) -> Seen:
-    try:
-        return _SEEN.decode(properties)
-    except msgspec.ValidationError:
-        return tolerant.read(properties, Seen)
 
 
 def _whole(event: Event, library: str) -> bytes:
@@ -145,9 +142,11 @@ def _whole(event: Event, library: str) -> bytes:
     if not library and event.session_id is None and event.window_id is None and event.options is NOTHING:
         return properties  # nearly always, of v0
     said = (event.session_id, event.window_id, bytes(event.options), library)
-    if _SAID_BESIDE.search(properties) is not None or _ESCAPE in properties:
+    if _ESCAPE in properties or _SAID_BESIDE.search(properties) is not None:
         return _merged(properties, _said(*said))
-    return _put_before(properties, _encoded(*said))
+    if properties.startswith(b'{"'):  # nearly always
+        return _before(*said) + properties[1:]
+    return _put_before(properties, msgspec.json.encode(_said(*said)))
 
 
 def _said(session_id: Scalar, window_id: Scalar, options: bytes, library: str) -> dict[str, object]:
@@ -166,8 +165,10 @@ def _said(session_id: Scalar, window_id: Scalar, options: bytes, library: str) -
 
 
 @lru_cache(maxsize=8_192, typed=True)  # 1 is not 1.0 there
-def _encoded(session_id: Scalar, window_id: Scalar, options: bytes, library: str) -> bytes:
-    return msgspec.json.encode(_said(session_id, window_id, options, library))
+def _before(session_id: Scalar, window_id: Scalar, options: bytes, library: str) -> bytes:
+    """The same as the beginning of an object, to which a field follows."""
+    beside = msgspec.json.encode(_said(session_id, window_id, options, library))
+    return b"{" if beside == b"{}" else beside[:-1] + b","
 
 
 def _merged(properties: bytes, beside: dict[str, object]) -> bytes:
@@ -194,7 +195,7 @@ def _put_identity(item: Item, event: Event, seen: Seen, record: Record) -> None:
         _put_alias(item, sender, id_of(seen.alias), seen)
     elif item.type == "identify" and (before := id_of(seen.anon_distinct_id)) and before != sender:
         item.user_id, item.anonymous_id = sender, before
-    elif sender is not None and _is_anonymous(sender, seen):
+    elif seen.is_identified is not True and sender is not None and _is_anonymous(sender, seen):
         item.anonymous_id = sender
     else:
         item.user_id = sender
@@ -208,21 +209,24 @@ def _put_alias(item: Item, sender: str | None, alias: str | None, seen: Seen) ->
 
 
 def _is_anonymous(sender: str, seen: Seen) -> bool:
-    if seen.is_identified in _TRUE or seen.is_identified in _FALSE:
+    if seen.is_identified is not None and (seen.is_identified in _TRUE or seen.is_identified in _FALSE):
         return seen.is_identified in _FALSE
-    if text(seen.user_id) == sender:
+    if seen.user_id is not None and text(seen.user_id) == sender:
         return False
-    if text(seen.device_id) == sender or seen.person_wanted in _FALSE:
+    if seen.person_wanted in _FALSE or (seen.device_id is not None and text(seen.device_id) == sender):
         return True
     return seen.group_type is not None and sender == f"${text(seen.group_type)}_{id_of(seen.group_key)}"
 
 
 def id_of(raw: msgspec.Raw) -> str | None:
     """A text as it is, a number as JavaScript prints it, anything else as JSON; null and the empty text are none."""
-    if raw is NOTHING or (data := bytes(raw)) == b"null":
+    if raw is NOTHING:
         return None
-    if data.startswith(b'"') and _ESCAPE not in data:  # nearly always
+    data = bytes(raw)
+    if data[0] == _QUOTE and _ESCAPE not in data:  # nearly always
         return data[1:-1].decode()[:_LONGEST_ID] or None
+    if data == b"null":
+        return None
     value = repair.loads(data)
     said = value if isinstance(value, str) else text(value) if type(value) in (int, float) else None  # type: ignore[arg-type]
     return (said if said is not None else "" if value == "" else repair.dumps(value).decode())[:_LONGEST_ID] or None
@@ -244,18 +248,18 @@ def _put_times(item: Item, event: Event, seen: Seen, around: Around) -> None:
 
 
 def _put_content(item: Said, seen: Seen, properties: bytes) -> None:
-    sent = msgspec.Raw(properties)
     if item.type == "identify":
         item.traits = msgspec.Raw(_traits(seen))
     elif item.type == "group":
         item.group_id = id_of(seen.group_key)
         item.traits = seen.group_set
     else:
-        item.properties = sent
+        item.kept = properties
     if item.type == "screen":
         item.name = seen.screen_name
     item.said = context_of(seen)
-    item.context = msgspec.Raw(item.said if item.type not in ("identify", "group") else with_sent(item.said, properties))
+    if item.type in ("identify", "group"):
+        item.context = msgspec.Raw(with_sent(item.said, properties))
 
 
 def _traits(seen: Seen) -> bytes:

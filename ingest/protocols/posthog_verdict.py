@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -20,18 +20,20 @@ from ingest.scalar import person, text
 from ingest.steps import first_id
 from ingest.times import micros
 
-_NONE: Final = (NOTHING,) * 7
 _FEW: Final = 5_000  # bytes, in which there are fewer properties than the limit, with what v1 has beside them
+
+
+Absent = Literal["\0"]  # what no body holds by now: an event with such a property cannot be read here
 
 
 class _Deciding(msgspec.Struct, gc=False):
     """The properties by which an event may break a rule, or be another call than a track."""
 
     groups: msgspec.Raw = msgspec.field(default=NOTHING, name="$groups")
-    group_type: msgspec.Raw = msgspec.field(default=NOTHING, name="$group_type")
-    set: msgspec.Raw = msgspec.field(default=NOTHING, name="$set")
-    set_once: msgspec.Raw = msgspec.field(default=NOTHING, name="$set_once")
-    unset: msgspec.Raw = msgspec.field(default=NOTHING, name="$unset")
+    group_type: Absent = msgspec.field(default="\0", name="$group_type")
+    set: Absent = msgspec.field(default="\0", name="$set")
+    set_once: Absent = msgspec.field(default="\0", name="$set_once")
+    unset: Absent = msgspec.field(default="\0", name="$unset")
 
 
 _DECIDING: Final = msgspec.json.Decoder(_Deciding)
@@ -47,26 +49,27 @@ def all_sound(events: Sequence[Event], sent_at: str | None) -> bool:
 
 
 def _is_sound(event: Event) -> bool:
-    name, sender, properties = event.event, id_of(event.distinct_id), bytes(event.properties)
-    if (
-        type(name) is not str
-        or text(name) is None
-        or name in KIND
-        or type(event.uuid) is not str
-        or text(event.uuid) is None
-    ):
+    name, properties = event.event, bytes(event.properties)
+    if type(name) is not str or type(event.uuid) is not str or not _is_sender(id_of(event.distinct_id)):
         return False
-    if person(sender) is None or sender == COOKIELESS or not properties.startswith(b"{") or len(properties) > _FEW:
+    if name in KIND or not properties.startswith(b"{") or len(properties) > _FEW:
         return False
-    micros(event.timestamp), micros(event.sent_at)
+    if event.offset is not None or event.set is not NOTHING or event.set_once is not NOTHING or event.unset is not NOTHING:
+        return False
+    for time in (event.timestamp, event.sent_at):
+        if time is not None and type(time) is not str:  # of a text there is always a time, or none
+            micros(time)
     found = _DECIDING.decode(properties)
-    others = (found.group_type, found.set, found.set_once, found.unset, event.set, event.set_once, event.unset)
     return (
-        others == _NONE
-        and event.offset is None
+        text(name) is not None
+        and text(event.uuid) is not None
         and _can_be_read(bytes(event.options), bytes(found.groups))
         and limits.exceeded(limits.USUAL, name, properties) is None
     )
+
+
+def _is_sender(sender: str | None) -> bool:
+    return person(sender) is not None and sender != COOKIELESS
 
 
 @lru_cache(maxsize=4_096)

@@ -168,7 +168,7 @@ def _at_once(content: bytes, visitor: str | None, sender: Sender, mint: Mint) ->
         events = cast(list[Fields], _TEXTS.decode(content).data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    items = (item_of({**given}, visitor, partial(mint, number)) for number, given in enumerate(events))
+    items = (item_of(given, visitor, partial(mint, number)) for number, given in enumerate(events))
     return at_once(items, sender, mint)
 
 

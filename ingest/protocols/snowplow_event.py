@@ -53,6 +53,7 @@ _NUMBERS: Final = frozenset((*_PINGED, "se_va", "tr_tt", "tr_tx", "tr_sh", "ti_p
 _TRACKED: Final = {"pp": ("page_ping", _PINGED), "tr": ("transaction", _ORDERED), "ti": ("transaction_item", _BOUGHT)}
 _READ: Final = ("client_session", "mobile_context", "application")  # the entities with a meaning here
 _SMALL: Final = 2_048  # bytes; a sender says half as much
+_MILLISECONDS: Final = 13  # digits
 _PLAIN: Final = bytes.maketrans(b"-_ ", b"+/+")
 
 _SCALAR: Final = msgspec.json.Decoder(Scalar)
@@ -124,7 +125,8 @@ def item_of(given: Fields, visitor: str | None, unnamed: Callable[[], str]) -> I
     else:
         item.type = kind or None
     item.said = _context_of(given, session, entities, bool(described))
-    item.context = msgspec.Raw(_with(item.said, described) if described else item.said)
+    if described:
+        item.context = msgspec.Raw(_with(item.said, described))
     return item
 
 
@@ -136,9 +138,23 @@ def _put_times(item: Item, given: Fields) -> None:
         item.timestamp = true
         return
     item.timestamp, item.sent_at = _take(given, "dtm"), _take(given, "stm")
+    if _in_order(item.timestamp, item.sent_at):
+        return
     made, sent = micros(item.timestamp), micros(item.sent_at)
     if made is not None and sent is not None and made - SECOND < sent < made:
         item.sent_at = item.timestamp
+
+
+def _in_order(made: Scalar, sent: Scalar) -> bool:
+    """Of two times in milliseconds, as nearly all are, without reading them."""
+    return (
+        type(made) is str
+        and type(sent) is str
+        and made <= sent
+        and len(made) == len(sent) == _MILLISECONDS
+        and (made + sent).isdecimal()
+        and (made + sent).isascii()
+    )
 
 
 def _put_sender(item: Item, given: Fields, entities: Entities, visitor: str | None, unnamed: Callable[[], str]) -> Scalar:
@@ -212,15 +228,13 @@ def _context_of(given: Fields, session: Scalar, entities: Entities, described: b
         given.pop("contexts", None)
     if entities:
         return _context(given, session, entities.get("mobile_context", {}), entities.get("application", {}))
-    values = tuple(given.values())
-    if sum(map(len, values)) <= _SMALL and msgspec.Raw not in map(type, values):
-        return _remembered(tuple(given), values, session)
-    return _context(given, session, {}, {})
+    encoded = msgspec.json.encode(given)
+    return _remembered(encoded, session) if len(encoded) <= _SMALL else _context(given, session, {}, {})
 
 
 @lru_cache(maxsize=16_384)  # as many as ``ingest.steps`` remembers
-def _remembered(names: tuple[str, ...], values: tuple[str, ...], session: Scalar) -> bytes:
-    return _context(dict(zip(names, values, strict=True)), session, {}, {})
+def _remembered(encoded: bytes, session: Scalar) -> bytes:
+    return _context(dict(tolerant.FIELDS.decode(encoded)), session, {}, {})
 
 
 def _context(given: Fields, session: Scalar, phone: Fields, app: Fields) -> bytes:
@@ -363,11 +377,11 @@ def _path(url: Scalar) -> str | None:
 def _take(given: Fields, name: str) -> Scalar:
     """Takes the field out; one that is an object or a list stays, so that the context keeps it."""
     raw = given.get(name)
-    if raw is None:
-        return None
-    if type(raw) is str:
+    if type(raw) is str:  # nearly always
         del given[name]
         return raw
+    if raw is None:
+        return None
     value = _scalar(raw)
     if value is not None:
         del given[name]
