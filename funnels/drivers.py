@@ -43,11 +43,11 @@ from funnels.filter_sql import Parameters
 from funnels.groups import chosen, in_time
 from funnels.kernel import Ints
 from funnels.match import Outcome, Rules, match_streams
+from funnels.reading.streams import Found, read_streams
 from funnels.restate import definition
 from funnels.result import iso
 from funnels.stats import Table, corrected, ratio
 from funnels.steps import Json, reached_by
-from funnels.streams import Found, read_streams
 from funnels.traffic import condition
 from ingest.numbers import loads
 from transforms.engine import Engine
