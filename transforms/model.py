@@ -4,7 +4,7 @@
 come before the model, and what moved:
 
     moved_events        rows of events gained (``came``) and lost since the build in force
-    moved               the same with ``person_id`` and ``person``
+    moved               what repairs read of these, with ``person_id`` and ``person``
     went_<table>, came_<table>, changed_<table>
                         rows of a stored table that a repair took out, put in, and both; none of a table that was kept
     rejoined, spans, day_spans, stale_events

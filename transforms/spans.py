@@ -82,10 +82,10 @@ from day_spans join base.actors on actors.person_id = day_spans.person_id
 """
 # A scan that is told a few ids reads the other columns around their rows alone; as a side of a join it would read all.
 _FEW: Final = 1_000
-_NEAR: Final = """
-select {columns} from base.events
-where events.time between {least} and {greatest} and events.actor_id in (select actor_id from wanted)
-"""
+_NEAR: Final = "select {columns} from base.events where {wanted}"
+# Times that lie close together tell the row groups to be read. Far apart they would be looked at in all of them.
+_CLOSE: Final = timedelta(days=31)
+_BETWEEN: Final = "events.time between {least} and {greatest}"
 _FOUND: Final = """
 select wanted.person_id, {columns}
 from {events} events join wanted on wanted.actor_id = events.actor_id
@@ -190,7 +190,10 @@ def _look_up(engine: Engine, events: Sequence[Part], zone: str, *, every: bool =
         bounds = {name: f"timestamptz '{edges[name].isoformat()}'" for name in ("least", "greatest")}
         form = {"columns": _COLUMNS, "zone": zone, **bounds}
         if every and edges["n"] <= _FEW:
-            engine.make("near_events", _NEAR.format(**form))
+            wanted = engine.among("events.actor_id", "actor_id", "wanted")
+            if edges["greatest"] - edges["least"] < _CLOSE:
+                wanted = f"{_BETWEEN.format(**bounds)} and {wanted}"
+            engine.make("near_events", _NEAR.format(columns=_COLUMNS, wanted=wanted))
             found = [_FOUND.format(events="near_events", **form)]
         else:
             found = [_FOUND.format(events=part.relation, **form) for part in events if _touched(engine, part)]

@@ -83,6 +83,18 @@ def test_some_hundred_numbers_are_written_out_and_others_asked_for(tmp_path: Pat
             assert engine.table(f"select range from range(2000) where range in ({listed})").num_rows == count
 
 
+def test_a_scan_looks_for_few_numbers_itself_and_finds_the_same_rows_as_for_many(tmp_path: Path) -> None:
+    with Engine(Lake(str(tmp_path)), "default", {}) as engine:
+        engine.bind("rows", pa.table({"n": pa.array([None, *range(-1_000, 1_000)], pa.int64())}))
+        for count, looks in ((0, False), (1, True), (16, True), (17, False)):
+            engine.make("numbers", f"select -range as m from range({count}) union all select -range from range({count})")
+            among = engine.among("rows.n", "m", "numbers")
+            assert ("list_position" in among) == looks
+            assert engine.table(f"select n from rows where {among} order by n desc")["n"].to_pylist() == [
+                -number for number in range(count)
+            ]
+
+
 def test_days_are_utc_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     with Engine(lake_of(tmp_path, [call("e1", at(minutes=-1), user="1")]), "default", {"events": 1}) as engine:
