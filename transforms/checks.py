@@ -108,6 +108,11 @@ def run_repaired(engine: Engine) -> int:
     return len(queries)
 
 
+def reads() -> set[str]:
+    """The relations that checks read, of those that there are."""
+    return {name for check in names("checks") for name in load("checks", check).reads}
+
+
 def _known(engine: Engine) -> list[Query]:
     known = [load("checks", name) for name in names("checks")]
     return [query for query in known if engine.relations >= set(query.reads)]

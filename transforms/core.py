@@ -221,6 +221,8 @@ def who_is_who(view: identity.View = identity.DEFAULT_VIEW, domains: Domains = O
 
 ABOUT_THEM: Final[tuple[Model, ...]] = (
     Model(load("models", "traits")),
+    Model(load("models", "session_spans")),
+    Model(load("models", "session_calls")),
     Model(load("models", "sessions"), stale="from spans", narrow={"events": "from span_events"}),
     Model(load("models", "first_touches"), params={"sign_up": SIGN_UP}),
     Model(

@@ -103,9 +103,12 @@ class Draft:
         self.settle()
         gone, come, changed = self._names
         names = columns(self._schema.names)
+        is_new = not self._leaves
         count = self._keep(come, made, old) + self._keep(gone, old, made)
         self._engine.view(changed, f"select {names} from {gone} union all select {names} from {come}")
         self._replace(count, gone, come)
+        if count and is_new:  # all that came is all there is, and need not be kept twice
+            self._engine.view(come, f"from base.{self._table}")
         return count
 
     def replace(self, gone: str, come: str) -> int:

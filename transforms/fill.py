@@ -10,7 +10,7 @@ way of a repair.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Final
 
@@ -31,11 +31,13 @@ class Filling(Draft):
         self._round = 0
         super().__init__(engine, query, None, leaf_rows=leaf_rows)
 
-    def fill(self, gone: str, text: str, params: Mapping[str, object], month: str) -> None:
+    def fill(
+        self, gone: str, text: str, params: Mapping[str, object], month: str, made: Callable[[], object] = lambda: None
+    ) -> None:
         """Takes out the rows equal to those of ``gone`` on the grain and adds those of a query, made of a month's events.
 
         ``base.<table>`` has them so from here on; ``went_<table>``, ``came_<table>`` and ``changed_<table>`` tell them until
-        the next time.
+        the next time. ``made`` is called as soon as nothing more is read of ``gone`` or by the query.
         """
         went, came, changed = self._names
         names = columns(self._schema.names)
@@ -43,6 +45,7 @@ class Filling(Draft):
         fresh = f"base.{self._stage('fresh')}"
         self._keep(went, gone)
         self._keep(fresh, f"(\n{text}\n)", params=params)
+        made()
         self._refuse_nulls(fresh)
         self._engine.view(came, f"from {fresh}")
         self._engine.view(changed, f"select {names} from {went} union all select {names} from {fresh}")
@@ -56,8 +59,7 @@ class Filling(Draft):
             self._write_before(_EVER, self._waiting, self._waiting)
         self._let_wait("")
         for number in (0, 1):
-            for what in ("fresh", "late"):
-                self._engine.drop(f"base.{what}_{self._table}_{number}")
+            self._forget(number)
 
     def discard(self) -> None:
         self._let_wait("")
@@ -91,6 +93,7 @@ class Filling(Draft):
             waiting = f"select {names} from {late}"
         self._since = since
         self._let_wait(waiting)
+        self._forget((self._round + 1) % 2)  # a month's rows that nobody reads would push others out of memory
 
     def _write_before(self, until: date, rows: str, most: str) -> None:
         """Adds leaves of the rows of a query before a day; ``most``: a query for all of them and few more."""
@@ -125,6 +128,11 @@ class Filling(Draft):
             return "false" if day is None else "true"
         moment = f"date '{day}'" if self._layout.is_date else f"timestamptz '{day} 00:00:00+00'"
         return f'"{self._layout.day}" < {moment}'
+
+    def _forget(self, number: int) -> None:
+        """What an even or odd round made."""
+        for what in ("fresh", "late"):
+            self._engine.drop(f"base.{what}_{self._table}_{number}")
 
     def _stage(self, what: str) -> str:
         """A name that the last round's does not have."""

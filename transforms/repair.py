@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from sql.loader import Query
+from transforms import checks
 from transforms.draft import Draft
 from transforms.engine import Engine
 from transforms.errors import ModelFailed
@@ -60,6 +61,7 @@ class Repair:
         self._relations = {model.query.name: model for model in models if model.query.kind == "relation"}
         self._bound: set[str] = set()  # relations that were made of all rows
         self._prepared: set[Prepare] = set()
+        self._left = [model for model in models if model.query.kind != "relation"]  # stored models that are to be made
         for name, schema in TABLES.items():  # nothing changed yet
             engine.bind(f"changed_{name}", schema.empty_table())
             for side in ("went", "came"):
@@ -83,8 +85,12 @@ class Repair:
 
         Raises ``ModelFailed``.
         """
-        if step == "keep":
-            return
+        self._left = [other for other in self._left if other is not model]
+        if step != "keep":
+            self._make_as(model, step)
+        self._let_go()
+
+    def _make_as(self, model: Model, step: Step) -> None:
         name, key = model.query.name, _key(model.query)
         with self._making(model):
             if step == "repair" and model.stale is not None and not self._find_stale(model, model.stale):
@@ -110,10 +116,11 @@ class Repair:
             filling = {name: text for name, text in model.filling.items() if name != "stale"}
             self._bind_needed(model, filling | {name: text for name, text in model.narrow.items() if name not in filling})
             self._engine.view("old", self._stored(model.query))
-            draft.fill("old", model.query.text, model.params, month)
+            draft.fill("old", model.query.text, model.params, month, lambda: self._drop(model))
 
     def finish(self, model: Model, before: Mapping[str, int]) -> None:
         """Ends the filling of a model by day, and tells that all rows of its table went and came."""
+        self._left = [other for other in self._left if other is not model]
         name = model.query.name
         draft = self._drafts[name]
         if isinstance(draft, Filling):
@@ -126,6 +133,13 @@ class Repair:
         self._engine.view(f"went_{name}", f"from base.before_{name}")
         self._engine.view(f"came_{name}", f"from base.{name}")
         self._engine.view(f"changed_{name}", f"from base.before_{name} union all from base.{name}")
+
+    def _let_go(self) -> None:
+        """Forgets relations of all rows that no model and no check reads any more: they would fill memory, then the disk."""
+        wanted = {relation.query.name for model in self._left for relation in self._needed(model)} | checks.reads()
+        for name in self._bound - wanted:
+            self._engine.drop(f"base.{name}")
+        self._bound &= wanted
 
     @contextmanager
     def _making(self, model: Model) -> Iterator[None]:

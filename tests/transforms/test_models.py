@@ -38,6 +38,8 @@ def test_no_events_make_empty_tables() -> None:
             "memberships",
             "sole_memberships",
             "traits",
+            "session_spans",
+            "session_calls",
             "sessions",
             "first_touches",
             "people",
