@@ -279,7 +279,9 @@ class Reading:
         return part
 
     def _gathered(self, span: range, threads: ThreadPoolExecutor) -> Gather:
-        gathered = Gather(self._most, span, self._low, self._high, self.limits.threads, self._form.bits)
+        form, carried = self._form, self._plan.by_number
+        used = form.bits if carried else form.tag
+        gathered = Gather(self._most, span, self._low, self._high, self.limits.threads, form.bits, used)
         self._waiting = zip(self._stretches, self.places.bases, strict=True)
         list(threads.map(self._take, [gathered] * self.limits.threads, gathered.pools))
         if span.start == 0:  # all are counted each time

@@ -1,15 +1,15 @@
 """Rows of events in any order -> the matcher's arrays, in order of unit and time.
 
-Units are numbers (``who``), so a row is two words: its time, and its unit with its mask. While rows are read, each goes to
-the partition of its unit: a chain of slabs, appended to. A partition is a stretch of units whose rows fit the cache; there
-they are counted out by unit, and each unit's few rows are sorted by time. So every row is moved twice, both times within
-the cache, instead of being scattered over all of memory; threads share nothing but the order of their work.
+Units are numbers (``who``), and a partition is a stretch of units whose rows fit the cache. So a row is its unit's place in
+the partition, its time since the earliest and its mask: one word, where these have room in 63 bits (``Packing``), and the
+words in order are the rows in order. Else it is two: its time, and its unit with its mask. While rows are read, each goes to
+its partition: a chain of slabs, appended to; there they are sorted. So every row is moved twice, both times within the
+cache, instead of being scattered over all of memory; threads share nothing but the order of their work.
 
     take    (each thread)  rows -> looked up, tested, appended to the slabs of their partition
     order   (each thread)  partitions -> units, times, masks; units are renumbered so that all of them occur
 
-The bits of a word that no unit needs are its mask's. Its reader may put more into it than steps (``tags``); rows at one
-instant are in order of it.
+The reader may put more into a mask than steps (``tags``); rows at one instant are in order of it.
 """
 
 from __future__ import annotations
@@ -26,13 +26,12 @@ from funnels.kernel.words import Codes, Ints, compiled
 from funnels.reading.who import INTERNAL, find_values
 
 EARLIEST: Final = -62_135_596_800_000_000  # microseconds: the beginning of the year 1
-ROW_BYTES: Final = 16  # of a row until it is ordered
+ROW_BYTES: Final = 16  # of a row until it is ordered, at most
 _SLAB_BITS: Final = 8
 _SLAB: Final = 1 << _SLAB_BITS  # rows
 _PARTITION: Final = 1 << 15  # rows, some 0.7 MB while they are ordered
 _PARTITIONS: Final = 2048  # at most: each has an open slab per thread
-_DIGIT_BITS: Final = 11
-_DIGITS: Final = 1 << _DIGIT_BITS  # a time is sorted by two of them: over a year in ticks of 8 s
+_WORD: Final = 63  # bits, without the sign
 _BLOCK: Final = 1024  # rows whose units are looked up at once
 SLABS, WITHOUT, BOTS, INTERNALS = 0, 1, 2, 3  # places in Pool.counts
 
@@ -113,13 +112,26 @@ class People(NamedTuple):
     accounts: Codes
 
 
+class Packing(NamedTuple):
+    """How a row is written: its unit's place in the partition, its time since ``first`` and its mask, from the highest bit
+    down. ``wide``: in two words, (time, place and mask).
+
+    ``bits``: of a mask; ``units``: of a place; ``times``: of a time since ``first``.
+    """
+
+    wide: bool
+    bits: int
+    units: int
+    times: int
+    first: int
+
+
 class Into(NamedTuple):
     """Where rows go: units from ``since`` on, ``span`` many; see ``Pool`` and ``Gather``."""
 
     since: int
     span: int
-    shift: int
-    bits: int
+    packing: Packing
     rows: Ints
     before: Codes
     nexts: Ints
@@ -130,9 +142,9 @@ class Into(NamedTuple):
 class Pool:
     """Slabs of one thread, and which partition each belongs to."""
 
-    def __init__(self, rows: int, partitions: int) -> None:
+    def __init__(self, rows: int, partitions: int, words: int) -> None:
         slabs = rows // _SLAB + partitions + 2  # the first one stays empty: 0 is the end of a partition without rows
-        self.rows = np.empty((slabs * _SLAB, 2), np.int64)  # memory that is not written to takes none
+        self.rows = np.empty((slabs * _SLAB, words), np.int64)  # memory that is not written to takes none
         self.before = np.empty(slabs, np.int32)  # by slab: the one before it of the same partition; -1: none
         self.nexts = np.zeros(partitions, np.int64)  # by partition: the row behind its last one
         self.counts = np.zeros(4, np.int64)
@@ -142,17 +154,19 @@ class Pool:
 class Gather:
     """Takes at most ``rows`` rows of the units in ``span`` with times in [first, last]; each thread has its own pool.
 
-    Rows of other units are passed over: where all do not fit, they are read again for the next span. A mask has ``bits``.
+    Rows of other units are passed over: where all do not fit, they are read again for the next span. A mask has ``bits``,
+    of which the low ones, ``used``, are all that is needed where rows carry no numbers.
     """
 
-    def __init__(self, rows: int, span: range, first: int, last: int, threads: int, bits: int) -> None:
-        self.span, self.bits = span, bits
-        units = len(span)
-        self.first, self.ticks = first, max((last - first).bit_length() - 2 * _DIGIT_BITS, 0)
+    def __init__(self, rows: int, span: range, first: int, last: int, threads: int, bits: int, used: int) -> None:
+        self.span = span
+        units, times = max(len(span) - 1, 0), max(last - first, 0).bit_length()
         wanted = min(max(rows // _PARTITION, 1), _PARTITIONS)
-        self.shift = max(max(units - 1, 0).bit_length() - (wanted - 1).bit_length(), 0)
-        self.partitions = (max(units - 1, 0) >> self.shift) + 1
-        self.pools = [Pool(rows, self.partitions) for _ in range(threads)]
+        shift = max(units.bit_length() - (wanted - 1).bit_length(), 0)
+        wide = shift + times + used > _WORD
+        self._packing = Packing(wide, bits if wide else used, shift, times, first)
+        self.partitions = (units >> shift) + 1
+        self.pools = [Pool(rows, self.partitions, 1 + wide) for _ in range(threads)]
 
     @property
     def sizes(self) -> Ints:
@@ -165,7 +179,7 @@ class Gather:
     def into(self, pool: Pool) -> Into:
         """Where a thread's rows go."""
         place = (pool.rows, pool.before, pool.nexts, pool.counts, pool.block)
-        return Into(self.span.start, len(self.span), self.shift, self.bits, *place)
+        return Into(self.span.start, len(self.span), self._packing, *place)
 
     def parts(self, rows: int) -> Iterator[tuple[int, int]]:
         """Stretches of partitions with about so many rows each, alike for all threads."""
@@ -204,19 +218,21 @@ class Gather:
     def _order(self, partition: int, start: int, end: int, into: Ordered, present: Ints) -> None:
         if start == end:
             return
-        base, clock = partition << self.shift, (self.first, self.ticks)  # units are counted from span.start
-        digits, offsets = np.zeros((2, _DIGITS + 1), np.int64), np.zeros((1 << self.shift) + 1, np.int64)
-        ends = [int(pool.nexts[partition]) for pool in self.pools]
-        for pool, last in zip(self.pools, ends, strict=True):
-            _count(pool.rows, pool.before, last, self.bits, base, *clock, digits, offsets)
-        digits = np.cumsum(digits, axis=1)
-        one, other = np.empty((end - start, 2), np.int64), np.empty((end - start, 2), np.int64)
-        for pool, last in zip(self.pools, ends, strict=True):
-            _by_low_digit(pool.rows, pool.before, last, *clock, digits, one)
-        _by_high_digit(one, *clock, digits, other)
-        times, masks = into.times[start:end], into.masks[start:end]
-        _by_unit(other, self.bits, base, offsets, times, masks)
-        present[0] = _settle(offsets, self.span.start + base, times, masks, into.units[start:end], into.codes[start:end])
+        rows, packing = np.empty((end - start, self.pools[0].rows.shape[1]), np.int64), self._packing
+        filled = 0
+        for pool in self.pools:
+            filled = _copy(pool.rows, pool.before, int(pool.nexts[partition]), rows, filled)
+        base = self.span.start + (partition << packing.units)
+        found = (into.times[start:end], into.masks[start:end], into.units[start:end], into.codes[start:end])
+        if packing.wide:
+            keys = np.empty(end - start, np.int64)
+            _make_keys(rows, packing, keys)
+            keys.sort()
+            present[0] = _unpack_wide(keys, rows, packing, base, *found)
+        else:
+            keys = rows.reshape(-1)
+            keys.sort()
+            present[0] = _unpack(keys, packing, base, *found)
 
 
 def _shares(count: int, most: int) -> list[range]:
@@ -238,7 +254,8 @@ def take(events: Events, asked: Asked, people: People, into: Into) -> None:
     low, high, first, last = asked.low, asked.high, asked.first, asked.last
     slots, slots_shift, allowed, accounts_allowed = people.slots, people.shift, people.allowed, people.accounts_allowed
     rows, before, nexts, counts = into.rows, into.before, into.nexts, into.counts
-    since, span, shift, bits = into.since, into.span, into.shift, into.bits
+    since, span, shift, bits, wide = into.since, into.span, into.packing.units, into.packing.bits, into.packing.wide
+    earliest, unit_at, within = into.packing.first, into.packing.bits + into.packing.times, (1 << into.packing.units) - 1
     slab, chosen, keys, values = counts[SLABS], into.block[0], into.block[1], into.block[2]
     filtered = allowed.size > 0 or accounts_allowed.size > 0
     alone = bots.size > 0 and not filtered and asked.bot == 0  # bots are counted without a look at who they are
@@ -306,7 +323,10 @@ def take(events: Events, asked: Asked, people: People, into: Into) -> None:
                 mask |= np.int64(sources[i]) << asked.source
             if number >= 0:
                 mask |= (number + i + 1) << asked.tag
-            rows[at, 0], rows[at, 1] = times[i], unit << bits | mask
+            if wide:
+                rows[at, 0], rows[at, 1] = times[i], (unit & within) << bits | mask
+            else:
+                rows[at, 0] = (unit & within) << unit_at | (times[i] - earliest) << bits | mask
             nexts[unit >> shift] = at + 1
     counts[SLABS] = slab
 
@@ -322,73 +342,70 @@ def _sizes(before: Codes, nexts: Ints, sizes: Ints) -> None:
 
 
 @compiled
-def _count(
-    rows: Ints, before: Codes, end: int, bits: int, base: int, first: int, ticks: int, digits: Ints, offsets: Ints
-) -> None:
-    """How many rows each digit of the time and each unit has; at the place behind it, to be added up."""
-    slab, filled = (end - 1) >> _SLAB_BITS, ((end - 1) & (_SLAB - 1)) + 1
+def _copy(rows: Ints, before: Codes, end: int, into: Ints, filled: int) -> int:
+    """Appends a partition's rows, and returns how many there are then."""
+    slab, ends = (end - 1) >> _SLAB_BITS, ((end - 1) & (_SLAB - 1)) + 1
     while slab >= 0:
-        for i in range(slab << _SLAB_BITS, (slab << _SLAB_BITS) + filled):
-            tick = (rows[i, 0] - first) >> ticks
-            digits[0, (tick & (_DIGITS - 1)) + 1] += 1
-            digits[1, (tick >> _DIGIT_BITS) + 1] += 1
-            offsets[(rows[i, 1] >> bits) - base + 1] += 1
-        slab, filled = before[slab], _SLAB
+        for i in range(slab << _SLAB_BITS, (slab << _SLAB_BITS) + ends):
+            for word in range(rows.shape[1]):
+                into[filled, word] = rows[i, word]
+            filled += 1
+        slab, ends = before[slab], _SLAB
+    return filled
 
 
 @compiled
-def _by_low_digit(rows: Ints, before: Codes, end: int, first: int, ticks: int, digits: Ints, into: Ints) -> None:
-    """The first of three passes that each count rows to their places."""
-    slab, filled = (end - 1) >> _SLAB_BITS, ((end - 1) & (_SLAB - 1)) + 1
-    while slab >= 0:
-        for i in range(slab << _SLAB_BITS, (slab << _SLAB_BITS) + filled):
-            digit = (rows[i, 0] - first) >> ticks & (_DIGITS - 1)
-            at = digits[0, digit]
-            digits[0, digit] += 1
-            into[at, 0], into[at, 1] = rows[i, 0], rows[i, 1]
-        slab, filled = before[slab], _SLAB
+def _index_bits(count: int) -> int:
+    bits = 1
+    while count >> bits:
+        bits += 1
+    return bits
 
 
 @compiled
-def _by_high_digit(rows: Ints, first: int, ticks: int, digits: Ints, into: Ints) -> None:
+def _make_keys(rows: Ints, packing: Packing, keys: Ints) -> None:
+    """Of each row its unit, as much of its time as there is room for, and its place."""
+    index = _index_bits(rows.shape[0])
+    ticks, bits, first = max(packing.units + packing.times + index - _WORD, 0), packing.bits, packing.first
+    unit_at = packing.times - ticks + index
     for i in range(rows.shape[0]):
-        digit = (rows[i, 0] - first) >> (ticks + _DIGIT_BITS)
-        at = digits[1, digit]
-        digits[1, digit] += 1
-        into[at, 0], into[at, 1] = rows[i, 0], rows[i, 1]
+        keys[i] = (rows[i, 1] >> bits) << unit_at | ((rows[i, 0] - first) >> ticks) << index | i
 
 
 @compiled
-def _by_unit(rows: Ints, bits: int, base: int, offsets: Ints, times: Ints, masks: Ints) -> None:
-    """``offsets[unit]`` ends as the end of the unit."""
-    for unit in range(1, offsets.size):
-        offsets[unit] += offsets[unit - 1]
-    for i in range(rows.shape[0]):
-        unit = (rows[i, 1] >> bits) - base
-        at = offsets[unit]
-        offsets[unit] += 1
-        times[at], masks[at] = rows[i, 0], rows[i, 1] & ((1 << bits) - 1)
-
-
-@compiled
-def _settle(offsets: Ints, base: int, times: Ints, masks: Ints, units: Codes, codes: Codes) -> int:
-    """Rows of one tick, which are in any order yet, by time and mask. ``units`` become the numbers of the units that occur,
-    whose codes are ``codes``; how many they are."""
-    start, count = 0, 0
-    for unit in range(offsets.size - 1):
-        end = offsets[unit]
-        for i in range(start + 1, end):
-            time, mask, j = times[i], masks[i], i
-            while j > start and (times[j - 1] > time or (times[j - 1] == time and masks[j - 1] > mask)):
-                times[j], masks[j] = times[j - 1], masks[j - 1]
-                j -= 1
-            times[j], masks[j] = time, mask
-        if end > start:
-            for i in range(start, end):
-                units[i] = count
-            codes[count] = base + unit
+def _unpack_wide(
+    keys: Ints, rows: Ints, packing: Packing, base: int, times: Ints, masks: Ints, units: Codes, codes: Codes
+) -> int:
+    """As ``_unpack``. Rows whose keys tell no more of their times are in any order yet."""
+    place = (1 << _index_bits(rows.shape[0])) - 1
+    last, count, start = np.int64(-1), 0, 0
+    for i in range(keys.size):
+        row = keys[i] & place
+        time, unit, mask = rows[row, 0], rows[row, 1] >> packing.bits, rows[row, 1] & ((1 << packing.bits) - 1)
+        if unit != last:
+            last, start, codes[count] = unit, i, base + unit
             count += 1
-        start = end
+        units[i] = count - 1
+        j = i
+        while j > start and (times[j - 1] > time or (times[j - 1] == time and masks[j - 1] > mask)):
+            times[j], masks[j] = times[j - 1], masks[j - 1]
+            j -= 1
+        times[j], masks[j] = time, mask
+    return count
+
+
+@compiled
+def _unpack(keys: Ints, packing: Packing, base: int, times: Ints, masks: Ints, units: Codes, codes: Codes) -> int:
+    """Rows of keys in order. ``units`` become the numbers of the units that occur, whose codes are ``codes``; returns how
+    many they are."""
+    last, count = np.int64(-1), 0
+    for i in range(keys.size):
+        unit = keys[i] >> (packing.bits + packing.times)
+        if unit != last:
+            last, codes[count] = unit, base + unit
+            count += 1
+        units[i], masks[i] = count - 1, keys[i] & ((1 << packing.bits) - 1)
+        times[i] = (keys[i] >> packing.bits & ((1 << packing.times) - 1)) + packing.first
     return count
 
 

@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from funnels.groups import Match
-from funnels.kernel import Ints
+from funnels.kernel import Codes, Ints
 from funnels.kernel.words import compiled
 from funnels.match import Outcome, Rules, Streams, Tally
 from funnels.reading.gather import Ordered
+
+Columns = tuple[Codes, Ints, Ints, Codes]  # units, times, masks, values
 
 _PER_CASE: Final = ("levels", "states", "entered", "barred")
 
@@ -81,23 +83,47 @@ def cases_of(matched: Matched, people: NDArray[np.integer]) -> NDArray[np.intp]:
 
 def _kept(one: Matched) -> Matched:
     """With the events of witnesses alone."""
-    witness = one.outcome.witness
-    used = np.zeros(one.streams.times.size + 1, np.bool_)  # the last place is that of -1
-    used[witness] = True
-    used[-1] = False
-    if used[:-1].all():
+    witness, whole = one.outcome.witness, one.streams
+    places = np.zeros(whole.times.size, np.int32)
+    count = _mark(witness, places)
+    if count == places.size:
         return one
-    places = np.cumsum(used) - 1
-    places[-1] = -1
-    rows, used, whole = places[witness], used[:-1], one.streams
-    streams = Streams(
-        whole.units[used],
-        whole.times[used],
-        whole.masks[used],
-        whole.count,
-        values=whole.values[used] if whole.values.size else whole.values,
-    )
+    rows, values = np.empty_like(witness), np.empty(count if whole.values.size else 0, np.int32)
+    kept = (np.empty(count, np.int32), np.empty(count, np.int64), np.empty(count, np.int64), values)
+    _keep(witness, places, (whole.units, whole.times, whole.masks, whole.values), kept, rows)
+    streams = Streams(*kept[:3], whole.count, values=values)
     return Matched(streams, replace(one.outcome, witness=rows, event_times=streams.times), one.codes)
+
+
+@compiled
+def _mark(witness: Ints, places: Codes) -> int:
+    """Puts 1 where an event served; returns how many did."""
+    count = 0
+    for case in range(witness.shape[0]):
+        for step in range(witness.shape[1]):
+            row = witness[case, step]
+            if row >= 0 and places[row] == 0:
+                places[row] = 1
+                count += 1
+    return count
+
+
+@compiled
+def _keep(witness: Ints, places: Codes, whole: Columns, kept: Columns, rows: Ints) -> None:
+    """Written out, since arrays between would cost more than matching."""
+    units, times, masks, values = whole
+    to_units, to_times, to_masks, to_values = kept
+    count = 0
+    for i in range(places.size):
+        if places[i]:
+            to_units[count], to_times[count], to_masks[count] = units[i], times[i], masks[i]
+            if values.size:
+                to_values[count] = values[i]
+            places[i] = count
+            count += 1
+    for case in range(witness.shape[0]):
+        for step in range(witness.shape[1]):
+            rows[case, step] = places[witness[case, step]] if witness[case, step] >= 0 else -1
 
 
 def _together(found: Sequence[Matched]) -> Matched:

@@ -22,10 +22,10 @@ def rows(random: np.random.Generator, count: int, units: int, length: int) -> tu
     return NOW + random.integers(0, length, count), of, random.integers(1, 1 << 20, count)
 
 
-def gathered(times: Ints, units: Ints, masks: Ints, span: range, threads: int) -> Gather:
+def gathered(times: Ints, units: Ints, masks: Ints, span: range, threads: int, used: int = 40) -> Gather:
     """Unit u is the person whose only actor is u."""
     first, last = int(times.min(initial=NOW)), int(times.max(initial=NOW))
-    found = Gather(times.size, span, first, last, threads, 40)
+    found = Gather(times.size, span, first, last, threads, 40, used)
     everyone = np.arange(int(units.max(initial=0)) + 1)
     known = who(everyone, everyone, NONE)
     people = People(known.slots, known.shift, NONE, NONE, NONE, NONE, NONE, NO_CODES)
@@ -44,18 +44,29 @@ def told(ordered: Ordered) -> list[tuple[int, int, int]]:
     return list(zip(codes.tolist(), ordered.times.tolist(), ordered.masks.tolist(), strict=True))
 
 
+@pytest.mark.parametrize("words", [1, 2])
 @pytest.mark.parametrize(
     ("count", "units", "length", "threads"),
-    [(0, 5, 10, 2), (1, 1, 1, 1), (1_000, 3, 50, 2), (20_000, 1_000, 1 << 45, 2), (140_000, 30_000, 1 << 30, 3)],
+    [(0, 5, 10, 2), (1, 1, 1, 1), (1_000, 3, 50, 2), (20_000, 1_000, 1 << 33, 2), (140_000, 30_000, 1 << 30, 3)],
 )
-def test_rows_are_ordered_by_unit_time_and_mask(count: int, units: int, length: int, threads: int) -> None:
+def test_rows_are_ordered_by_unit_time_and_mask(count: int, units: int, length: int, threads: int, words: int) -> None:
     times, of, masks = rows(np.random.default_rng(count), count, units, length)
-    found = gathered(times, of, masks, range(units), threads)
+    found = gathered(times, of, masks, range(units), threads, 20 if words == 1 else 64)
+    assert found.pools[0].rows.shape[1] == words
     with ThreadPoolExecutor(threads) as pool:
         ordered = found.ordered(0, found.partitions, pool)
     assert told(ordered) == sorted(zip(of.tolist(), times.tolist(), masks.tolist(), strict=True))
     assert ordered.codes.tolist() == np.unique(of).tolist()
     assert np.unique(ordered.units).tolist() == list(range(ordered.codes.size))
+
+
+def test_rows_of_one_tick_are_ordered_too() -> None:
+    """Times that the keys of wide rows have no room for."""
+    times, of, masks = rows(np.random.default_rng(3), 20_000, 1_000, 20)
+    times[:10] += 1 << 48
+    found = gathered(times, of, masks, range(1_000), 2)
+    ordered = found.ordered(0, found.partitions)
+    assert told(ordered) == sorted(zip(of.tolist(), times.tolist(), masks.tolist(), strict=True))
 
 
 def test_spans_of_units_and_parts_of_rows_make_up_the_whole() -> None:
