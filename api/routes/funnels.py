@@ -87,7 +87,7 @@ def router(serving: Serving) -> APIRouter:
         return await serving.answer(
             request,
             _VIEW,
-            lambda asked: explain.explain(source_of(serving, asked), explain.parse_unit(body, known(serving))),
+            lambda asked: unit_of(serving, asked, body),
             columns=explain.COLUMNS,
         )
 
@@ -159,7 +159,7 @@ def page_of(serving: Serving, asked: Asked, body: object) -> Answer:
         listing.same_question(body_of(body)),
         serving.definitions().version,
         question.funnel.cohorts,
-        str(asked.parameters["known_at"]),
+        str(asked.parameters.get("known_at")),
         asked.project.name,
     )
     place = cursor.decode_of_funnel(question.after) if question.after else None
@@ -179,6 +179,11 @@ def page_of(serving: Serving, asked: Asked, body: object) -> Answer:
         versions = (source.version, number, source.ledger)
         following = cursor.FunnelCursor(*versions, source.complete_until, own, *page.last).encode()
     return {"items": page.items, "next": following, "total": page.total, "as_of": iso(page.as_of), "data": page.data}
+
+
+def unit_of(serving: Serving, asked: Asked, body: object) -> Answer:
+    """Why one unit stands where it stands."""
+    return explain.explain(source_of(serving, asked), explain.parse_unit(body, known(serving)))
 
 
 def _gone(place: cursor.FunnelCursor) -> Unprocessable:

@@ -107,6 +107,17 @@ class Builder {
 
   // What the parts of the builder may ask of it.
 
+  /** The properties that there are, with the cohorts that the question itself defines. */
+  properties() {
+    const known = this.catalogue.properties;
+    const own = this.held.cohorts.map(({ name }) => ({ value: `cohort:${name}`, group: "Cohorts" }));
+    return [...known, ...own.filter(({ value }) => !known.some((one) => one.value === value))];
+  }
+
+  property(name) {
+    return name.startsWith("cohort:") ? { types: ["flag"], examples: [true, false] } : this.catalogue.property(name);
+  }
+
   isOpen(name) {
     return this.unfolded.get(name) ?? false;
   }
