@@ -60,7 +60,7 @@ function cohort(one, index, board) {
   });
   return el(
     "div",
-    { class: "nest", "data-path": path, "data-cohort": String(index) },
+    { class: "nest cohort", "data-path": path, "data-cohort": String(index) },
     el(
       "div",
       { class: "line tight" },
@@ -173,6 +173,7 @@ function stages(one, path, board) {
     el(
       "div",
       { class: "choice", "data-path": `${path}.stage[${at}]` },
+      el("span", { class: "or" }, "Entered the stage"),
       picker({
         label: `Stage, ${one.name}`,
         value: name,

@@ -95,7 +95,7 @@ export function counting(board) {
     properties("hold", "hold", board, { most: 8, add: "property" }),
     el(
       "div",
-      { class: "grid two top" },
+      { class: "grid" },
       field(
         "Days are those of",
         "timezone",

@@ -36,7 +36,7 @@ export function result({ answer, before, took, held }, { board, list, tools }) {
     ),
     answer.entrants > 0 && answer.trend?.length > 1 && trendCard(answer),
     answer.time_to_convert?.bins?.length > 0 && times(answer),
-    answer.groups && groups(answer, { list, names }),
+    answer.groups?.length > 0 && groups(answer, { list, names }),
     answer.entrants > 0 && held.steps.length > 1 && drivers(board),
   ];
 }
