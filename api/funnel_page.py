@@ -20,16 +20,23 @@ _SPANS: Final = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
 
 def page(answer: Mapping[str, Any], console: Console | None = None) -> None:
-    console = console or Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, _WIDTH)
+    console = wide(console or Console(highlight=False))
     width = _BAR if console.width >= _WIDE else _BAR // 2
     steps = _steps(answer["steps"], width if console.is_terminal else 0, narrow=console.is_terminal and width < _BAR)
     console.print(steps, _states(answer), sep="")
     if answer.get("groups"):
         console.print(_groups(answer["groups"], answer["definition"]))
+    if answer.get("trend"):
+        console.print(_trend(answer["trend"]))
     for warning in answer.get("warnings", ()):
         console.print(f"warning: {warning}", style="yellow", markup=False)
+
+
+def wide(console: Console) -> Console:
+    """As wide as it is, and no narrower than lines of a file."""
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDTH)
+    return console
 
 
 def bar(share: float | None, width: int = _BAR) -> str:
@@ -53,7 +60,7 @@ def duration(seconds: float | None) -> str:
 def _steps(steps: Sequence[Mapping[str, Any]], width: int, *, narrow: bool) -> Table:
     """``width`` 0: without bars. ``narrow``: without the interval and the median."""
     heads = ("reached", "of start", "of previous", "dropped", *(() if narrow else ("95% interval", "median time")))
-    table = _table(("step", *(("",) if width else ())), heads)
+    table = columns(("step", *(("",) if width else ())), heads)
     for number, step in enumerate(steps, 1):
         shown = (Text(bar(step["from_start"], width), "green", no_wrap=True),) if width else ()
         table.add_row(Text(f"{number} {step['label']}"), *shown, *_figures(step)[: len(heads)])
@@ -76,6 +83,9 @@ def _states(answer: Mapping[str, Any]) -> Text:
     for name, style in _STATES:
         if answer[name] or name != "excluded":
             found.append(" · ").append(f"{answer[name]:,} {name}", style)
+    times = answer.get("time_to_convert")
+    if times is not None and times["median"] is not None:
+        found.append(f"\n  time to convert: {duration(times['median'])} for half of {times['count']:,}")
     mature = answer["mature"]
     if mature["conversion"] is not None:
         told = f"{percent(mature['conversion'])} converted ({mature['converted']:,} of {mature['entrants']:,})"
@@ -83,9 +93,17 @@ def _states(answer: Mapping[str, Any]) -> Text:
     return found.append("\n")
 
 
+def _trend(buckets: Sequence[Mapping[str, Any]]) -> Table:
+    found = columns(("begins",), ("entrants", "converted", "conversion", "pending", ""))
+    for one in buckets:
+        figures = (f"{one['entrants']:,}", f"{one['converted']:,}", percent(one["conversion"]), f"{one['pending']:,}")
+        found.add_row(Text(one["start"]), *figures, "" if one["complete"] else "open")
+    return found
+
+
 def _groups(groups: Sequence[Mapping[str, Any]], definition: Mapping[str, Any]) -> Table:
     by = (definition.get("breakdown") or {}).get("by") or definition.get("by") or ["group"]
-    table = _table((" / ".join(by),), ("entrants", "converted", "conversion", "95% interval", "p, corrected"))
+    table = columns((" / ".join(by),), ("entrants", "converted", "conversion", "95% interval", "p, corrected"))
     for group in groups:
         name = "(other)" if group["other"] else " / ".join("(none)" if one is None else str(one) for one in group["values"])
         p = group.get("p_corrected")
@@ -94,7 +112,7 @@ def _groups(groups: Sequence[Mapping[str, Any]], definition: Mapping[str, Any]) 
     return table
 
 
-def _table(names: Sequence[str], figures: Sequence[str]) -> Table:
+def columns(names: Sequence[str], figures: Sequence[str]) -> Table:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
     for name in names:
         table.add_column(name, overflow="fold")

@@ -14,7 +14,6 @@ from funnels.periods import GRAINS
 from funnels.presets import PRESETS
 from funnels.presets import explained as presets_explained
 from funnels.request import MAX_BINS, MAX_BY, MAX_EXCLUSIONS, MAX_GROUPS, MAX_HELD
-from funnels.survival import POINTS
 
 Schema = dict[str, Any]
 
@@ -211,15 +210,15 @@ _OF_DRIVERS: Final[Schema] = {
 }
 
 
-_ANSWER: Final = f"""
+_ANSWER: Final = """
 The answer. Shares are of 1, times in seconds, intervals Wilson's at 95 %; what has no base is null.
 
     steps            a row each: reached, its share from_start (with its interval) and from_previous (required) step, dropped
                      (whose witness ends here, unconverted), seconds_from_previous (median, p90, mean)
     entrants         = converted + pending (still can) + excluded + lost; conversion
     mature           the same funnel over entries whose window has closed: to moved back to as_of - window, never before from
-    survival         Kaplan-Meier: the share converted after so many seconds, with its interval. Of more than
-                     {POINTS} moments so many are told, evenly over the share, each row as it stands in the whole curve
+    survival         Kaplan-Meier: the share converted after so many seconds, with its interval, at every
+                     moment at which somebody did; ?survival=400 thins it for a picture, evenly over the share
     trend            a row per day, week or month: a funnel of its own; complete when no later event can change it
     time_to_convert  bins of equal width, closed on the left, the last on both sides
     groups           a row per group: steps, conversion, p_value against the rest and corrected over the groups; of those

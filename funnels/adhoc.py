@@ -96,12 +96,12 @@ class Source:
         return accounts(self.lake, self.project, self.identity(), who)
 
     def asking(self, engine: Engine, request: Funnel, *, named: bool = False, of: str | None = None) -> Asking:
-        """Makes the relations that the question's queries read; ``named``: its units will be; ``of``: the only one."""
+        """Makes the relations that the question reads; ``named``: its units will be; ``of``: the one it is about."""
         as_of = self.as_of(request)
         internal = None if request.internal == "include" else self.internal
         cohorts = bind_cohorts(engine, {cohort.name: cohort for cohort in request.cohorts}, as_of, internal)
         if of is not None:  # after the cohorts, whose members did what they did in all events
-            narrow_to(engine, request, of)
+            narrow_to(engine, request, of, () if internal is None else internal.where)
         sessions = None
         if request.unit == "session":
             query = Query(request, as_of)

@@ -75,6 +75,8 @@ def count_halves(engine: Engine) -> pa.Table:
 
 def count_properties(engine: Engine, support: int, total: int) -> pa.Table:
     """Rows of property, value (null: that it is set at all) and counts, for which and without which there is support."""
+    for name, calls in _CALLS.items():
+        engine.make(name, calls)
     columns = [f"select '{name}' as property, cast(to_json({name}) as varchar) as value, half, converted from entries"
                f" where {name} is not null" for name in COLUMNS]  # fmt: skip
     told = " union all ".join([*columns, _EVENT, _PERSON, _ACCOUNT])
@@ -152,17 +154,23 @@ select '{root}.' || key as property, cast(value as varchar) as value, half, conv
         max_by(told.value, struct_pack("at" := told.time, id := told.event_id)) as value,
         max_by(told.type, struct_pack("at" := told.time, id := told.event_id)) as type
     from entries join (
-        select {subject} as subject, events.time, events.event_id, each.key, each.value, each.type
-        from events {joins}, json_each(events.properties) as each
-        where events.kind = '{kind}' and {subject} in (select {own} from entries)
-            and each.key <> '' and not contains(each.key, '.')
-    ) as told on told.subject = entries.{own} and told.time <= entries."at"
+        select calls.subject, calls.time, calls.event_id, each.key, each.value, each.type
+        from {root}_calls as calls, json_each(calls.properties) as each
+        where each.key <> '' and not contains(each.key, '.')
+    ) as told on told.subject = entries.{root}_id and told.time <= entries."at"
     group by told.key, entries.unit, entries.half, entries.converted
 ) where type in {scalars}"""
-_PERSON: Final = _TRAITS.format(
-    root="person", subject=PERSON, joins=f"join {ACTORS.removeprefix('left join ')}", kind="identify", own="person_id",
-    scalars=_SCALARS,
-)  # fmt: skip
-_ACCOUNT: Final = _TRAITS.format(
-    root="account", subject="events.account_id", joins="", kind="group", own="account_id", scalars=_SCALARS
-)
+_PERSON: Final = _TRAITS.format(root="person", scalars=_SCALARS)
+_ACCOUNT: Final = _TRAITS.format(root="account", scalars=_SCALARS)
+
+# The calls of subjects that there are entries of. Apart, since json_each beside a scan is given every event there is.
+_CALLS: Final = {
+    "person_calls": """
+select actors.person_id as subject, events.time, events.event_id, events.properties
+from events join actors on actors.actor_id = events.actor_id
+where events.event = '$identify' and events.kind = 'identify' and actors.person_id in (select person_id from entries)""",
+    "account_calls": """
+select events.account_id as subject, events.time, events.event_id, events.properties
+from events
+where events.event = '$group' and events.kind = 'group' and events.account_id in (select account_id from entries)""",
+}

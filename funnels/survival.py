@@ -11,6 +11,7 @@ own code because it is ten lines, and sorts integers where scipy's ``ecdf`` sort
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -22,7 +23,6 @@ from funnels.match import CONVERTED, NEVER, Outcome, Rules, microseconds
 from funnels.stats import Z95
 
 _MICROSECOND: Final = timedelta(microseconds=1)
-POINTS: Final = 400  # at most so many rows in a curve
 
 
 def survival(outcome: Outcome, rules: Rules) -> list[dict[str, object]]:
@@ -45,9 +45,8 @@ def waits(outcome: Outcome, rules: Rules) -> tuple[Ints, NDArray[np.bool_]]:
 def curve(waited: Ints, converted: NDArray[np.bool_]) -> list[dict[str, object]]:
     """One row per moment at which somebody converted, after the row of the beginning and before that of the longest wait.
 
-    ``waited`` (microseconds) and ``converted`` are parallel, one element per case. Of more than ``POINTS`` moments so many
-    are told, evenly over the share that converted: each row is as it stands in the whole curve, rows between are left out.
-    ``low`` and ``high`` are None where all have converted. Nobody at all gives no row.
+    ``waited`` (microseconds) and ``converted`` are parallel, one element per case. All moments are told: ``thinned`` is for
+    whoever draws them. ``low`` and ``high`` are None where all have converted. Nobody at all gives no row.
 
         curve(np.array([0, 2_000_000]), np.array([False, True]))[-1]
         {"seconds": 2.0, "converted": 1.0, "low": None, "high": None}
@@ -62,9 +61,7 @@ def curve(waited: Ints, converted: NDArray[np.bool_]) -> list[dict[str, object]]
     low, high = _interval(left, deaths, waiting)
     rows = [
         {"seconds": seconds, "converted": 1 - share, "low": _or_none(below), "high": _or_none(above)}
-        for seconds, share, below, above in zip(
-            *((array[_chosen(left)]).tolist() for array in (times / 1e6, left, low, high)), strict=True
-        )
+        for seconds, share, below, above in zip(*(array.tolist() for array in (times / 1e6, left, low, high)), strict=True)
     ]
     return _with_ends(rows, float(waited.max()) / 1e6)
 
@@ -81,12 +78,14 @@ def _interval(
     return np.where(gone, np.nan, low), np.where(gone, np.nan, high)
 
 
-def _chosen(left: NDArray[np.float64]) -> NDArray[np.intp]:
-    """All moments, or those at which the share that converted first reaches each of so many even steps."""
-    if left.size <= POINTS:
-        return np.arange(left.size)
-    converted = 1 - left
-    return np.unique(np.searchsorted(converted, np.linspace(converted[0], converted[-1], POINTS)).clip(max=left.size - 1))
+def thinned(rows: Sequence[Mapping[str, object]], points: int) -> list[Mapping[str, object]]:
+    """A curve for a picture: all its rows, or the ends and those at which the share that converted first reaches each of so
+    many even steps, each as it stands in the whole curve."""
+    if len(rows) <= points:
+        return list(rows)
+    shares = np.array([row["converted"] for row in rows], np.float64)
+    reached = np.searchsorted(shares, np.linspace(shares[0], shares[-1], points))
+    return [rows[place] for place in np.unique([0, *reached.clip(max=len(rows) - 1), len(rows) - 1]).tolist()]
 
 
 def _with_ends(rows: list[dict[str, object]], longest: float) -> list[dict[str, object]]:

@@ -16,7 +16,9 @@ def router(serving: Serving) -> APIRouter:
     routes = APIRouter(tags=["funnels"])
     kept = Kept()
 
-    @routes.get("/api/catalogue", **documented("Event names that came, their properties, types and values seen, cohorts"))
+    @routes.get(
+        "/api/catalogue", **documented("Event names that came, their properties, types and values seen, cohorts, stages")
+    )
     async def catalogue_(request: Request) -> Response:
         return await serving.answer(request, (), answer)
 
@@ -28,6 +30,7 @@ def router(serving: Serving) -> APIRouter:
             with serving.engine(project, {"events": version}) as engine:
                 return catalogue(engine)
 
-        return {**kept(project, version, make), "cohorts": sorted(serving.definitions().cohorts)}
+        known = serving.definitions()
+        return {**kept(project, version, make), "cohorts": sorted(known.cohorts), "stages": sorted(known.stages)}
 
     return routes

@@ -25,6 +25,7 @@ from funnels.adhoc import Source
 from funnels.answers import Answers
 from funnels.plg import stage_funnel
 from funnels.request import Known, body_of, parse
+from funnels.survival import thinned
 from funnels.times import iso
 from funnels.unknown import UnknownName
 from ingest.progress import complete_until
@@ -41,8 +42,12 @@ _PARAMETERS: Final = (
     Parameter("window", "Time from the first step to the last, such as 14d; by default the funnel's own."),
 )
 _VIEW: Final = (KNOWN_AT,)
+_MOMENTS: Final = Parameter("survival", "The curve thinned to so many moments, for a picture.", "number", most=100_000)
 _OF_FUNNEL: Final = documented(
-    "A funnel over raw events, by the definition of a funnel", _VIEW, requestBody=funnel_body(), description=answered()
+    "A funnel over raw events, by the definition of a funnel",
+    (*_VIEW, _MOMENTS),
+    requestBody=funnel_body(),
+    description=answered(),
 )
 _OF_LIST: Final = documented("Who stands behind a number of a funnel", _VIEW, requestBody=list_body())
 _OF_UNIT: Final = documented(
@@ -72,7 +77,11 @@ def router(serving: Serving) -> APIRouter:
     async def ad_hoc(request: Request) -> Response:
         serving.caller(request)  # before a body is read
         body = await json_body(request)
-        return await serving.answer(request, _VIEW, lambda asked: over_events(serving, asked, body, answers))
+        return await serving.answer(request, (*_VIEW, _MOMENTS), lambda asked: drawn(asked, body))
+
+    def drawn(asked: Asked, body: object) -> Answer:
+        found, points = over_events(serving, asked, body, answers), asked.parameters[_MOMENTS.name]
+        return found if points is None else {**found, "survival": thinned(found["survival"], points)}
 
     @routes.post("/api/funnel/people", **_OF_LIST)
     async def people(request: Request) -> Response:
@@ -87,7 +96,7 @@ def router(serving: Serving) -> APIRouter:
         return await serving.answer(
             request,
             _VIEW,
-            lambda asked: explain.explain(source_of(serving, asked), explain.parse_unit(body, known(serving))),
+            lambda asked: unit_of(serving, asked, body),
             columns=explain.COLUMNS,
         )
 
@@ -159,7 +168,7 @@ def page_of(serving: Serving, asked: Asked, body: object) -> Answer:
         listing.same_question(body_of(body)),
         serving.definitions().version,
         question.funnel.cohorts,
-        str(asked.parameters["known_at"]),
+        str(asked.parameters.get("known_at")),
         asked.project.name,
     )
     place = cursor.decode_of_funnel(question.after) if question.after else None
@@ -179,6 +188,11 @@ def page_of(serving: Serving, asked: Asked, body: object) -> Answer:
         versions = (source.version, number, source.ledger)
         following = cursor.FunnelCursor(*versions, source.complete_until, own, *page.last).encode()
     return {"items": page.items, "next": following, "total": page.total, "as_of": iso(page.as_of), "data": page.data}
+
+
+def unit_of(serving: Serving, asked: Asked, body: object) -> Answer:
+    """Why one unit stands where it stands."""
+    return explain.explain(source_of(serving, asked), explain.parse_unit(body, known(serving)))
 
 
 def _gone(place: cursor.FunnelCursor) -> Unprocessable:

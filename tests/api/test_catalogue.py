@@ -61,7 +61,14 @@ def test_it_tells_names_by_how_often_they_came_and_their_properties(tmp_path: Pa
 def test_before_any_event_it_is_empty(tmp_path: Path) -> None:
     with World.at(tmp_path).client() as client:
         found = client.get("/api/catalogue").json()
-    assert found == {"items": [], "properties": [], "data": {"events": None}, "cohorts": found["cohorts"]}
+    assert found == {
+        "items": [],
+        "properties": [],
+        "data": {"events": None},
+        "cohorts": found["cohorts"],
+        "stages": found["stages"],
+    }
+    assert "activated" in found["stages"]
 
 
 def test_of_a_name_the_latest_events_are_looked_at_and_no_more(tmp_path: Path) -> None:

@@ -36,8 +36,8 @@ def world(tmp_path: Path) -> World:
     return world
 
 
-def run(world: World, *arguments: str, status: int = 0) -> str:
-    done = CliRunner().invoke(main, ["funnel", *arguments, "--data", str(world.settings.data)])
+def run(world: World, *arguments: str, status: int = 0, given: str | None = None) -> str:
+    done = CliRunner().invoke(main, ["funnel", *arguments, "--data", str(world.settings.data)], input=given)
     assert done.exit_code == status, done.output
     return done.output
 
@@ -105,9 +105,66 @@ def test_what_is_wrong_is_told_with_its_path_what_was_found_and_what_is_allowed(
     file.write_text("steps = [")
     assert "is no TOML" in run(world, str(file), status=2)
     assert "cannot be read: No such file" in run(world, str(tmp_path / "none.toml"), status=2)
-    assert "There is no funnel 'plgg'. Known: plg. A file's name ends with .toml." in run(world, "plgg", status=1)
+    assert "There is no funnel 'plgg'. Known: plg. A file's name ends with .toml or .json." in run(world, "plgg", status=1)
     file.write_text(FILE.replace("from = 2026-01-01", 'last = "2 months"').replace("to = 2026-03-01", ""))
     assert "last: a number of whole days" in run(world, str(file), status=2)
+
+
+QUESTION = {
+    "steps": [{"event": "Signed Up"}, {"event": "Project Created"}],
+    "from": "2026-01-01",
+    "to": "2026-03-01",
+    "window": "14d",
+    "as_of": None,
+}
+
+
+def test_a_request_may_be_json_of_a_file_or_of_standard_input_and_flags_say_any_key_anew(
+    world: World, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps(QUESTION))
+    expected = json.loads(run(world, str(tmp_path / "mine.toml"), "--json"))["entrants"]
+    assert json.loads(run(world, str(file), "--json"))["entrants"] == expected
+    assert json.loads(run(world, "-", "--json", given=json.dumps(QUESTION)))["entrants"] == expected
+    assert json.loads(run(world, "-", "--json", given=FILE))["entrants"] == expected
+    flags = ("--window", "2h", "--unit", "session", "--trend", "month", "--as-of", "2026-02-10", "--set", "order=any")
+    flags += ("--set", 'exclude=[{"event": "Task Completed"}]', "--by", "source")
+    told = json.loads(run(world, str(file), "--json", *flags))["definition"]
+    names = ("window", "unit", "trend", "as_of", "order")
+    assert [told[name] for name in names] == ["2h", "session", "month", "2026-02-10T00:00:00Z", "any"]
+    assert told["exclude"][0]["event"] == "Task Completed"
+    assert told["breakdown"]["by"] == ["source"]
+    assert "write KEY=VALUE" in run(world, str(file), "--set", "order", status=2)
+    assert "is no JSON" in run(world, "-", given="{", status=2)
+
+
+def test_last_takes_the_place_of_the_range_of_a_file(world: World, tmp_path: Path) -> None:
+    told = json.loads(run(world, str(tmp_path / "mine.toml"), "--json", "--last", "7d"))["definition"]
+    assert told["from"] > "2026-03-01"
+
+
+def test_a_trend_and_the_time_to_convert_are_told_as_well(world: World, tmp_path: Path) -> None:
+    more = ("--trend", "month", "--set", 'time_to_convert={"bins": 2}')
+    lines = run(world, str(tmp_path / "mine.toml"), *more).splitlines()
+    assert "  time to convert: 1 h for half of 1" in lines
+    assert ["2026-02-01", "4", "1", "25.0%", "0"] in [line.split() for line in lines]
+
+
+def test_lists_explanations_and_drivers_of_a_question_are_asked_by_flags(world: World, tmp_path: Path) -> None:
+    file = str(tmp_path / "mine.toml")
+    listed = json.loads(run(world, file, "--list", "dropped", "--step", "1", "--limit", "2", "--json"))
+    assert (listed["total"], len(listed["items"])) == (3, 2)
+    lines = run(world, file, "--list", "converted").splitlines()
+    assert [line.split()[:2] for line in lines if line][-2:] == [["user:2", "converted"], ["1", "of"]]
+    why = [line.split() for line in run(world, file, "--explain", "2").splitlines() if line]
+    assert [line[-2:] for line in why if "served" in line] == [["served", "1"], ["served", "2"]]
+    assert why[-1][:4] == ["user:2:", "converted,", "reached", "2,"]
+    assert "too few to tell drivers by" in run(world, file, "--drivers")
+    assert run(world, file, "--list", "reached", status=2).splitlines()[1].startswith("  step: reached needs the number")
+    assert "There is no person 'nobody'" in run(world, file, "--explain", "nobody", status=1)
+    assert "do not go together" in run(world, file, "--drivers", "--explain", "2", status=2)
+    assert "are of these alone" in run(world, "plg", "--drivers", status=2)
 
 
 def test_bars_have_eighths_and_times_their_largest_unit() -> None:

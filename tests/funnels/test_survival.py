@@ -7,7 +7,7 @@ import pytest
 from lifelines import KaplanMeierFitter
 from numpy.typing import NDArray
 
-from funnels.survival import POINTS, curve
+from funnels.survival import curve, thinned
 
 
 def told(seconds: list[float], converted: list[bool]) -> list[tuple[object, ...]]:
@@ -55,13 +55,17 @@ def test_random_curves_are_those_of_lifelines(seed: int) -> None:
             assert (row["low"], row["high"]) == pytest.approx((low, high))
 
 
-def test_a_long_curve_keeps_its_values_at_the_moments_that_are_told() -> None:
+def test_a_long_curve_is_told_whole_and_thinned_for_a_picture_keeps_its_values_and_its_ends() -> None:
     random = np.random.default_rng(5)
     waited = random.integers(0, 10**12, 30_000)
     converted = random.random(30_000) < 0.3
-    rows = curve(waited, converted)
+    whole = curve(waited, converted)
+    assert len(whole) == np.unique(waited[converted]).size + 2
+    rows = thinned(whole, 400)
     shares = KaplanMeierFitter().fit(waited / 1e6, converted).survival_function_at_times([row["seconds"] for row in rows])
-    assert POINTS // 2 < len(rows) <= POINTS + 2
+    assert 200 < len(rows) <= 402
+    assert (rows[0], rows[-1]) == (whole[0], whole[-1])
     assert [row["converted"] for row in rows] == pytest.approx((1 - shares).tolist())
     steps = np.diff([float(str(row["converted"])) for row in rows])
     assert np.quantile(steps, 0.95) < 0.006  # the last few, whom nobody waits with, weigh more
+    assert thinned(whole[:400], 400) == whole[:400]

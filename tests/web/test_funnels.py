@@ -201,6 +201,93 @@ def test_the_rules_set_by_hand_are_those_that_are_asked(built: Page, server: Ser
     assert built.texts(".trouble .notice") == []
 
 
+def question_of(page: Page) -> dict[str, Any]:
+    """What the page asks, as the address has it."""
+    return cast(
+        dict[str, Any], json.loads(str(page.evaluate("new URLSearchParams(location.hash.split('?')[1]).get('ask')")))
+    )
+
+
+def test_values_with_commas_are_listed_each_as_it_is_by_keyboard_alone(built: Page) -> None:
+    built.click("[data-step='0'] .add")
+    built.wait("document.activeElement.getAttribute('aria-label') === 'Property'")
+    choose(built, "Property", "source")
+    select(built, "Operator", "is one of")
+    built.evaluate("document.querySelector(\"input[aria-label='Value']\").focus()")
+    for text in ("default", "Korea, Republic of", "app"):
+        built.ask("keys", text=text)
+        built.press("Enter")
+    assert built.texts(".values .chip > span") == ["default", "Korea, Republic of", "app"]
+    built.press("Backspace")
+    assert built.texts(".values .chip > span") == ["default", "Korea, Republic of"]
+    where = [{"property": "source", "op": "in", "value": ["default", "Korea, Republic of"]}]
+    assert question_of(built)["steps"][0]["where"] == where
+    built.reload()
+    built.wait(DRAWN)
+    assert built.texts(".values .chip > span") == ["default", "Korea, Republic of"]
+    built.click("button[aria-label='Remove default']")
+    assert built.evaluate("document.activeElement.getAttribute('aria-label')") == "Value"
+    assert question_of(built)["steps"][0]["where"][0]["value"] == ["Korea, Republic of"]
+
+
+def test_a_cohort_is_defined_in_the_question_and_filters_and_splits_by_its_name(built: Page) -> None:
+    open_folds(built)
+    press(built, "cohorts", "+ cohort")
+    choose(built, "cohort 1, event 1, event", "task comp")
+    write(built, "At least, cohort 1, event 1", "2")
+    press(built, "where", "+ filter")
+    built.wait("document.activeElement.getAttribute('aria-label') === 'Property'")
+    choose(built, "Property", "cohort:cohort")
+    write(built, "Name of cohort 1", "busy")
+    built.wait(f"{DRAWN} && !document.querySelector('.answer.stale')")
+    question = question_of(built)
+    assert question["cohorts"] == {"busy": {"unit": "person", "did": [{"event": "Task Completed", "at_least": 2}]}}
+    assert question["where"] == [{"property": "cohort:busy", "op": "eq", "value": True}]
+    assert built.texts(".trouble .notice") == []
+    write(built, "At most, busy, event 1", "1")
+    built.wait("!!document.querySelector('[data-fault=\"cohorts.busy.did[0].at_most\"]')")
+    assert built.evaluate("document.querySelector('[aria-invalid]').getAttribute('aria-label')") == "At most, busy, event 1"
+    built.reload()
+    built.wait("!!document.querySelector('[data-fault]')")
+    assert question_of(built)["cohorts"]["busy"]["did"] == [{"event": "Task Completed", "at_least": 2, "at_most": 1}]
+
+
+def test_the_moment_the_zone_and_the_times_to_convert_have_fields(built: Page) -> None:
+    open_folds(built)
+    select(built, "Time to convert, to step", "2 Project Created")
+    write(built, "Columns of the histogram", "7")
+    choose(built, "Time zone", "Asia/Tokyo")
+    write(built, "As known at", "2026-01-31T12:00")
+    question = question_of(built)
+    assert question["time_to_convert"] == {"from": 1, "to": 2, "bins": 7}
+    assert (question["timezone"], question["as_of"]) == ("Asia/Tokyo", "2026-01-31T12:00")
+    write(built, "As known at", "")
+    built.wait(f"{DRAWN} && document.body.innerText.includes('from Signed Up to Project Created')")
+    built.click("button[aria-label='Move step 2 down']")
+    assert question_of(built)["time_to_convert"] == {"from": 1, "to": 3, "bins": 7}
+    write(built, "Columns of the histogram", "1001")
+    built.wait("!!document.querySelector('[data-fault=\"time_to_convert.bins\"]')")
+
+
+def open_folds(page: Page) -> None:
+    page.evaluate("document.querySelectorAll('.builder details:not(.menu)').forEach((one) => (one.open = true))")
+    page.wait("[...document.querySelectorAll('.builder details.fold')].every((one) => one.open)")
+
+
+def press(page: Page, fold: str, text: str) -> None:
+    """A button within a part of the rules."""
+    buttons = f"[...document.querySelectorAll('details[data-path={fold}] .add')]"
+    page.evaluate(f"{buttons}.find((one) => one.textContent === {text!r}).click()")
+
+
+def write(page: Page, label: str, text: str) -> None:
+    """Into a field that tells its value when it is left."""
+    page.evaluate(
+        f"""(() => {{ const field = document.querySelector("input[aria-label='{label}']");
+             field.value = {text!r}; field.dispatchEvent(new Event('change')); }})()"""
+    )
+
+
 def select(page: Page, label: str, text: str) -> None:
     """Take an option of a drop-down by its text."""
     page.evaluate(

@@ -1,6 +1,6 @@
 // Groups: the properties whose values are told apart, and whose value counts.
 import { el } from "../dom.js";
-import { adder, field, iconButton, select, setter } from "./fields.js";
+import { adder, field, iconButton, number, select, setter } from "./fields.js";
 import { picker } from "./picker.js";
 
 export function breakdown(board) {
@@ -31,23 +31,10 @@ export function breakdown(board) {
         field(
           "Largest groups",
           "breakdown.limit",
-          number("Largest groups", held.limit, (limit) => set({ limit })),
+          number("Largest groups", held.limit, (limit) => set({ limit: limit ?? 25 }, !limit)),
         ),
       ),
   ];
-}
-
-function number(label, value, choose) {
-  const tell = ({ target }) => target.value && choose(Number(target.value));
-  return el("input", {
-    class: "input figures",
-    type: "number",
-    min: "1",
-    step: "1",
-    value,
-    "aria-label": label,
-    onchange: tell,
-  });
 }
 
 /** A list of properties, as of `by` and `hold`. */
@@ -65,7 +52,7 @@ export function properties(name, path, board, { most, add }) {
           label: "Property",
           value,
           placeholder: "property",
-          options: () => board.catalogue.properties,
+          options: () => board.properties(),
           choose: (text) => {
             list[index] = text; // an empty one stands until it is removed, and is not asked for
             again();

@@ -24,6 +24,7 @@ export async function loadCatalogue(signal) {
     events: [...events, { value: "*", note: "any event" }],
     properties: [...grouped(properties), ...found.cohorts.map((name) => ({ value: `cohort:${name}`, group: "Cohorts" }))],
     property: (name) => byName.get(name),
+    stages: found.stages,
   };
 }
 

@@ -2,6 +2,8 @@
 import { el } from "../dom.js";
 import { properties } from "./breakdown.js";
 import { field, select, setter, span } from "./fields.js";
+import { picker } from "./picker.js";
+import { local } from "./question.js";
 
 const ORDER = [
   ["sequential", "One after the other"],
@@ -41,7 +43,9 @@ const PRESET = [
   ["openpanel", "as OpenPanel counts"],
 ];
 
-const COUNTING = ["order", "ties", "reentry", "witness", "count", "internal", "preset"];
+const ZONES = ["UTC", ...Intl.supportedValuesOf("timeZone").filter((name) => name !== "UTC")];
+
+const COUNTING = ["order", "ties", "reentry", "witness", "count", "internal", "preset", "as_of"];
 const USUAL = {
   order: "sequential",
   ties: "in_order",
@@ -50,6 +54,7 @@ const USUAL = {
   count: "units",
   internal: "exclude",
   preset: null,
+  as_of: null,
 };
 
 export function changedRules(held) {
@@ -88,6 +93,31 @@ export function counting(board) {
     ),
     el("p", { class: "small quiet" }, "Held constant: all events of a way through have the same value of"),
     properties("hold", "hold", board, { most: 8, add: "property" }),
-    el("p", { class: "small faint", "data-path": "timezone" }, `Days are those of ${held.timezone}.`),
+    el(
+      "div",
+      { class: "grid" },
+      field(
+        "Days are those of",
+        "timezone",
+        picker({
+          label: "Time zone",
+          value: held.timezone,
+          options: () => ZONES.map((value) => ({ value })),
+          choose: (timezone) => set({ timezone: timezone || "UTC" }, true),
+        }),
+      ),
+      field(
+        "As known at",
+        "as_of",
+        el("input", {
+          class: "input",
+          type: "datetime-local",
+          "aria-label": "As known at",
+          title: "Events after this moment do not count; empty: all that is complete",
+          value: held.as_of ? local(held.as_of, held.timezone) : "",
+          onchange: ({ target }) => set({ as_of: target.value || null }, true),
+        }),
+      ),
+    ),
   ];
 }

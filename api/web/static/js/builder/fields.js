@@ -45,6 +45,21 @@ export function span(label, value, choose, { placeholder = "" } = {}) {
   return el("span", { class: "span" }, amount, units);
 }
 
+/** A whole number; null where it is left empty. */
+export function number(label, value, choose, { least = 1, placeholder = "" } = {}) {
+  return el("input", {
+    class: "input figures",
+    type: "number",
+    min: String(least),
+    step: "1",
+    inputmode: "numeric",
+    placeholder,
+    value: value ?? "",
+    "aria-label": label,
+    onchange: ({ target }) => choose(target.value === "" ? null : Number(target.value)),
+  });
+}
+
 export function tick(label, on, choose) {
   const box = el("input", { type: "checkbox", checked: on, onchange: () => choose(box.checked) });
   return el("label", { class: "tick" }, box, label);

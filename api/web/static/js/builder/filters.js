@@ -2,6 +2,7 @@
 import { el } from "../dom.js";
 import { adder, iconButton, select } from "./fields.js";
 import { picker } from "./picker.js";
+import { several } from "./values.js";
 
 export const OPERATORS = [
   ["eq", "is"],
@@ -25,7 +26,7 @@ const BARE = ["is_set", "is_not_set"];
 const TEXT = ["contains", "not_contains", "icontains", "not_icontains", "matches"];
 const KINDS = { string: "text", number: "number", boolean: "flag" };
 
-/** Edits `list` in place. `board`: {catalogue, changed()}; `changed({shape: true})` draws the builder anew. */
+/** Edits `list` in place. `board`: {property(), properties(), changed()}; `changed({shape: true})` draws the builder anew. */
 export function filters(list, { path, board, label = "filter", more = null }) {
   return el(
     "div",
@@ -89,7 +90,7 @@ function remove(list, index, board) {
 
 function condition(list, index, path, board) {
   const one = list[index];
-  const known = board.catalogue.property(one.property);
+  const known = board.property(one.property);
   const set = (change, focus = null) => {
     Object.assign(one, change);
     board.changed({ shape: true, focus });
@@ -104,8 +105,11 @@ function condition(list, index, path, board) {
         label: "Property",
         value: one.property,
         placeholder: "property",
-        options: () => board.catalogue.properties,
-        choose: (property) => set({ property }, property && one.value === null ? `[data-path="${path}.value"] input` : null),
+        options: () => board.properties(),
+        choose: (property) => {
+          if (property.startsWith("cohort:")) return set({ property, op: "eq", value: true }); // whoever is in it
+          set({ property }, property && one.value === null ? `[data-path="${path}.value"] input` : null);
+        },
       }),
     ),
     iconButton("Remove the filter", "×", () => remove(list, index, board)),
@@ -130,30 +134,27 @@ function valueFor(op, value) {
 }
 
 function valueField(one, known, board) {
-  const many = LISTED.includes(one.op);
+  const read = (text) => (TEXT.includes(one.op) ? text : scalar(text, known?.types));
+  const write = (value) => written(value, known?.types);
+  const options = () => (known?.examples ?? []).map((value) => ({ value: write(value) }));
+  const choose = (value) => {
+    one.value = value;
+    board.changed();
+  };
+  if (LISTED.includes(one.op)) return several(one.value ?? [], { options, read, write, choose, kinds: KINDS });
   const kind = el("span", { class: "chip", title: "Types compare as they are: 5 is not “5”" });
   const tell = () => {
-    const sample = many ? one.value?.[0] : one.value;
-    kind.textContent = KINDS[typeof sample] ?? ""; // none where there is no value yet
+    kind.textContent = KINDS[typeof one.value] ?? ""; // none where there is no value yet
     kind.hidden = !kind.textContent;
   };
-  const read = (text) => (text === "" ? null : TEXT.includes(one.op) ? text : scalar(text, known?.types));
   const field = picker({
     label: "Value",
-    value: many ? (one.value ?? []).map(written).join(", ") : written(one.value, known?.types),
-    placeholder: many ? "values, with commas" : "value",
-    options: () => (known?.examples ?? []).map((value) => ({ value: written(value, known.types) })),
-    join: many,
+    value: write(one.value),
+    placeholder: "value",
+    options,
     choose: (text) => {
-      one.value = many
-        ? text
-            .split(",")
-            .map((part) => part.trim())
-            .filter(Boolean)
-            .map(read)
-        : read(text);
+      choose(text === "" ? null : read(text));
       tell();
-      board.changed();
     },
   });
   tell();

@@ -16,6 +16,7 @@ import { rules } from "./rules.js";
 import { steps } from "./steps.js";
 
 const PAUSE = 350; // milliseconds without a change before the question is asked
+const MOMENTS = 400; // of the survival curve, as many as its picture can show
 const QUICK = 3000; // an answer that took longer is asked for by the button only
 
 export async function funnels({ rest, query, signal, status, freshness }) {
@@ -106,6 +107,17 @@ class Builder {
   }
 
   // What the parts of the builder may ask of it.
+
+  /** The properties that there are, with the cohorts that the question itself defines. */
+  properties() {
+    const known = this.catalogue.properties;
+    const own = this.held.cohorts.map(({ name }) => ({ value: `cohort:${name}`, group: "Cohorts" }));
+    return [...known, ...own.filter(({ value }) => !known.some((one) => one.value === value))];
+  }
+
+  property(name) {
+    return name.startsWith("cohort:") ? { types: ["flag"], examples: [true, false] } : this.catalogue.property(name);
+  }
 
   isOpen(name) {
     return this.unfolded.get(name) ?? false;
@@ -198,8 +210,8 @@ class Builder {
     try {
       const [question, range] = [request(held, this.now), comparedRange(held, this.now)];
       const [answer, before] = await Promise.all([
-        post("funnel", question, asking),
-        range ? post("funnel", request(held, this.now, { range }), asking) : null,
+        post(`funnel?survival=${MOMENTS}`, question, asking),
+        range ? post(`funnel?survival=${MOMENTS}`, request(held, this.now, { range }), asking) : null,
       ]);
       const took = performance.now() - began;
       this.slow = this.found !== null && took > QUICK; // the first answer after a start of the server says little

@@ -4,8 +4,11 @@ import { el } from "../dom.js";
 const SHOWN = 120;
 let made = 0;
 
-/** `options()`: [{value, note, group}]. `choose(value)` is called when another value was chosen or typed. */
-export function picker({ label, value = "", options, choose, placeholder = "", join = null }) {
+/**
+ * `options()`: [{value, note, group}]. `choose(value)` is called when another value was chosen or typed; `once`: the field is
+ * empty again then, for the next one.
+ */
+export function picker({ label, value = "", options, choose, placeholder = "", once = false }) {
   const id = `pick-${++made}`;
   const list = el("ul", { id, role: "listbox", "aria-label": label, class: "options", hidden: true });
   const input = el("input", {
@@ -23,7 +26,7 @@ export function picker({ label, value = "", options, choose, placeholder = "", j
   let [kept, active, found] = [value, -1, []];
 
   function show(all) {
-    const typed = (join ? input.value.split(",").at(-1) : input.value).trim().toLowerCase();
+    const typed = input.value.trim().toLowerCase();
     const fits = options().filter((one) => all || one.value.toLowerCase().includes(typed));
     found = fits.sort((a, b) => rank(a, typed) - rank(b, typed)).slice(0, SHOWN);
     if (all) found = options().slice(0, SHOWN);
@@ -75,13 +78,7 @@ export function picker({ label, value = "", options, choose, placeholder = "", j
   }
 
   function take(text) {
-    const before = join
-      ? input.value
-          .split(",")
-          .slice(0, -1)
-          .map((one) => one.trim())
-      : [];
-    input.value = join ? [...before, text].join(", ") : text;
+    input.value = text;
     open(false);
     commit();
   }
@@ -89,7 +86,9 @@ export function picker({ label, value = "", options, choose, placeholder = "", j
   function commit() {
     if (input.value.trim() === kept) return;
     kept = input.value.trim();
-    choose(kept);
+    const chosen = kept;
+    if (once) input.value = kept = "";
+    choose(chosen);
   }
 
   input.addEventListener("focus", () => {

@@ -49,7 +49,8 @@ function empty() {
     trend: "week",
     preset: null,
     as_of: null,
-    cohorts: null,
+    cohorts: [], // {name, unit, where, did, stage}
+    times: { from: null, to: null, bins: BINS }, // null: the first step, the last
     compare: null, // {kind: "previous"} or {kind: "range", from, to}
   };
 }
@@ -57,7 +58,8 @@ function empty() {
 /** A request (and what stands beside it: `last`, `compare`) as the builder holds it. Whatever it does not know, it drops. */
 export function read(ask, { last = null, compare = null } = {}) {
   const held = { ...empty(), timezone: "UTC", trend: null, last, compare: readCompare(compare) }; // as the API reads it
-  for (const name of Object.keys(held)) if (ask[name] !== undefined && ask[name] !== null) held[name] = ask[name];
+  for (const name of Object.keys(held))
+    if (ask[name] !== undefined && ask[name] !== null && !["cohorts", "times"].includes(name)) held[name] = ask[name];
   held.steps = (ask.steps ?? []).map(readStep);
   held.exclude = (ask.exclude ?? []).map((one) => ({
     ...readChoices(one),
@@ -67,7 +69,29 @@ export function read(ask, { last = null, compare = null } = {}) {
   Object.assign(held, ask.breakdown ? { by: ask.breakdown.by ?? [] } : {});
   held.attribution = ask.breakdown?.attribution ?? "first";
   held.limit = ask.breakdown?.limit ?? 25;
+  held.cohorts = Object.entries(ask.cohorts ?? {}).map(readCohort);
+  held.times = readTimes(ask.time_to_convert, held.steps.length);
   return held;
+}
+
+/** The ends of the question are not named, so that they stay its ends when steps come and go. */
+function readTimes(found, count) {
+  const { from = 1, to = count, bins = BINS } = found ?? {};
+  return { from: from > 1 ? from : null, to: to < count ? to : null, bins };
+}
+
+function readCohort([name, { unit, where, did, stage }]) {
+  const several = (found) => (Array.isArray(found) ? found : found === undefined || found === null ? [] : [found]);
+  return {
+    name,
+    unit: unit ?? "person",
+    where: where ?? [],
+    did: several(did).map(({ at_least = null, at_most = null, from = null, to = null, last = null, ...what }) => ({
+      ...readChoices(what),
+      ...{ at_least, at_most, from, to, last },
+    })),
+    stage: several(stage),
+  };
 }
 
 function readStep(found) {
@@ -107,11 +131,22 @@ export function request(held, now, { moving = false, range = null } = {}) {
   if (held.where.length) body.where = held.where;
   const [hold, by] = [held.hold.filter(Boolean), held.by.filter(Boolean)];
   if (hold.length) body.hold = hold;
-  for (const name of ["trend", "preset", "as_of", "cohorts"]) if (held[name]) body[name] = held[name];
+  for (const name of ["trend", "preset", "as_of"]) if (held[name]) body[name] = held[name];
+  if (held.cohorts.length) body.cohorts = Object.fromEntries(held.cohorts.map(writeCohort));
   if (held.exclude.length) body.exclude = held.exclude.map(writeExclusion);
   if (by.length) body.breakdown = { by, attribution: held.attribution, limit: held.limit };
-  if (held.steps.length > 1) body.time_to_convert = { from: 1, to: held.steps.length, bins: BINS };
+  const { from, to, bins } = held.times;
+  if (held.steps.length > 1) body.time_to_convert = { from: from ?? 1, to: to ?? held.steps.length, bins };
   return body;
+}
+
+function writeCohort({ name, unit, where, did, stage }) {
+  const events = did.map(({ at_least, at_most, from, to, last, ...what }) => ({
+    ...writeChoices(what),
+    ...Object.fromEntries(Object.entries({ at_least, at_most, from, to, last }).filter(([, value]) => value !== null)),
+  }));
+  const parts = { ...(where.length ? { where } : {}), ...(events.length ? { did: events } : {}) };
+  return [name, { unit, ...parts, ...(stage.length ? { stage } : {}) }];
 }
 
 function writeStep({ label, within, optional, first_ever, ...what }) {
@@ -145,6 +180,17 @@ function dayIn(timeZone, now) {
     return new Intl.DateTimeFormat("en-CA", { timeZone, dateStyle: "short" }).format(new Date(now));
   } catch {
     return dayIn("UTC", now); // no such zone: the API says so at its field
+  }
+}
+
+/** A moment as a field for dates and times holds it: "2026-01-31T12:00", in the question's zone where it says another. */
+export function local(text, timeZone) {
+  if (!/(Z|[+-]\d\d:?\d\d)$/.test(text)) return text.includes("T") ? text.slice(0, 16) : `${text}T00:00`;
+  try {
+    const form = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "short" });
+    return form.format(new Date(text)).replace(" ", "T");
+  } catch {
+    return "";
   }
 }
 
@@ -190,9 +236,10 @@ export function fromQuery({ ask, last, compare }) {
 export function isWhole(held) {
   const whole = (one) =>
     one.where.every(isFilledIn) && one.choices.every(({ event, where }) => event && where.every(isFilledIn));
-  const parts = [...held.steps, ...held.exclude];
+  const parts = [...held.steps, ...held.exclude, ...held.cohorts.flatMap(({ did }) => did)];
+  const filters = [held.where, ...held.cohorts.map(({ where }) => where)];
   return (
-    held.steps.length > 0 && parts.every(whole) && held.where.every(isFilledIn) && !!(held.last || (held.from && held.to))
+    held.steps.length > 0 && parts.every(whole) && filters.every((one) => one.every(isFilledIn)) && !!(held.last || (held.from && held.to))
   );
 }
 

@@ -35,8 +35,8 @@ export function result({ answer, before, took, held }, { board, list, tools }) {
       el("p", { class: "small faint foot-line figures" }, about(answer, took)),
     ),
     answer.entrants > 0 && answer.trend?.length > 1 && trendCard(answer),
-    answer.converted > 0 && answer.time_to_convert?.bins?.length > 0 && times(answer),
-    answer.groups && groups(answer, { list, names }),
+    answer.time_to_convert?.bins?.length > 0 && times(answer),
+    answer.groups?.length > 0 && groups(answer, { list, names }),
     answer.entrants > 0 && held.steps.length > 1 && drivers(board),
   ];
 }
@@ -109,13 +109,15 @@ function trendCard({ trend: buckets, definition }) {
   );
 }
 
-function times({ time_to_convert: found, survival: curve = [] }) {
+function times({ time_to_convert: found, survival: curve = [], steps, definition }) {
+  const { from, to } = definition?.time_to_convert ?? {};
+  const part = from > 1 || to < steps.length ? ` from ${steps[from - 1].label} to ${steps[to - 1].label}` : "";
   return el(
     "div",
     { class: "pair" },
     card(
       "Time to convert",
-      `Median ${duration(found.median)}, of ${count(found.count)}`,
+      `Median ${duration(found.median)}${part}, of ${count(found.count)}`,
       chart("Time to convert", histogram(found)),
     ),
     curve.length > 1 &&

@@ -58,6 +58,10 @@ function renumber(held, before) {
     if ((one.after ?? 1) >= (one.before ?? held.steps.length)) [one.after, one.before] = [null, null];
   }
   if (typeof held.attribution === "number") held.attribution = now(held.attribution) ?? "first";
+  const at = (number) => (number ? held.steps.indexOf(before[number - 1]) + 1 : null);
+  const [from, to] = [at(held.times.from), at(held.times.to)];
+  const whole = (from ?? 1) && (to ?? held.steps.length) && (from ?? 1) < (to ?? held.steps.length);
+  held.times = { ...held.times, ...(whole ? { from, to } : { from: null, to: null }) };
 }
 
 function card(one, index, { list, board, items, move }) {
