@@ -85,7 +85,8 @@ async def _serve_and_show(demo: Demo, stand: Stand, listeners: list[socket.socke
     server = asyncio.create_task(supervisor.run(f"Serving at {stand.address}"))
     showing = asyncio.create_task(asyncio.to_thread(_show, demo, stand, supervisor))
     await asyncio.wait({server, showing}, return_when=asyncio.FIRST_COMPLETED)
-    if showing.done() and not supervisor.is_stopping and (demo.wants_exit or showing.exception()):
+    drains = server.done() or supervisor.is_stopping  # a second signal would kill it
+    if showing.done() and not drains and (demo.wants_exit or showing.exception()):
         os.kill(os.getpid(), signal.SIGTERM)  # the server's own way to drain
     try:
         await server

@@ -93,6 +93,7 @@ class Proxy:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128  # instead of 5 that wait on a busy machine; who comes then tries again later
     proxy: Proxy
 
 

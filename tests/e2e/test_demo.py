@@ -75,8 +75,9 @@ def test_it_takes_a_free_port_serves_until_ctrl_c_and_makes_its_folder_anew(tmp_
             assert dashboard, told
             address, key = dashboard[1], dashboard[3]
             assert int(dashboard[2]) != port
-            assert httpx.get(address).status_code == 200
-            funnels = httpx.get(f"{address}/api/funnels", headers={"Authorization": f"Bearer {key}"})
+            assert httpx.get(address, timeout=PATIENCE).status_code == 200
+            headers = {"Authorization": f"Bearer {key}"}
+            funnels = httpx.get(f"{address}/api/funnels", headers=headers, timeout=PATIENCE)
             assert funnels.json()["items"][0]["name"] == "plg"
             with pytest.raises(InUse):
                 folder.fresh(data)

@@ -135,7 +135,7 @@ def keys(collector: Collecting) -> Mapping[str, str]:
     off = jcurve("sources", "create", "off", data=collector.data).stdout.strip()
     jcurve("sources", "set", "off", "--off", data=collector.data)
     event = {"api_key": off, "events": [{"event_type": "Before", "user_id": "user-1"}]}
-    assert until(lambda: "disabled" in httpx.post(f"{collector.url}/2/httpapi", json=event).text)
+    assert until(lambda: "disabled" in httpx.post(f"{collector.url}/2/httpapi", json=event, timeout=PATIENCE).text)
     return {"wrong key": NOBODYS, "source off": off}
 
 

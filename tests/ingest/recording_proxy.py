@@ -34,6 +34,8 @@ class RecordingProxy:
 
 
 class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
     def __init__(self, proxy: RecordingProxy) -> None:
         self.proxy = proxy
         super().__init__(("127.0.0.1", 0), _Handler)
