@@ -32,7 +32,7 @@ def prepare(settings: Settings) -> None:
     """
     from api.clock import now
     from api.store import NoAnswer, StoreError, open_store
-    from funnels.written import DefinitionError
+    from funnels.definitions.written import DefinitionError
 
     try:
         prepare_definitions(settings)
@@ -50,7 +50,7 @@ def prepare(settings: Settings) -> None:
 
 def prepare_definitions(settings: Settings) -> None:
     """A deployment without definitions gets the defaults to edit; raises ``DefinitionError``."""
-    from funnels.load import copy_defaults, load
+    from funnels.definitions.load import copy_defaults, load
 
     if not settings.definitions_folder.is_dir():
         copy_defaults(settings.definitions_folder)

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from api.settings import Settings
 from api.store import Project, open_store
-from funnels import stages
-from funnels.load import load
+from funnels.definitions.load import load
+from funnels.models import stages
 from ingest.lake import Lake
 from ingest.progress import complete_until
 from transforms import days

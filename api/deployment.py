@@ -7,9 +7,9 @@ import threading
 from pathlib import Path
 
 from api.store import Project, Store
-from funnels.definition import Definitions
-from funnels.load import load
-from funnels.written import DefinitionError
+from funnels.definitions.definition import Definitions
+from funnels.definitions.load import load
+from funnels.definitions.written import DefinitionError
 
 logger = logging.getLogger(__name__)
 

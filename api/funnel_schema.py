@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from funnels import explain, listing
 from funnels.ask import COUNTS, ORDERS, REENTRIES, TOUCHES, TRAFFIC, UNITS, WITNESSES
-from funnels.definition import SUBJECTS
+from funnels.definitions.definition import SUBJECTS
 from funnels.driver_sql import CANDIDATES
 from funnels.filters import OPERATORS
 from funnels.kernel import MAX_STEPS

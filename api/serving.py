@@ -24,7 +24,7 @@ from api.saved import SavedFunnels
 from api.settings import Settings
 from api.sources import Sources
 from api.store import Project
-from funnels.definition import Definitions
+from funnels.definitions.definition import Definitions
 from ingest.keys import Key
 from ingest.lake import Lake
 from ingest.progress import complete_until

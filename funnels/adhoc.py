@@ -14,26 +14,26 @@ from functools import partial
 from typing import Final
 
 from funnels import presets
-from funnels.accounts import Accounts, accounts
 from funnels.as_rules import rules_of
 from funnels.ask import Funnel
 from funnels.bounds import within_limits, within_memory
 from funnels.cohort_sql import bind_cohorts
-from funnels.definition import Internal
+from funnels.definitions.definition import Internal
 from funnels.errors import nearest
 from funnels.filter_sql import Parameters
 from funnels.groups import Grouping, breakdown
 from funnels.match import Outcome, Rules, match_streams
-from funnels.people import people
+from funnels.reading.accounts import Accounts, accounts
+from funnels.reading.people import people
+from funnels.reading.session_units import find_sessions
+from funnels.reading.stream_sql import Query
+from funnels.reading.streams import Found, missing_names, read_streams
+from funnels.reading.who import Who
 from funnels.restate import definition
 from funnels.result import GROUPS, Histogram, answer
-from funnels.session_units import find_sessions
 from funnels.steps import Json
-from funnels.stream_sql import Query
-from funnels.streams import Found, missing_names, read_streams
 from funnels.times import iso
 from funnels.traffic import TABLE, condition
-from funnels.who import Who
 from ingest.lake import Lake
 from transforms.domains import OFF, Domains
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits

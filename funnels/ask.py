@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal, get_args
 from zoneinfo import ZoneInfo
 
-from funnels.definition import Cohort
+from funnels.definitions.definition import Cohort
 from funnels.filters import COHORT, Filter, conditions
 from funnels.periods import Grain
 

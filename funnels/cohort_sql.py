@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from funnels.definition import Cohort, Did, Internal, Selection, Subject
+from funnels.definitions.definition import Cohort, Did, Internal, Selection, Subject
 from funnels.filter_sql import ACCOUNT_NOW, PERSON_NOW, Parameters, compile_filters
 from funnels.filters import conditions
-from funnels.stream_sql import ACCOUNT, ACTORS, MEMBERSHIPS, PERSON
+from funnels.reading.stream_sql import ACCOUNT, ACTORS, MEMBERSHIPS, PERSON
 from funnels.traffic import TABLE, condition
 from transforms.engine import Engine
 

@@ -19,14 +19,14 @@ from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from funnels.definition import SUBJECTS, Cohort, Did, Selection
+from funnels.definitions.definition import SUBJECTS, Cohort, Did, Selection
+from funnels.definitions.resolve_stages import ANY_EVENT, key_path
+from funnels.definitions.written import Entry, hint
 from funnels.durations import format_duration
 from funnels.errors import Faults, suggestion
 from funnels.filters import COHORT, Filter, conditions, filters_as_json
 from funnels.reader import Reader
-from funnels.resolve_stages import ANY_EVENT, key_path
 from funnels.times import iso
-from funnels.written import Entry, hint
 
 MOST: Final = 50  # cohorts in a request, did and stages in a cohort
 MOST_EVENTS: Final = 1_000_000_000

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from funnels.ask import Funnel
 from funnels.filter_sql import Parameters
-from funnels.stream_sql import ACCOUNT, ACTORS, MEMBERSHIPS, PERSON
+from funnels.reading.stream_sql import ACCOUNT, ACTORS, MEMBERSHIPS, PERSON
 from transforms.engine import Engine
 
 Span = tuple[datetime, datetime]  # both ends included

@@ -43,10 +43,10 @@ from funnels.filter_sql import Parameters
 from funnels.groups import chosen, in_time
 from funnels.kernel import Ints
 from funnels.match import Outcome, Rules, match_streams
+from funnels.reading.streams import Found, read_streams
 from funnels.restate import definition
 from funnels.stats import Table, corrected, ratio
 from funnels.steps import Json, reached_by
-from funnels.streams import Found, read_streams
 from funnels.times import iso
 from funnels.traffic import condition
 from ingest.numbers import loads

@@ -49,10 +49,10 @@ from funnels.ask import Funnel
 from funnels.errors import Faults
 from funnels.match import CONVERTED, EXCLUDED, LOST, NEVER, PENDING, Outcome, Rules, microseconds
 from funnels.reader import Reader
+from funnels.reading.streams import Found, read_streams
 from funnels.request import KEYS, NOTHING, Known, body_of, read
 from funnels.steps import Json
 from funnels.story import Told, find_unit, read_story
-from funnels.streams import Found, read_streams
 from funnels.times import iso_of
 
 _STATES: Final = {CONVERTED: "converted", PENDING: "pending", EXCLUDED: "excluded", LOST: "lost"}

@@ -23,11 +23,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from funnels.codes import together
 from funnels.filters import Scalar
 from funnels.kernel import Ints
 from funnels.lanes import split
 from funnels.match import CONVERTED, Codes, Outcome, Rules, Streams, match_streams
+from funnels.reading.codes import together
 from funnels.stats import Table
 from transforms.engine import DEFAULT_LIMITS, Limits
 

@@ -27,9 +27,9 @@ from funnels.groups import Values, chosen, in_time, largest
 from funnels.kernel import Ints
 from funnels.match import CONVERTED, EXCLUDED, LOST, NEVER, PENDING, Outcome
 from funnels.reader import Reader
+from funnels.reading.streams import read_streams, unit_names
 from funnels.request import KEYS, MAX_BY, NOTHING, Known, body_of, read
 from funnels.steps import Json, last_steps, reached_by
-from funnels.streams import read_streams, unit_names
 from funnels.times import iso_of
 
 State = Literal["reached", "dropped", "converted", "pending", "excluded", "lost"]

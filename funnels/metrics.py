@@ -8,7 +8,7 @@ from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from funnels import north_star, virality
-from funnels.definition import Definitions
+from funnels.definitions.definition import Definitions
 from funnels.figures import Measured
 from funnels.periods import Grain
 from funnels.question import MetricQuestion, read_metric_question

@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from funnels.definition import Definitions, Internal, NorthStar
+from funnels.definitions.definition import Definitions, Internal, NorthStar
 from funnels.figures import Figure, Group, Measured, Point
+from funnels.models.selections import left_out, matching
 from funnels.periods import Period, midnight, period_of, periods, previous_period
 from funnels.question import MetricQuestion, earliest
-from funnels.selections import left_out, matching
 from sql.loader import load
 from transforms.engine import Engine
 

@@ -14,7 +14,8 @@ from typing import cast
 from zoneinfo import ZoneInfo
 
 from funnels import traffic
-from funnels.definition import SUBJECTS, Definitions, StageFunnel, Subject
+from funnels.definitions.definition import SUBJECTS, Definitions, StageFunnel, Subject
+from funnels.definitions.written import LONGEST
 from funnels.durations import EXAMPLES, format_duration, parse_duration
 from funnels.groups import of_units
 from funnels.match import Rules, match_streams
@@ -24,7 +25,6 @@ from funnels.result import Json, answer
 from funnels.stage_streams import READS, Subjects, read_subjects
 from funnels.times import iso
 from funnels.unknown import UnknownName
-from funnels.written import LONGEST
 from ingest.lake import Lake
 from transforms.engine import DEFAULT_LIMITS, Engine, Limits
 from transforms.manifest import Manifest

@@ -31,7 +31,7 @@ from funnels.ask import (
 )
 from funnels.cohorts import read_cohorts
 from funnels.combine import check_cohorts, check_together
-from funnels.definition import Cohort
+from funnels.definitions.definition import Cohort
 from funnels.durations import parse_duration
 from funnels.errors import BadRequest, Fault, Faults
 from funnels.kernel import MAX_STEPS

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from funnels.definition import Subject
+from funnels.definitions.definition import Subject
 from funnels.groups import Values
 from funnels.kernel import Ints
 from funnels.match import Streams

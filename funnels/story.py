@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from funnels.ask import Unit
 from funnels.bounds import in_bytes, table_within, too_large
-from funnels.codes import held_codes
 from funnels.errors import NoSuchUnit
-from funnels.stream_sql import Query
+from funnels.reading.codes import held_codes
+from funnels.reading.stream_sql import Query
 from transforms.engine import Engine, Limits
 
 _BYTES: Final = 2_000  # that one event takes until it is told

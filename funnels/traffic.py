@@ -12,10 +12,10 @@ from typing import Final
 
 import pyarrow as pa
 
-from funnels.definition import Definitions, Internal
+from funnels.definitions.definition import Definitions, Internal
+from funnels.definitions.resolve_stages import filters
+from funnels.definitions.written import Entry
 from funnels.filter_sql import Parameters, compile_filters
-from funnels.resolve_stages import filters
-from funnels.written import Entry
 from sql.loader import load
 from transforms.engine import Engine
 from transforms.model import Model

@@ -15,7 +15,7 @@ from statistics import median
 from typing import Final
 
 from funnels import traffic
-from funnels.definition import Definitions, Virality
+from funnels.definitions.definition import Definitions, Virality
 from funnels.figures import Figure, Group, Measured, Point
 from funnels.periods import midnight, periods
 from funnels.question import MetricQuestion, Range, earliest

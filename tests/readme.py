@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from api import settings
-from funnels.load import load
+from funnels.definitions.load import load
 from funnels.metrics import CATALOGUE
 from ingest.outcome import Outcome
 from sql.loader import load as query

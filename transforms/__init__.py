@@ -128,7 +128,7 @@ Decisions
     Times leave DuckDB as Arrow only. Context: its Python rows need a time zone package. Price: none, Arrow is what we store.
     Runs are sorted by event, then time. Context: within an event, rows by actor need no sort later, rows by time can be
     skipped. Choice: by time. Measured on 6 M events of three months, 40 names, three steps of a person funnel through
-    ``funnels.streams``: frequent events (2.6 M rows) whole range 445 ms against 671 ms by actor, one week 82 against 110;
+    ``funnels.reading``: frequent events (2.6 M rows) whole range 445 ms against 671 ms by actor, one week 82 against 110;
     rarer ones (0.3 M) 63 against 97, and 19 against 25. Price: who merges by actor must sort; a file is 4 % smaller.
     Sorted runs in tiers, and a whole month when it is closed. Context: sorting a month anew at each gathering costs its
     square. Choice: eight runs of a tier make one of the next, so an event is written again four or five times. Price: a

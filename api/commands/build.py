@@ -22,7 +22,7 @@ def command(settings: Settings) -> None:
     from api.app import prepare_definitions
     from api.building import builder
     from api.commands.opened import store
-    from funnels.written import DefinitionError
+    from funnels.definitions.written import DefinitionError
     from ingest.lake import Lake
     from transforms.schedule import Job
 

@@ -50,8 +50,9 @@ def _milliseconds(seconds: float) -> str:
 
 
 def main(folder: Path) -> None:
-    from funnels import adhoc, metrics, plg, stages
-    from funnels.load import DEFAULTS, load
+    from funnels import adhoc, metrics, plg
+    from funnels.definitions.load import DEFAULTS, load
+    from funnels.models import stages
     from funnels.request import parse
     from ingest.lake import Lake
     from transforms.build import build

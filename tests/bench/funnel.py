@@ -288,7 +288,7 @@ class Asking:
         self._lake, self._answers = lake, Answers()
 
     def told(self, asked: dict[str, object]) -> list[object]:
-        from funnels import scan
+        from funnels.reading import scan
 
         if asked.pop("peak", False):
             return [peak()]

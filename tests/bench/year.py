@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from api.folder import DataFolder
 from api.settings import Settings
 from api.store import Project, open_store
-from funnels.load import DEFAULTS, load
+from funnels.definitions.load import DEFAULTS, load
 from ingest.event import EVENTS, actor_ids
 from ingest.lake import Lake, told
 from transforms.layout import Rules

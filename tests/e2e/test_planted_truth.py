@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from api.demo.compare import sections
-from funnels import metrics, plg, stages
-from funnels.load import DEFAULTS, load
+from funnels import metrics, plg
+from funnels.definitions.load import DEFAULTS, load
+from funnels.models import stages
 from ingest import ids
 from ingest.demo import Delivery, Size, deliver, plan, truth
 from ingest.flush import Flush

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from funnels.definition import Condition, Members, Rule, Stage, Subject
+from funnels.definitions.definition import Condition, Members, Rule, Stage, Subject
 
 Met = tuple[datetime, str]
 

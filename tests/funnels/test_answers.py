@@ -13,7 +13,7 @@ import pytest
 from funnels.adhoc import Source, answer_of
 from funnels.answers import FRESH, Answers
 from funnels.ask import Funnel
-from funnels.definition import Internal
+from funnels.definitions.definition import Internal
 from funnels.request import parse
 from funnels.steps import Json
 from tests.funnels.world import did

@@ -11,11 +11,11 @@ import pytest
 
 from funnels.cohort_sql import bind_cohorts
 from funnels.cohorts import cohort_as_json, read_cohorts
-from funnels.definition import Cohort, Did, Internal, Selection
+from funnels.definitions.definition import Cohort, Did, Internal, Selection
+from funnels.definitions.load import DEFAULTS, load
+from funnels.definitions.written import DefinitionError
 from funnels.errors import Faults
 from funnels.filters import Condition
-from funnels.load import DEFAULTS, load
-from funnels.written import DefinitionError
 from ingest.lake import Lake
 from tests.funnels.world import built, definitions_of, did, joined
 from tests.transforms.world import Row, at, call, lake_of

@@ -13,7 +13,7 @@ import pytest
 
 from funnels import explain
 from funnels.adhoc import Source
-from funnels.definition import Internal
+from funnels.definitions.definition import Internal
 from funnels.errors import BadRequest, NoSuchUnit, TooLarge
 from funnels.explain import parse_unit
 from funnels.filters import Condition

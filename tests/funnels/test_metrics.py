@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from funnels import metrics
+from funnels.definitions.load import DEFAULTS, load
 from funnels.errors import BadRequest
-from funnels.load import DEFAULTS, load
 from funnels.periods import period_of, periods
 from funnels.question import Parameters, read_metric_question
 from funnels.unknown import UnknownName

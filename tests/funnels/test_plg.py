@@ -9,8 +9,8 @@ from typing import Final, cast
 
 import pytest
 
+from funnels.definitions.load import DEFAULTS, load
 from funnels.errors import BadRequest
-from funnels.load import DEFAULTS, load
 from funnels.plg import stage_funnel
 from funnels.unknown import UnknownName
 from tests.funnels.world import LATER, SECOND, built, definitions_of, did, joined

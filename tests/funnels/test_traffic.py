@@ -11,11 +11,11 @@ import pytest
 
 from funnels import metrics, plg
 from funnels.adhoc import funnel
-from funnels.definition import Definitions
+from funnels.definitions.definition import Definitions
+from funnels.definitions.load import DEFAULTS, load
+from funnels.definitions.written import DefinitionError
 from funnels.errors import BadRequest
-from funnels.load import DEFAULTS, load
 from funnels.request import parse
-from funnels.written import DefinitionError
 from ingest.lake import Lake
 from tests.funnels.world import LATER, built, definitions_of, did, entries, joined, stored
 from tests.transforms.world import Row, call

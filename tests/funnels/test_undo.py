@@ -9,7 +9,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from funnels.adhoc import funnel
-from funnels.load import DEFAULTS, load
+from funnels.definitions.load import DEFAULTS, load
 from funnels.request import parse
 from ingest.lake import Lake
 from tests.funnels.world import LATER, built, stored

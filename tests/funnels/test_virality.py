@@ -12,9 +12,9 @@ from typing import Final, cast
 import pyarrow as pa
 import pytest
 
-from funnels.invites import generations
-from funnels.load import DEFAULTS, load
+from funnels.definitions.load import DEFAULTS, load
 from funnels.metrics import answer
+from funnels.models.invites import generations
 from funnels.virality import mean_interval
 from tests.funnels.world import LATER, SECOND, built, did, joined, stored
 from tests.transforms.world import Row, at, call

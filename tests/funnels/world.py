@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from funnels.definition import Definitions
-from funnels.load import DEFAULTS, load
-from funnels.stages import models
+from funnels.definitions.definition import Definitions
+from funnels.definitions.load import DEFAULTS, load
+from funnels.models.stages import models
 from ingest.lake import Lake
 from tests.transforms.world import Row, call, lake_of
 from transforms import days

@@ -16,9 +16,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from funnels import stages
-from funnels.definition import Accounts, Definitions, Internal
-from funnels.load import DEFAULTS, load
+from funnels.definitions.definition import Accounts, Definitions, Internal
+from funnels.definitions.load import DEFAULTS, load
+from funnels.models import stages
 from ingest.contest import Place
 from ingest.copies import Displaced, month_number
 from ingest.event import month_of

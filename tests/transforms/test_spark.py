@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pytest
 
-from funnels.definition import Definitions
-from funnels.load import DEFAULTS, load
-from funnels.selections import matching
-from funnels.stages import models
+from funnels.definitions.definition import Definitions
+from funnels.definitions.load import DEFAULTS, load
+from funnels.models.selections import matching
+from funnels.models.stages import models
 from ingest.demo import Size, deliver, plan
 from ingest.lake import Lake
 from sql import loader
