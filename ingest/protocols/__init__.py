@@ -29,7 +29,7 @@ Decisions
   Choice: the event's own marks decide (see ``posthog_event``), never the looks of the id. Price: an SDK that makes up
   an id and marks nothing, such as posthog-python for a group without a sender, adds a user who is none.
 - *PostHog's v1 is looked at twice.* Context: its answer tells what becomes of each event. Choice: where all are plainly
-  sound, a light look says so (``posthog_verdict``); else the door decodes the request and forgets that. Price: 3
+  sound, a light look says so (``posthog_verdict``); else the door decodes the request and forgets that. Price: 2
   microseconds an event at the door, 10 where one is odd, for this endpoint alone; and a second place that knows what is
   rejected, which a test holds to the first.
 - *Read in one go.* Context: to cut a body into events and these into fields is to read it twice. Choice: of a request no

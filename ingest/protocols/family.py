@@ -83,7 +83,7 @@ class Family(Protocol):
         ours. Its first part is the family's own (see ``ingest.protocols.FAMILIES``)."""
 
     def claims(self, content: bytes) -> bool:
-        """Of a path that several families know: is this body ours? Who is asked last need not say yes. Of a body that is too
+        """Of a path that several families know: is this body ours? Whose turn comes last is not asked. Of a body that is too
         large or cannot be read it is the beginning, or whatever came."""
 
     def opened(self, arrived: Arrived) -> Opened | Refused:

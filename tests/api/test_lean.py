@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from functools import cache
 
 FLUSH = "import api.decoding, ingest.flush, ingest.ids, ingest.lake"
 WORK = "import api.building, api.forgetting, api.store, transforms.schedule"
 SERVE = "import api.app, api.routes, funnels.warm"
 
 
+@cache
 def loaded(imports: str) -> set[str]:
     """What a role's process holds once it has these and has given pyarrow a list, at which pyarrow would look for pandas."""
     code = "from api.lean import without_unused; without_unused()"
