@@ -77,8 +77,8 @@ def floors(leaves: Sequence[Leaf]) -> list[tuple[Key, int]]:
 def runs(leaves: Sequence[Leaf], gone: Mapping[int, int], come: Mapping[int, int], leaf_rows: int, most: int) -> list[Run]:
     """What is to be written anew of a month's leaves, of which those numbered in ``gone`` lose and in ``come`` gain rows.
 
-    A leaf alone where it stays of a good size: its few rows are sorted and written in one go. One that shrinks below the half
-    is written along with a neighbour that is written, too, or takes a small one along; at most so many leaves together.
+    A leaf alone where it stays of a good size: its few rows are sorted and written in one go. One that shrinks below the
+    half is written along with a neighbour that is written, too, or takes a small one along; at most so many together.
     """
     touched = sorted(gone.keys() | come.keys())
     after = [leaf.rows + come.get(number, 0) - gone.get(number, 0) for number, leaf in enumerate(leaves)]
