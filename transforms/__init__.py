@@ -121,7 +121,9 @@ Decisions
     goes and with what comes, as a query. Price: a second engine, and rows that wait in memory (a million at most).
     A scan is told some hundreds of ids themselves. Context: as a side of a join they tell it the least and the greatest, and
     it decodes the ids of all events between. Choice: ``Engine.listed`` writes 51 to 1,000 into the query's text (97 actors
-    among 99 M events: 2.9 processor seconds, before 7.9); fewer are told as they are. Price: one more small query.
+    among 99 M events: 2.9 processor seconds, before 7.9); up to 16 are a condition that the scan looks at row by row
+    (``Engine.among``: 4 ids 0.8, before 3.4, as a Bloom filter lets through some rows of nearly every row group); others are
+    told as they are. Price: one more small query.
     Times are subtracted as microseconds. Context: a difference of times with a zone costs DuckDB 3.6 processor seconds for
     10 M rows, one of ``epoch_us`` 0.04. Choice: models and checks do so wherever many rows are. Price: lengths in conditions
     of stages are numbers, and half hours are counted.

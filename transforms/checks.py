@@ -94,13 +94,13 @@ def run_repaired(engine: Engine) -> int:
     Those that cannot be narrowed are run as they are, where that is cheap, else they are left for the night.
     Raises ``CheckFailed`` with all that failed.
     """
-    for name, text in _TOUCHED.items():
-        engine.make(name, text)
-    own = {**_OWN, "event_ids_are_unique": {"events": _copies(engine)}, **_in_time(engine)}
+    touched = {name: engine.make(name, text) for name, text in _TOUCHED.items()}
+    people = _rows_of_few(engine) if touched["touched_people"] <= _FEW else _BY_PERSON
+    own = {**_OWN, "event_ids_are_unique": {"events": _copies(engine)}, **_in_time(engine, people)}
     queries = [query for query in _known(engine) if query.name not in AT_NIGHT and not query.parameters]
     violations = []
     for query in queries:
-        with _narrowed(engine, own.get(query.name) or _narrow(query)):
+        with _narrowed(engine, own.get(query.name) or _narrow(query, people)):
             if found := violation(engine, query):
                 violations.append(found)
     if violations:
@@ -118,9 +118,17 @@ def _known(engine: Engine) -> list[Query]:
     return [query for query in known if engine.relations >= set(query.reads)]
 
 
-def _narrow(query: Query) -> Mapping[str, str]:
+def _rows_of_few(engine: Engine) -> dict[str, str]:
+    """Keeps the rows of few touched people: a dozen checks read them, each time out of hundreds of files."""
+    kept = {name: f"{name}_of_touched" for name in _BY_PERSON if name in engine.relations}
+    for name, rows in kept.items():
+        engine.make(rows, _BY_PERSON[name])
+    return {**_BY_PERSON, **{name: f"select * from {rows}" for name, rows in kept.items()}}
+
+
+def _narrow(query: Query, people: Mapping[str, str]) -> Mapping[str, str]:
     """What the relations of a check are to be in a repair; those that are not named stay as they are."""
-    for narrow in (_BY_PERSON, _BY_ACCOUNT, _BY_SUBJECT):
+    for narrow in (people, _BY_ACCOUNT, _BY_SUBJECT):
         if narrow.keys() >= set(query.reads):
             return {name: narrow[name] for name in query.reads}
     return {}
@@ -133,21 +141,22 @@ def _copies(engine: Engine) -> str:
     return f"select * from base.events semi join ({_CAME}) as came using (event_id, month) where month in ({named})"
 
 
-def _in_time(engine: Engine) -> dict[str, Mapping[str, str]]:
+def _in_time(engine: Engine, people: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
     """For checks of rows that are equal or close to each other: those of the time in which a repair put any."""
     found: dict[str, Mapping[str, str]] = {}
-    for check, (table, narrow) in _ON_DAYS.items():
+    rows = {**people, **_BY_ACCOUNT}
+    for check, table in _ON_DAYS.items():
         edges = engine.table(f"select min(day) as least, max(day) as greatest from came_{table}").to_pylist()[0]
         days = "false" if edges["least"] is None else f"day between date '{edges['least']}' and date '{edges['greatest']}'"
-        found[check] = {table: f"{narrow} where {days}"}
+        found[check] = {table: f"{rows[table]} where {days}"}
     if "sessions" in engine.relations:
-        found |= _near_sessions(engine)
+        found |= _near_sessions(engine, people)
     return found
 
 
-def _near_sessions(engine: Engine) -> dict[str, Mapping[str, str]]:
+def _near_sessions(engine: Engine, people: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
     edges = engine.table("select min(started) as least, max(ended) as greatest from came_sessions").to_pylist()[0]
-    text = _BY_PERSON["sessions"]
+    text = people["sessions"]
     if edges["least"] is None:
         near = f"{text} where false"
     else:
@@ -161,7 +170,7 @@ def _near_sessions(engine: Engine) -> dict[str, Mapping[str, str]]:
         "sessions_do_not_touch": {"sessions": "from near_sessions"},
         "sessions_are_unique": {
             "sessions": f"{others} union all {lost}" if is_lost else "from near_sessions",
-            "people": _BY_PERSON["people"],
+            "people": people["people"],
         },
     }
 
@@ -212,11 +221,12 @@ _BY_ACCOUNT: Final[Mapping[str, str]] = {
 _BY_SUBJECT: Final[Mapping[str, str]] = {
     "stages": "select * from base.stages semi join changed_stages using (subject_id)",
 }
-_ON_DAYS: Final[Mapping[str, tuple[str, str]]] = {
-    "activity_is_unique": ("activity", _BY_PERSON["activity"]),
-    "person_days_are_unique": ("person_days", _BY_PERSON["person_days"]),
-    "account_days_are_unique": ("account_days", _BY_ACCOUNT["account_days"]),
+_ON_DAYS: Final[Mapping[str, str]] = {
+    "activity_is_unique": "activity",
+    "person_days_are_unique": "person_days",
+    "account_days_are_unique": "account_days",
 }
+_FEW: Final = 1_000  # people whose rows are kept while the checks look at them
 _SILENCE: Final = "interval '30' minute"
 _LOST_PEOPLE: Final = "select person_id from touched_people where person_id not in (select person_id from base.people)"
 _CAME: Final = "select * exclude (came) from base.moved_events where came"

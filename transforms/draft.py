@@ -45,7 +45,7 @@ from transforms.leaves import Leaf, Run, floors, runs, stored
 from transforms.rewrite import sync, upload
 from transforms.tables import TABLES
 
-_RUN: Final = 8  # stored leaves whose rows are sorted together
+_RUN: Final = 8  # stored leaves whose rows are sorted together, at most
 _BEHIND: Final = 1_000_000  # rows that go and come, at most, while others go on: they wait in memory
 _ATTEMPTS: Final = 30
 _PAUSE: Final = 0.05  # seconds

@@ -1,8 +1,8 @@
 """Leaves as files: rows in the order of a table's key, cut into files of about as many rows each.
 
-Memory is the engine's: rows never pass through Python. What comes in the place of stored leaves is sorted eight leaves at a
-time, what comes where none stands at once, on its way into the files, with spill (tried: 25 M rows cut by key before the
-sort read the spilled rows 14 times, no faster).
+Memory is the engine's: rows never pass through Python. What comes in the place of stored leaves is sorted leaf by leaf (of
+neighbours that are too small, a few at a time), what comes where none stands at once, on its way into the files, with spill
+(tried: 25 M rows cut by key before the sort read the spilled rows 14 times, no faster).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ first leaf of a month whatever is less.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,7 +77,8 @@ def floors(leaves: Sequence[Leaf]) -> list[tuple[Key, int]]:
 def runs(leaves: Sequence[Leaf], gone: Mapping[int, int], come: Mapping[int, int], leaf_rows: int, most: int) -> list[Run]:
     """What is to be written anew of a month's leaves, of which those numbered in ``gone`` lose and in ``come`` gain rows.
 
-    At most so many leaves each. One that shrinks below the half takes a small neighbour along.
+    A leaf alone where it stays of a good size: its few rows are sorted and written in one go. One that shrinks below the
+    half is written along with a neighbour that is written, too, or takes a small one along; at most so many together.
     """
     touched = sorted(gone.keys() | come.keys())
     after = [leaf.rows + come.get(number, 0) - gone.get(number, 0) for number, leaf in enumerate(leaves)]
@@ -94,17 +95,17 @@ def runs(leaves: Sequence[Leaf], gone: Mapping[int, int], come: Mapping[int, int
             leaves[last + 1].low if last + 1 < len(leaves) else None,
             sum(leaves[number].rows + come.get(number, 0) for number in range(first, last + 1)),
         )
-        for first, last in _stretches(sorted(wanted), most)
+        for first, last in _stretches(sorted(wanted), most, {number for number in wanted if after[number] < small})
     ]
 
 
-def _stretches(numbers: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
-    """The first and the last of numbers that follow one another, at most so many."""
+def _stretches(numbers: Sequence[int], most: int, small: Collection[int]) -> Iterator[tuple[int, int]]:
+    """The first and the last of numbers that follow one another, at most so many; two stay together if one is ``small``."""
     first = last = None
     for number in numbers:
         if first is None or last is None:
             first = number
-        elif number != last + 1 or number - first >= most:
+        elif number != last + 1 or number - first >= most or not (last in small or number in small):
             yield first, last
             first = number
         last = number

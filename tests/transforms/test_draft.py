@@ -27,6 +27,7 @@ from transforms.draft import Draft
 from transforms.engine import Engine, Limits
 from transforms.errors import ModelFailed
 from transforms.forget import erase
+from transforms.leaves import Leaf, runs
 from transforms.manifest import Manifest, publish
 from transforms.sweep import sweep
 from transforms.tables import TABLES
@@ -270,6 +271,16 @@ def test_a_leaf_that_shrinks_takes_its_small_neighbour_along(lake: Lake) -> None
     commit(lake, ACCOUNTS, 2, rows[4:7], [])
     assert len(lake.files("default", "accounts")) == 2
     assert rows_in(lake, ACCOUNTS, 3) == [rows[3], *rows[7:]]
+
+
+def test_neighbours_are_written_one_by_one_unless_one_of_them_is_small() -> None:
+    leaves = [Leaf(f"{low}", None, rows, low, low + 9, 0) for low, rows in ((0, 6), (10, 14), (20, 9), (30, 6), (40, 10))]
+    found = runs(leaves, {3: 2}, {0: 1, 1: 1, 2: 1}, 10, 8)
+    assert [([leaf.low for leaf in run.leaves], run.floor, run.until, run.rows) for run in found] == [
+        ([0], None, 10, 7),
+        ([10], 10, 20, 15),
+        ([20, 30], 20, 40, 16),
+    ]
 
 
 def test_many_leaves_follow_one_another_by_their_keys(lake: Lake) -> None:

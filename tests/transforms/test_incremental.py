@@ -232,6 +232,10 @@ def test_whatever_happens_between_builds_they_end_where_a_build_from_scratch_doe
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("transforms.engine._LISTED", range(1, 6))  # ids are written out, and asked for, in few events, too
+    monkeypatch.setattr("transforms.engine._AMONG", 3)
+    monkeypatch.setattr("transforms.repair._MOST_KEPT", 3)
+    monkeypatch.setattr("transforms.checks._FEW", 3)
+    monkeypatch.setattr("transforms.spans._CLOSE", timedelta(days=3))
     world = World(tmp_path, seed)
     for cut in range(5):
         for _ in range(world.random.choice([1, 1, 2, 5])):
