@@ -55,6 +55,22 @@ def people(lake: Lake) -> list[tuple[object, ...]]:
         return rows_of(engine.table("select * from people order by person"), "person", "events")
 
 
+def test_relations_that_no_model_reads_any_more_are_let_go_and_those_of_checks_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[frozenset[str]] = []
+    run = checks.run
+
+    def told(engine: Engine, **options: object) -> int:
+        kept.append(engine.relations)
+        return run(engine, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(checks, "run", told)
+    built(lake_of(tmp_path, EVENTS))
+    assert not kept[0] & {"links", "id_roots", "traits", "first_touches"}
+    assert kept[0] >= {"link_states", "actors", "sessions"}
+
+
 def test_a_build_writes_its_tables_and_a_manifest_that_names_them(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, EVENTS)
     result = built(lake)

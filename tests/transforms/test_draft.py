@@ -243,6 +243,7 @@ def test_what_changed_is_told_and_what_did_not_is_left_out(tmp_path: Path) -> No
     with Engine(Lake(str(tmp_path)), "default", {}) as engine:
         draft = Draft(engine, ACCOUNTS, None)
         assert repair(engine, draft, ACCOUNTS, [], rows) == 3
+        assert engine.table("from changed_accounts order by account_id").to_pylist() == rows
         assert repair(engine, draft, ACCOUNTS, rows, [account("a"), account("b", 5), account("d")]) == 4
         changed = engine.table("select account_id, members from changed_accounts order by all").to_pylist()
         assert [tuple(row.values()) for row in changed] == [("b", 1), ("b", 5), ("c", 1), ("d", 1)]

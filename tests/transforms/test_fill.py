@@ -9,13 +9,17 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from ingest.lake import Lake
+from sql.loader import load
 from tests.transforms.world import Row, built, call, lake_of
 from transforms import days
 from transforms.build import build
 from transforms.core import core
 from transforms.engine import Engine
+from transforms.fill import Filling
 from transforms.manifest import current
 from transforms.model import Model
+from transforms.tables import TABLES
 
 BY_DAY = ("sessions", "activity", "person_days", "account_days")
 BORDERS = [datetime(2026, month, 1, tzinfo=UTC) for month in (2, 3, 4, 6)]  # nothing happens in all of May
@@ -63,6 +67,19 @@ def test_months_after_one_another_make_what_all_at_once_make(zone: str, leaf_row
     assert {name: rows.num_rows for name, rows in found.items()} == {name: wanted[name].num_rows for name in BY_DAY}
     for name in BY_DAY:
         assert found[name].to_pylist() == in_order(wanted[name]).to_pylist(), name
+
+
+def test_only_the_last_month_is_kept_while_the_next_one_is_made(tmp_path: Path) -> None:
+    query = load("models", "account_days")
+    with Engine(Lake(str(tmp_path)), "default", {}) as engine:
+        engine.bind("gone", TABLES[query.name].empty_table())
+        filling = Filling(engine, query, leaf_rows=4)
+        for number in range(1, 5):
+            row = f"select 'a' as account_id, date '2026-{number:02d}-09' as day, 1 as events, 1 as tracks, 0 as pages"
+            filling.fill("gone", f"{row}, 0 as bots, 1 as people", {}, f"2026-{number:02d}")
+            assert len([name for name in engine.relations if name.startswith("fresh_account_days")]) == 1
+        assert engine.table("select count(*) as n from account_days")["n"].to_pylist() == [4]
+        filling.discard()
 
 
 def test_a_session_of_months_is_one(tmp_path: Path) -> None:

@@ -97,6 +97,23 @@ def test_a_session_has_its_first_page_and_the_channel_of_its_first_event() -> No
     ]
 
 
+def test_of_events_that_came_at_once_the_least_id_tells_of_its_session_and_a_page_is_its_first() -> None:
+    rows = [
+        call("e3", at(), user="1", utm_medium="cpc"),
+        call("e2", at(), user="1", utm_medium="email"),
+        visit("e4", at(), page_path="/at-once"),
+        visit("e1", at(), source="app", page_path="/app"),
+        call("e5", at(minutes=90), user="1"),
+        visit("e7", at(minutes=91), page_path="/seven"),
+        visit("e6", at(minutes=91), page_path="/six"),
+    ]
+    assert rows_of(built(rows)["sessions"], "session_id", "source", "events", "pages", "entry_page", "channel") == [
+        ("e1", "app", 1, 1, "/app", "direct"),
+        ("e2", "test", 3, 1, "/at-once", "email"),
+        ("e5", "test", 3, 2, "/six", "direct"),
+    ]
+
+
 def test_a_late_event_joins_two_sessions_and_the_next_build_shows_it(tmp_path: Path) -> None:
     lake = lake_of(tmp_path, [visit("e1", at(minutes=0)), visit("e2", at(minutes=50))])
 
