@@ -253,6 +253,8 @@ def test_the_moment_the_zone_and_the_times_to_convert_have_fields(built: Page) -
     assert (question["timezone"], question["as_of"]) == ("Asia/Tokyo", "2026-01-31T12:00")
     write(built, "As known at", "")
     built.wait(f"{DRAWN} && document.body.innerText.includes('from Signed Up to Project Created')")
+    built.settle()
+    assert [text for text in built.texts(".answer .chart svg text") if "e+" in text] == []  # 20 minutes, not 2e+1
     built.click("button[aria-label='Move step 2 down']")
     assert question_of(built)["time_to_convert"] == {"from": 1, "to": 3, "bins": 7}
     write(built, "Columns of the histogram", "1001")
