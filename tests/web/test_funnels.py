@@ -259,6 +259,7 @@ def test_the_moment_the_zone_and_the_times_to_convert_have_fields(built: Page) -
     assert question_of(built)["time_to_convert"] == {"from": 1, "to": 3, "bins": 7}
     write(built, "Columns of the histogram", "1001")
     built.wait("!!document.querySelector('[data-fault=\"time_to_convert.bins\"]')")
+    assert built.text("[data-fault]") == "bins is a whole number in this range: 1 to 1000"
 
 
 def open_folds(page: Page) -> None:
