@@ -341,6 +341,15 @@ def test_a_bar_lists_those_who_reached_it_and_one_of_them_is_explained(built: Pa
         built.click(".panel .more button")
         built.wait(f"document.querySelectorAll('.panel tbody tr').length > {count}")
     assert built.texts(".panel tbody th") == [item["unit"] for item in listed["items"]]
+    built.evaluate(KEEP)
+    built.evaluate("[...document.querySelectorAll('.panel .button')].find((b) => b.textContent === 'Download CSV').click()")
+    built.wait("window.kept !== null")
+    rows = [line.split(",") for line in str(built.evaluate("window.kept")).splitlines()]
+    assert rows[0] == ["unit", "state", "entered", "reached", "time_1", "time_2", "time_3"]
+    assert rows[1:] == [
+        [item["unit"], item["state"], item["entered"], str(item["reached"]), *(time or "" for time in item["times"])]
+        for item in listed["items"]
+    ]
     first = listed["items"][0]["unit"]
     why = asked(built, server, "funnel/explain", unit_id=first)
     built.click(".panel tbody tr .link")
