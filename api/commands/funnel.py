@@ -51,7 +51,7 @@ _FILES: Final = (".toml", ".json")
 @click.option("--json", "form", flag_value="json", help="The answer as JSON.")
 @click.option("--csv", "form", flag_value="csv", help="Its rows as CSV.")
 @settings("lake_url", "store_url", "definitions", "query_memory", "query_threads")
-def command(settings: Settings, source: str, form: str | None, **options: Any) -> None:
+def command(settings: Settings, /, source: str, form: str | None, **options: Any) -> None:
     """Answer a funnel: of a FILE that holds a request as POST /api/funnel takes it, in TOML or JSON (of standard input: -),
     or by its NAME, saved or of the definitions. In a file, last = "90d" stands for the last 90 days in place of from and to.
     """

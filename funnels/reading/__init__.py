@@ -11,6 +11,7 @@
         parts         units after units, matched as they are read, where not all of them fit
         valued, ties  after matching: values of witnesses only (places, json_spans), and what event ids decide
       stream_sql      a query, for what is left (session_units, codes, traits_then)
+      one_unit        the few events that it reads for an explanation
 
 ``people`` keeps who is who between questions; ``texts``: strings in one block of bytes.
 
@@ -25,10 +26,10 @@ Decisions
   joins to traits twenty times that of the plain question. Choice: ``scan`` picks row groups by their statistics, ``who``
   gives each actor a number from a hash in memory, ``gather`` appends rows to partitions of units and orders each of these
   within the cache. Traits and cohorts are looked up by the person's or account's number, each table read once; conditions of
-  events are told once of each different value. Price: what asks for one unit, for event ids, for bots or for a time column,
-  or names sessions is still a query; so are first-ever steps of sessions. Tried: sorting each person's rows by insertion or
-  merging took three times as long as counting them by two digits of their time first; fields of tuples named in the loop
-  itself, instead of once before it, made that loop twice as slow.
+  events are told once of each different value. Price: what asks for one unit, for bots or for a time column is still a
+  query; so are first-ever steps of sessions. Tried: sorting each person's rows by insertion or merging took three times as
+  long as counting them by two digits of their time first; fields of tuples named in the loop itself, instead of once before
+  it, made that loop twice as slow.
 - Values after matching. Context: a breakdown by a property read every event's JSON, 24 times the plain question's time.
   Choice: exclusions, and the number of the row among all that are read, lie in the bits that a row's unit leaves; after
   matching only the row groups of witnesses are read for values, and their codes kept, up to 64 MB. Price: beyond 2 thousand
@@ -51,8 +52,8 @@ Decisions
   sorted by one digit of their time; neither was worth its lines.
 - Sessions are found anew per question. Context: events and merges since the last build have no row in ``sessions``. Choice:
   the rule of that table runs over the events that are read; a stretch of time holds the same sessions whatever came before.
-  Price: a pass over events of any name; lists and first-ever steps, which need a session's beginning, are a query over all
-  history.
+  Price: a pass over events of any name; first-ever steps are a query over all history. A session that is listed is named by
+  looking back from an event of it, as far as it takes.
 - Traits at the time of the event are read from the calls themselves (``traits_then``). Context: a merge changes who was
   described, for all history, before the next build. Choice: per trait asked for, its calls at the newest identity, looked up
   by time (``histories``; an as-of join where there is a query). Price: each such trait reads the identify (group) events

@@ -58,8 +58,8 @@ def test_the_definition_s_example_is_answered_with_all_its_keys(tmp_path: Path) 
     with example_world(tmp_path).client() as client:
         found = ask(client, **EXAMPLE)
         thin = ask(client, "?survival=2", **EXAMPLE)
-    assert thin == {**found, "survival": [found["survival"][0], *thin["survival"][1:-1], found["survival"][-1]]}
-    assert len(thin["survival"]) < len(found["survival"])
+    curve, drawn = found["survival"], thin["survival"]
+    assert (drawn[0], drawn[-1], len(drawn), len(curve)) == (curve[0], curve[-1], 3, 4)
     assert [(step["label"], step["reached"], step["dropped"]) for step in found["steps"]] == [
         ("Registered", 5, 3),
         ("Project Created or File Uploaded", 2, 0),

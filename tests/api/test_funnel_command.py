@@ -128,8 +128,8 @@ def test_a_request_may_be_json_of_a_file_or_of_standard_input_and_flags_say_any_
     assert json.loads(run(world, str(file), "--json"))["entrants"] == expected
     assert json.loads(run(world, "-", "--json", given=json.dumps(QUESTION)))["entrants"] == expected
     assert json.loads(run(world, "-", "--json", given=FILE))["entrants"] == expected
-    flags = ("--window", "2h", "--unit", "session", "--trend", "month", "--as-of", "2026-02-10", "--set", "order=any")
-    flags += ("--set", 'exclude=[{"event": "Task Completed"}]', "--by", "source")
+    flags = ["--window", "2h", "--unit", "session", "--trend", "month", "--as-of", "2026-02-10", "--set", "order=any"]
+    flags += ["--set", 'exclude=[{"event": "Task Completed"}]', "--by", "source"]
     told = json.loads(run(world, str(file), "--json", *flags))["definition"]
     names = ("window", "unit", "trend", "as_of", "order")
     assert [told[name] for name in names] == ["2h", "session", "month", "2026-02-10T00:00:00Z", "any"]

@@ -263,10 +263,13 @@ def test_the_moment_the_zone_and_the_times_to_convert_have_fields(built: Page) -
     assert (question["timezone"], question["as_of"]) == ("Asia/Tokyo", "2026-01-31T12:00")
     write(built, "As known at", "")
     built.wait(f"{DRAWN} && document.body.innerText.includes('from Signed Up to Project Created')")
+    built.settle()
+    assert [text for text in built.texts(".answer .chart svg text") if "e+" in text] == []  # 20 minutes, not 2e+1
     built.click("button[aria-label='Move step 2 down']")
     assert question_of(built)["time_to_convert"] == {"from": 1, "to": 3, "bins": 7}
     write(built, "Columns of the histogram", "1001")
     built.wait("!!document.querySelector('[data-fault=\"time_to_convert.bins\"]')")
+    assert built.text("[data-fault]") == "bins is a whole number in this range: 1 to 1000"
 
 
 def open_folds(page: Page) -> None:
@@ -348,6 +351,15 @@ def test_a_bar_lists_those_who_reached_it_and_one_of_them_is_explained(built: Pa
         built.click(".panel .more button")
         built.wait(f"document.querySelectorAll('.panel tbody tr').length > {count}")
     assert built.texts(".panel tbody th") == [item["unit"] for item in listed["items"]]
+    built.evaluate(KEEP)
+    built.evaluate("[...document.querySelectorAll('.panel .button')].find((b) => b.textContent === 'Download CSV').click()")
+    built.wait("window.kept !== null")
+    rows = [line.split(",") for line in str(built.evaluate("window.kept")).splitlines()]
+    assert rows[0] == ["unit", "state", "entered", "reached", "time_1", "time_2", "time_3"]
+    assert rows[1:] == [
+        [item["unit"], item["state"], item["entered"], str(item["reached"]), *(time or "" for time in item["times"])]
+        for item in listed["items"]
+    ]
     first = listed["items"][0]["unit"]
     why = asked(built, server, "funnel/explain", unit_id=first)
     built.click(".panel tbody tr .link")

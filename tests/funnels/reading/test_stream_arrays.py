@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from funnels.adhoc import Source
+from funnels.as_rules import rules_of
 from funnels.bounds import compiling, within_limits
 from funnels.errors import TooLarge, TooSlow
 from funnels.reading.streams import Found, read_streams, unit_names
@@ -59,6 +60,20 @@ def test_events_of_one_instant_are_in_order_of_their_ids_whatever_the_order_of_t
     found, names = streams_of(tmp_path, [*rows, did("ann", "A", DAY - HOUR, "z")])
     assert (ids_of(found), names) == (["z", "a", "b", "c", "d"], ["user:ann"])
     assert found.streams.masks.tolist() == [1, 2, 1, 2, 1]
+
+
+def test_of_events_of_one_instant_the_one_with_the_smallest_id_serves_also_where_they_are_matched_as_they_are_read(
+    tmp_path: Path,
+) -> None:
+    rows = [did("ann", "A", DAY, event_id) for event_id in ("c", "a", "b")] + [did("ann", "B", DAY + HOUR, "z")]
+    body = {"steps": AB, "from": "2026-01-01", "to": "2026-02-01", "window": "14d"}
+    source, request = source_of(lake_of(tmp_path, rows)), parse(body)
+    with source.engine() as engine:
+        rules = rules_of(request, source.as_of(request))
+        found = read_streams(engine, source.asking(engine, request).query(with_ids=True), source.limits, rules)
+        assert found.outcome is not None
+        assert found.ids is not None
+        assert found.ids(found.outcome.witness[0]).to_pylist() == ["a", "z"]
 
 
 def test_an_excluded_event_may_serve_a_step_and_is_read_whatever_the_filters_at_the_top_say(tmp_path: Path) -> None:
@@ -175,6 +190,13 @@ def test_a_session_is_a_span_without_half_an_hour_of_silence_named_by_its_first_
     units = [names[code] for code in found.streams.units]
     assert dict(zip(ids_of(found), units, strict=True)) == {"a": "first", "b": "first", "c": "c", "d": "d", "e": "e"}
     assert found.without_unit == 0
+
+
+def test_a_session_is_named_by_its_first_event_however_long_before_it_began(tmp_path: Path) -> None:
+    long = [did("ann", "Kept Open", DAY + n * 29 * MINUTE, f"k{n:03}") for n in range(60)]  # 29 hours
+    rows = [*long, did("ann", "A", DAY + 60 * 29 * MINUTE, "a"), did("bob", "A", DAY + 60 * 29 * MINUTE, "b")]
+    found, names = streams_of(tmp_path, rows, unit="session", **{"from": "2026-01-02"})
+    assert {event: names[unit] for event, unit in by_event(found, found.streams.units).items()} == {"a": "k000", "b": "b"}
 
 
 def test_sessions_are_the_same_whether_or_not_what_came_before_is_read(tmp_path: Path) -> None:

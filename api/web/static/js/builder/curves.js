@@ -78,7 +78,7 @@ export function histogram({ bins, median }) {
         data: { values },
         mark: { type: "bar", color: second, binSpacing: 1 },
         encoding: {
-          x: { field: "from", type: "quantitative", bin: "binned", axis: { format: "~g", title: unit } },
+          x: { field: "from", type: "quantitative", bin: "binned", axis: { format: ".4~g", title: unit } },
           x2: { field: "to" },
           y: { field: "count", type: "quantitative", stack: null, axis: { format: "~s", tickMinStep: 1 } },
           tooltip: [
@@ -104,7 +104,7 @@ export function survival(points) {
   return ({ accent }) => ({
     height: 200,
     data: { values },
-    encoding: { x: { field: "at", type: "quantitative", axis: { title: unit, grid: false, format: "~g" } } },
+    encoding: { x: { field: "at", type: "quantitative", axis: { title: unit, grid: false, format: ".4~g" } } },
     layer: [
       {
         mark: { type: "area", color: accent, opacity: 0.14, interpolate: "step-after" },

@@ -1,6 +1,7 @@
 // What is wrong with a question, told at the fields that the answer names.
 import { el } from "../dom.js";
 
+const SHORT = 60; // characters
 let made = 0;
 
 /** Takes the faults told before away. */
@@ -18,11 +19,17 @@ export function showFaults(root, errors) {
   return errors.filter((error) => !showAt(root, error));
 }
 
-function showAt(root, { path, message }) {
+/** What is wrong, and what may stand there where that is short and not said already. */
+function worded({ message, allowed = [] }) {
+  const listed = allowed.map((one) => (typeof one === "string" ? one : JSON.stringify(one))).join(", ");
+  return !listed || listed.length > SHORT || message.includes(listed) ? message : `${message}: ${listed}`;
+}
+
+function showAt(root, { path, message, allowed }) {
   for (let at = path; at; at = shorter(at)) {
     const place = root.querySelector(`[data-path="${CSS.escape(at)}"]`);
     if (!place) continue;
-    const told = el("p", { class: "fault-at small bad", id: `fault-${++made}`, "data-fault": path }, message);
+    const told = el("p", { class: "fault-at small bad", id: `fault-${++made}`, "data-fault": path }, worded({ message, allowed }));
     place.append(told);
     for (let folded = place.closest("details"); folded; folded = folded.parentElement.closest("details")) folded.open = true;
     const hidden = place.closest("[hidden]");

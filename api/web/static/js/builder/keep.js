@@ -86,7 +86,7 @@ function drawn({ board, answer }, form) {
   return exported(picture(answer(), { title: headline(answer()), subtitle }), form);
 }
 
-async function download(name, content) {
+export async function download(name, content) {
   const url = URL.createObjectURL(await content);
   const link = el("a", { href: url, download: name });
   document.body.append(link);

@@ -5,8 +5,10 @@ import { duration, moment } from "../format.js";
 import { moreRows } from "../listing.js";
 import { failure, waiting } from "../states.js";
 import { explained } from "./explained.js";
+import { download } from "./keep.js";
 
 const PAGE = 100;
+const MOST = 1000; // that a page of the API holds
 
 /** `open(ask, title, total)`: `ask` says which of the question's units; `body()` gives the question. */
 export function peoplePanel(body, held) {
@@ -47,7 +49,8 @@ export function peoplePanel(body, held) {
     const question = body();
     if (!panel.isConnected) document.body.append(panel);
     if (!panel.open) panel.showModal();
-    const page = (after) => post("funnel/people", { ...question, ...ask, limit: PAGE, ...(after ? { after } : {}) });
+    const page = (after, limit = PAGE) =>
+      post("funnel/people", { ...question, ...ask, limit, ...(after ? { after } : {}) });
     const list = () => show(heading, async () => listed(await page(), { page, why, held: held() }));
     const why = (id) =>
       show(id, async () => explained(await post("funnel/explain", { ...question, unit_id: id }), held()), { returns: list });
@@ -66,7 +69,12 @@ function listed(answer, { page, why, held }) {
     ...steps.slice(1).map((at) => `Step ${at}`),
   ];
   return [
-    el("p", { class: "small quiet" }, "Choose one to see why they stand there."),
+    el(
+      "div",
+      { class: "line" },
+      el("p", { class: "small quiet" }, "Choose one to see why they stand there."),
+      kept(page, held.steps.length),
+    ),
     el(
       "div",
       { class: "scroll", tabindex: "0", role: "region", "aria-label": "Who" },
@@ -87,6 +95,36 @@ function listed(answer, { page, why, held }) {
     ),
     moreRows(body, answer.next, { row: make, load: page, total: answer.total }),
   ];
+}
+
+/** A button that keeps the whole list as a file, page by page. */
+function kept(page, steps) {
+  const button = el("button", { class: "button compact", type: "button" }, "Download CSV");
+  button.onclick = async () => {
+    button.disabled = true;
+    try {
+      const items = [];
+      let after = null;
+      do {
+        const answer = await page(after, MOST);
+        items.push(...answer.items);
+        after = answer.next;
+      } while (after);
+      download("people.csv", new Blob([written(items, steps)], { type: "text/csv" }));
+    } catch (error) {
+      button.after(failure(error));
+    }
+    button.disabled = false;
+  };
+  return button;
+}
+
+function written(items, steps) {
+  const times = Array.from({ length: steps }, (_, at) => `time_${at + 1}`);
+  const rows = items.map(({ unit, state, entered, reached, times: each }) => [unit, state, entered, reached, ...each]);
+  const cell = (value) => (/[",\r\n]/.test(value ?? "") ? `"${value.replaceAll('"', '""')}"` : (value ?? ""));
+  const lines = [["unit", "state", "entered", "reached", ...times], ...rows].map((one) => one.map(cell).join(","));
+  return `${lines.join("\n")}\n`;
 }
 
 function row(item, why, held) {
