@@ -7,6 +7,7 @@
         truths        which rows satisfy the conditions, told once of each different value
         facts         whose an event is, and what is known of them: who, accounts, words, subjects, histories
         tags          what a row carries on the way: steps, exclusions, values, its number
+        owners        whose the rows of a row group are, kept
         gather        rows into partitions of units, each ordered within the cache; neighbours: events of any name
         parts         units after units, matched as they are read, where not all of them fit
         valued, ties  after matching: values of witnesses only (places, json_spans), and what event ids decide

@@ -60,7 +60,7 @@ class Facts:
         stretches = (_NO_INTS, _NO_INTS, _NO_INTS, _NO_CODES)
         if sole is not None:
             stretches = (sole.first, sole.begins, sole.ends, sole.accounts)
-        return People(self._who.slots, self._who.shift, people, accounts, *stretches)
+        return People(self._who.slots, self._who.shift, people, accounts, *stretches, self._who.changed)
 
     @property
     def _of_people(self) -> Subjects:
