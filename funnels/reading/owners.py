@@ -1,7 +1,7 @@
 """Whose the rows of a row group are, kept: a look at ``who`` for each of them costs as much as all else that is done to it.
 
-What is kept was told by the table of a build, and files never change. So it also serves a question for which changes since are
-laid over that table: then rows of nobody, and of the people whom the changes touch, are looked up anew (``gather.take``).
+What is kept was told by the table of a build, and files never change. So it also serves a question for which changes since
+are laid over that table: rows of nobody, and of people whom the changes touch, are looked up anew (``gather.take``).
 """
 
 from __future__ import annotations
