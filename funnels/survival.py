@@ -54,7 +54,8 @@ def curve(waited: Ints, converted: NDArray[np.bool_]) -> list[dict[str, object]]
     if waited.size == 0:
         return []
     times, deaths = np.unique(waited[converted], return_counts=True)
-    censored = np.sort(waited[~converted])
+    censored = waited[~converted]
+    censored = np.sort(censored[censored < times.max(initial=0)])  # not those who were watched to the end, mostly all
     before = np.cumsum(deaths) - deaths  # conversions earlier than each moment
     waiting = waited.size - before - np.searchsorted(censored, times)
     left = np.cumprod((waiting - deaths) / waiting, dtype=np.float64)

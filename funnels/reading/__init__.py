@@ -7,6 +7,7 @@
         truths        which rows satisfy the conditions, told once of each different value
         facts         whose an event is, and what is known of them: who, accounts, words, subjects, histories
         tags          what a row carries on the way: steps, exclusions, values, its number
+        owners        whose the rows of a row group are, kept
         gather        rows into partitions of units, each ordered within the cache; neighbours: events of any name
         parts         units after units, matched as they are read, where not all of them fit
         valued, ties  after matching: values of witnesses only (places, json_spans), and what event ids decide
@@ -27,9 +28,15 @@ Decisions
   gives each actor a number from a hash in memory, ``gather`` appends rows to partitions of units and orders each of these
   within the cache. Traits and cohorts are looked up by the person's or account's number, each table read once; conditions of
   events are told once of each different value. Price: what asks for one unit, for bots or for a time column is still a
-  query; so are first-ever steps of sessions. Tried: sorting each person's rows by insertion or merging took three times as
-  long as counting them by two digits of their time first; fields of tuples named in the loop itself, instead of once before
-  it, made that loop twice as slow.
+  query; so are first-ever steps of sessions. Tried: fields of tuples named in a loop itself, instead of once before it, made
+  that loop twice as slow.
+- A row to be ordered is one word. Context: rows of two words, counted out by two digits of their time and then by unit, took
+  a fifth of a question's time and most of its memory. Choice: unit, time and mask in one word, sorted by numpy's vector
+  instructions, in half the time and half the memory; where they have no room in 63 bits (values to be read of some rows,
+  a year's events of ten million people), rows are two words, and sorted by a key. Price: a machine without such instructions
+  sorts slower than it counted. Tried before: sorting each person's rows by insertion or merging took thrice the counting.
+- Whose the rows are is kept. Context: a miss of the cache per event was half of the reading. Choice: 64 MB of people's
+  numbers by row group, told by a build's table; what changed since is looked up anew. Price: that memory.
 - Values after matching. Context: a breakdown by a property read every event's JSON, 24 times the plain question's time.
   Choice: exclusions, and the number of the row among all that are read, lie in the bits that a row's unit leaves; after
   matching only the row groups of witnesses are read for values, and their codes kept, up to 64 MB. Price: beyond 2 thousand
@@ -48,8 +55,8 @@ Decisions
 - Decoded columns are kept. Context: of a question over few events, a third of the time went into opening and decoding its
   row groups, the same each time. Choice: 64 MB of them, told apart by file and row group, which never change; only what was
   not asked for in a long while makes room, since larger questions would otherwise push all out in turn. Price: that memory,
-  and a first question that is slower. Tried: a table of actors that needs fewer misses of the cache, the rows of a person
-  sorted by one digit of their time; neither was worth its lines.
+  and a first question that is slower. Tried: a table of actors that needs fewer misses of the cache was not worth its
+  lines.
 - Sessions are found anew per question. Context: events and merges since the last build have no row in ``sessions``. Choice:
   the rule of that table runs over the events that are read; a stretch of time holds the same sessions whatever came before.
   Price: a pass over events of any name; first-ever steps are a query over all history. A session that is listed is named by

@@ -30,6 +30,7 @@ from funnels.reading import gather
 from funnels.reading.facts import Facts
 from funnels.reading.gather import BOTS, INTERNALS, ROW_BYTES, WITHOUT, Events, Gather, Ordered, People, Pool, take
 from funnels.reading.neighbours import Among
+from funnels.reading.owners import owners
 from funnels.reading.places import Encoded, Places
 from funnels.reading.scan import Rows, Stretch, table
 from funnels.reading.serving import ACCOUNT, EVENT, PERSON, THEN, Offers, offers, root_of
@@ -336,6 +337,7 @@ class Reading:
             rows.bots,
             rows.first_bot,
             first,
+            owners(self._who, rows),
         )
 
     def _marks(self, rows: Rows, served: Ints, number: int) -> Ints:

@@ -60,7 +60,7 @@ class Facts:
         stretches = (_NO_INTS, _NO_INTS, _NO_INTS, _NO_CODES)
         if sole is not None:
             stretches = (sole.first, sole.begins, sole.ends, sole.accounts)
-        return People(self._who.slots, self._who.shift, people, accounts, *stretches)
+        return People(self._who.slots, self._who.shift, people, accounts, *stretches, self._who.changed)
 
     @property
     def _of_people(self) -> Subjects:
@@ -134,9 +134,9 @@ class Facts:
     def _account(self, rows: Which) -> Ints:
         if self._unit == "account":
             return rows.units.astype(np.int64)
-        assert self._accounts is not None
-        texts = self._places.column(rows.numbers, "account_id", self._threads).cast(pa.string())
-        named, sole = self._accounts.words.codes(texts), self._accounts.at(self._person(rows).astype(np.int32), rows.times)
+        assert self._accounts is not None and self.named is not None
+        named = self._places.looked_up(rows.numbers, self.named.of, UNKNOWN, self._threads)
+        sole = self._accounts.at(self._person(rows).astype(np.int32), rows.times)
         found: Ints = np.where(named < 0, sole, named).astype(np.int64)
         return found
 

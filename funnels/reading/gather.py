@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from funnels.kernel.words import Codes, Ints, compiled
+from funnels.reading.owners import INSIDER
 from funnels.reading.who import INTERNAL, find_values
 
 EARLIEST: Final = -62_135_596_800_000_000  # microseconds: the beginning of the year 1
@@ -34,6 +35,8 @@ _PARTITIONS: Final = 2048  # at most: each has an open slab per thread
 _WORD: Final = 63  # bits, without the sign
 _BLOCK: Final = 1024  # rows whose units are looked up at once
 SLABS, WITHOUT, BOTS, INTERNALS = 0, 1, 2, 3  # places in Pool.counts
+_NO_CODES: Final = np.frombuffer(b"", np.int32)
+_NO_FLAGS: Final = np.zeros(0, np.bool_)
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ class Events(NamedTuple):
     bots: NDArray[np.uint8]
     first_bot: int
     number: int  # of the first one; -1: rows carry no numbers
+    owners: Codes = _NO_CODES  # whose they are (``owners``); else ``People.slots`` tell
 
 
 class Asked(NamedTuple):
@@ -99,6 +103,7 @@ class Asked(NamedTuple):
 class People(NamedTuple):
     """Who is who (``who``), and what may be served: bits by person and by account, the last ones for nobody's events.
 
+    ``changed``: by person, those of whom ``Events.owners`` does not tell what ``slots`` do; nor does it of nobody's then.
     ``first[person]``: the first of the stretches of time in which it has one account, as microseconds since 1970.
     """
 
@@ -110,6 +115,7 @@ class People(NamedTuple):
     begins: Ints
     ends: Ints
     accounts: Codes
+    changed: NDArray[np.bool_] = _NO_FLAGS
 
 
 class Packing(NamedTuple):
@@ -250,7 +256,7 @@ def take(events: Events, asked: Asked, people: People, into: Into) -> None:
     """
     times, actors, names, served, marks = events.times, events.actors, events.names, events.served, events.marks
     accounts, sources, bots, first_bot = events.accounts, events.sources, events.bots, events.first_bot
-    insiders, number = events.insiders, events.number
+    insiders, number, owners, changed = events.insiders, events.number, events.owners, people.changed
     low, high, first, last = asked.low, asked.high, asked.first, asked.last
     slots, slots_shift, allowed, accounts_allowed = people.slots, people.shift, people.allowed, people.accounts_allowed
     rows, before, nexts, counts = into.rows, into.before, into.nexts, into.counts
@@ -274,9 +280,19 @@ def take(events: Events, asked: Asked, people: People, into: Into) -> None:
                 continue
             chosen[count], keys[count] = i, actors[i]
             count += 1
-        find_values(slots, slots_shift, keys, count, values)
+        if owners.size == 0:
+            find_values(slots, slots_shift, keys, count, values)
         for place in range(count):
-            i, value = chosen[place], values[place]
+            i = chosen[place]
+            if owners.size:
+                value = np.int64(owners[i])
+                if changed.size and (value < 0 or changed[value & (INSIDER - 1)]):
+                    find_values(slots, slots_shift, keys[place : place + 1], 1, values[place : place + 1])
+                    value = values[place]
+                elif value >= INSIDER:
+                    value ^= INSIDER | INTERNAL
+            else:
+                value = values[place]
             mask = marks[i] if marks.size else served[names[i]] if names.size else served[0]
             if times[i] < first or times[i] > last:
                 mask &= asked.always

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow.fs import FileSystem
 
-from funnels.kernel import Ints
+from funnels.kernel import Codes, Ints
 from funnels.kernel.words import compiled
 from funnels.reading.json_spans import members
 from funnels.reading.scan import File, Footer, Kept, Stretch
@@ -33,6 +33,7 @@ _KEPT_BYTES: Final = 64 << 20
 _FEW: Final = 4_096  # values of a row group, up to which they are kept
 _PER_ROW: Final = 8  # bytes of a row, below which a column is surely a dictionary in its file
 _GROUPS: Final = 4  # that one thread reads at a time
+_NEAR: Final = 12  # bits of a number, without which it is looked up where its group may begin
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,17 @@ class Places:
                 rows = numbers[there] - self._starts[group]
                 yield there, one, np.zeros(0, np.uint8) if one.codes is None else one.codes[rows]
 
+    def looked_up(self, numbers: Numbers, of: Callable[[int], Codes], missing: int, threads: ThreadPoolExecutor) -> Codes:
+        """What ``of`` a row group tells of these rows; ``missing`` where it has nothing."""
+        order, ends = np.empty(numbers.size, np.int64), np.zeros(self._starts.size + 1, np.int64)
+        _by_group(numbers.astype(np.int64), self._starts, order, ends)
+        found, there = np.full(numbers.size, missing, np.int32), np.flatnonzero(ends[1:] > ends[:-1]).tolist()
+        for place, codes in zip(there, threads.map(of, there), strict=True):
+            rows = order[ends[place] : ends[place + 1]]
+            if codes.size:
+                found[rows] = codes[numbers[rows] - self._starts[place]]
+        return found
+
     def column(self, numbers: Numbers, name: str, threads: ThreadPoolExecutor) -> pa.Array:
         """A column of the table in these rows, in their order."""
 
@@ -174,9 +186,14 @@ class Places:
 @compiled
 def _by_group(numbers: Ints, starts: Ints, order: Ints, ends: Ints) -> None:
     """``order``: places in ``numbers`` by the group that each lies in; ``ends[group]``: how many lie in those before it."""
-    groups = np.searchsorted(starts, numbers, "right")
+    nearest = np.searchsorted(starts, np.arange((starts[-1] >> _NEAR) + 1) << _NEAR, "right")
+    groups = np.empty(numbers.size, np.int64)
     for i in range(numbers.size):
-        ends[groups[i]] += 1
+        group = nearest[numbers[i] >> _NEAR]
+        while group < starts.size and starts[group] <= numbers[i]:
+            group += 1
+        groups[i] = group
+        ends[group] += 1
     for group in range(1, ends.size):
         ends[group] += ends[group - 1]
     for i in range(numbers.size - 1, -1, -1):

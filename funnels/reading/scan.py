@@ -133,6 +133,7 @@ class Rows:
     names: NDArray[np.int32]
     bots: NDArray[np.uint8]
     first_bot: int  # the bit of the first row
+    key: str = ""  # tells them from all others
 
 
 def forget() -> None:
@@ -193,7 +194,9 @@ class Table:
         ) as file:
             for group in groups:
                 table = file.read_row_group(group, columns, use_threads=False)
-                yield tuple(_rows(batch, stretch.name) for batch in table.to_batches())
+                key = f"{stretch.file.key}\n{group}"
+                batches = enumerate(table.to_batches())
+                yield tuple(_rows(batch, stretch.name, f"{key}\n{number}") for number, batch in batches)
 
     def _footer(self, file: File) -> Footer:
         found = _FOOTERS.get(file.key)
@@ -294,7 +297,7 @@ def _only_name(bounds: tuple[str, str] | None) -> str | None:
     return bounds[0] if bounds is not None and bounds[0] == bounds[1] else None
 
 
-def _rows(batch: pa.RecordBatch, name: str | None) -> Rows:
+def _rows(batch: pa.RecordBatch, name: str | None, key: str) -> Rows:
     times = batch.column("time").cast(pa.timestamp("us", "UTC")).view(pa.int64()).to_numpy()
     words, names = [name or ""], _NO_NAMES
     if name is None:
@@ -306,7 +309,7 @@ def _rows(batch: pa.RecordBatch, name: str | None) -> Rows:
     if "bot" in batch.schema.names:
         column = batch.column("bot")
         bots, first_bot = np.frombuffer(column.buffers()[1], np.uint8), column.offset
-    return Rows(times, batch.column("actor_id").to_numpy(), words, names, bots, first_bot)
+    return Rows(times, batch.column("actor_id").to_numpy(), words, names, bots, first_bot, key)
 
 
 def _bytes(rows: Sequence[Rows]) -> int:

@@ -13,10 +13,12 @@ A slot is (actor id, value); values:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from funnels.kernel.words import Codes, Ints, compiled
 
@@ -29,12 +31,22 @@ _FREE: Final = -2
 _ELSEWHERE: Final = -3
 
 
+_tables: Final = count()
+
+
 @dataclass(frozen=True)
 class Who:
-    """``slots``: (size, 2), a power of two of them. ``people``: the person_id of each code."""
+    """``slots``: (size, 2), a power of two of them. ``people``: the person_id of each code.
+
+    ``base``: the table that this one was laid over, if any, and ``changed``, by its people: whose actors are no longer all
+    what they are there. ``number`` tells a table from all others.
+    """
 
     slots: Ints
     people: Ints
+    base: Who | None = None
+    changed: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    number: int = field(default_factory=lambda: next(_tables))
 
     @property
     def shift(self) -> int:
@@ -73,7 +85,19 @@ def laid_over(known: Who, gone: Ints, actors: Ints, people: Ints, internal: Ints
     numbered = np.concatenate([known.people, np.empty(len(actors) + 1, np.int64)])
     count = _fill(slots, known.shift, actors, people, numbered, len(known.people))
     _mark(slots, known.shift, internal)
-    return Who(slots, numbered[:count])
+    found = Who(slots, numbered[:count])
+    touched = np.concatenate([gone, actors, people, internal])
+    return Who(slots, found.people, known.base or known, _changed(known, found, touched))
+
+
+def _changed(known: Who, found: Who, keys: Ints) -> NDArray[np.bool_]:
+    """By the people of the base, those who have one of these actors in one table and not alike in the other."""
+    base, before, after = known.base or known, np.empty(keys.size, np.int64), np.empty(keys.size, np.int64)
+    find_values(base.slots, base.shift, keys, keys.size, before)
+    find_values(found.slots, found.shift, keys, keys.size, after)
+    changed = known.changed.copy() if known.base else np.zeros(len(base.people), np.bool_)
+    changed[before[(before >= 0) & (before != after)] & _CODE] = True
+    return changed
 
 
 def _anew(known: Who, gone: Ints, actors: Ints, people: Ints, internal: Ints) -> Who:

@@ -6,8 +6,8 @@ meets all; the medians' ratios are told. Ours is the whole answer (``funnels.adh
 matching, the statistics), ClickHouse's is its query alone. Both must count the same people.
 
 Warm means, of theirs: the pages of its files and its mark cache, as it keeps them by default. Of ours: the pages of the
-files, who is who, and of ``scan`` footers and decoded columns, 64 MB of each; what it takes without these columns is told
-besides. Answers are kept where it says so only.
+files, who is who, and of ``scan`` footers and decoded columns, 64 MB of each, and as much of whose the rows are
+(``owners``); what it takes without the columns and owners is told besides. Answers are kept where it says so only.
 
 The greatest resident memory is that of a process of its own that asks one question once; and of one that asks many,
 one after the other and then ten at once.
@@ -288,12 +288,13 @@ class Asking:
         self._lake, self._answers = lake, Answers()
 
     def told(self, asked: dict[str, object]) -> list[object]:
-        from funnels.reading import scan
+        from funnels.reading import owners, scan
 
         if asked.pop("peak", False):
             return [peak()]
         if asked.pop("forgetful", False):
             scan.forget()
+            owners.forget()
         kept, at_once = bool(asked.pop("kept", False)), int(str(asked.pop("at_once", 1)))
         began, processor = time.perf_counter(), time.process_time()
         with ThreadPoolExecutor(at_once) as people:

@@ -79,9 +79,9 @@ def test_a_row_group_is_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     decoded: list[int] = []
     of = scan._rows
 
-    def counted(batch: pa.RecordBatch, name: str | None) -> scan.Rows:
+    def counted(batch: pa.RecordBatch, name: str | None, key: str) -> scan.Rows:
         decoded.append(len(batch))
-        return of(batch, name)
+        return of(batch, name, key)
 
     monkeypatch.setattr(scan, "_rows", counted)
     table = written(tmp_path / "one.parquet", [1, 2, 3], "once")
