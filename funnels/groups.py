@@ -178,13 +178,14 @@ def _attributed(
 
 def _along(witness: Ints, values: Codes, part: Ints, columns: Sequence[int]) -> Ints:
     """The first code that is not -1 among these columns of the witness; ``part[code of values]``, the last for null."""
-    found = np.full(len(witness), -1, np.int64)
+    found, open_cases = np.full(len(witness), -1, np.int64), np.arange(len(witness))
     for column in columns:
-        open_cases = np.flatnonzero(found < 0)
         if not open_cases.size:
             break
         events = witness[open_cases, column]
-        found[open_cases] = part[np.where(events < 0, -1, values[events])]
+        told = part[np.where(events < 0, -1, values[events])]
+        found[open_cases] = told
+        open_cases = open_cases[told < 0]
     return found
 
 

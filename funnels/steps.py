@@ -50,7 +50,9 @@ def reached_by(outcome: Outcome, step: int, rules: Rules) -> NDArray[np.bool_]:
 
 def last_steps(outcome: Outcome, rules: Rules) -> Ints:
     """Per case, the step at which its witness ends."""
-    last = np.array(_required(outcome.steps, rules), np.int64)[outcome.levels - 1]
+    last: Ints = outcome.levels - 1
+    if rules.optional:
+        last = np.array(_required(outcome.steps, rules), np.int64)[last]
     for step in sorted(rules.optional):
         last = np.where(outcome.witness[:, step] >= 0, np.maximum(last, step), last)
     return last

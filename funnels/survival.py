@@ -61,8 +61,8 @@ def curve(waited: Ints, converted: NDArray[np.bool_]) -> list[dict[str, object]]
     left = np.cumprod((waiting - deaths) / waiting, dtype=np.float64)
     low, high = _interval(left, deaths, waiting)
     rows = [
-        {"seconds": seconds, "converted": 1 - share, "low": _or_none(below), "high": _or_none(above)}
-        for seconds, share, below, above in zip(*(array.tolist() for array in (times / 1e6, left, low, high)), strict=True)
+        {"seconds": seconds, "converted": share, "low": below, "high": above}
+        for seconds, share, below, above in zip(*map(_listed, (times / 1e6, 1 - left, low, high)), strict=True)
     ]
     return _with_ends(rows, float(waited.max()) / 1e6)
 
@@ -95,5 +95,9 @@ def _with_ends(rows: list[dict[str, object]], longest: float) -> list[dict[str, 
     return rows if rows[-1]["seconds"] == longest else [*rows, {**rows[-1], "seconds": longest}]
 
 
-def _or_none(value: float) -> float | None:
-    return None if np.isnan(value) else value
+def _listed(values: NDArray[np.float64]) -> list[float | None]:
+    """With None for NaN, of which there are few."""
+    told: list[float | None] = values.tolist()
+    for place in np.flatnonzero(np.isnan(values)).tolist():
+        told[place] = None
+    return told

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from typing import Final
 
@@ -30,6 +31,7 @@ Numbers = NDArray[np.integer]
 
 JSON_ROOTS: Final = ("properties", "context")
 _KEPT_BYTES: Final = 64 << 20
+_SMALL: Final = 64  # texts
 _FEW: Final = 4_096  # values of a row group, up to which they are kept
 _PER_ROW: Final = 8  # bytes of a row, below which a column is surely a dictionary in its file
 _GROUPS: Final = 4  # that one thread reads at a time
@@ -51,7 +53,18 @@ class Encoded:
     @property
     def bytes(self) -> int:
         held = 0 if self.codes is None else self.codes.nbytes
-        return 500 + held + int(self.texts.nbytes) + int(self.documents.nbytes)
+        listed = 100 * len(self.texts) if self.is_small else 0
+        return 500 + held + listed + int(self.texts.nbytes) + int(self.documents.nbytes)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it takes longer to find out which of the texts some rows have than to list all of them."""
+        return len(self.texts) <= _SMALL and not len(self.documents)
+
+    @cached_property
+    def listed(self) -> list[str]:
+        """The texts, if they are few."""
+        return list(self.texts.to_pylist())
 
 
 @dataclass(frozen=True)
@@ -103,16 +116,15 @@ class Places:
     ) -> Iterator[tuple[NDArray[np.intp], Encoded, NDArray[np.integer]]]:
         """A property of these rows: places in ``numbers``, what their row group has, and their codes (or none)."""
 
-        def work(task: Sequence[tuple[Group, slice]]) -> list[tuple[slice, Encoded]]:
-            return [(part, one) for (_, part), one in zip(task, self._read([group for group, _ in task], name), strict=True)]
+        def work(task: Sequence[tuple[int, slice]]) -> list[Encoded]:
+            return self._read([self._groups[place] for place, _ in task], name)
 
         order, tasks = self._tasks(numbers)
-        for found in threads.map(work, tasks):
-            for part, one in found:
+        kept = all(_key(self._groups[place], name) in _KEPT for task in tasks for place, _ in task)
+        for task, found in zip(tasks, map(work, tasks) if kept else threads.map(work, tasks), strict=True):
+            for (place, part), one in zip(task, found, strict=True):
                 there = order[part]
-                group = np.searchsorted(self._starts, numbers[there[0]], "right") - 1
-                rows = numbers[there] - self._starts[group]
-                yield there, one, np.zeros(0, np.uint8) if one.codes is None else one.codes[rows]
+                yield there, one, _NO_CODES if one.codes is None else one.codes[numbers[there] - self._starts[place]]
 
     def looked_up(self, numbers: Numbers, of: Callable[[int], Codes], missing: int, threads: ThreadPoolExecutor) -> Codes:
         """What ``of`` a row group tells of these rows; ``missing`` where it has nothing."""
@@ -128,13 +140,13 @@ class Places:
     def column(self, numbers: Numbers, name: str, threads: ThreadPoolExecutor) -> pa.Array:
         """A column of the table in these rows, in their order."""
 
-        def work(task: Sequence[tuple[Group, slice]]) -> list[pa.ChunkedArray]:
-            with self._opened(task[0][0], ()) as file:
+        def work(task: Sequence[tuple[int, slice]]) -> list[pa.ChunkedArray]:
+            with self._opened(self._groups[task[0][0]], ()) as file:
                 return [
-                    file.read_row_group(group.number, [name], use_threads=False)[name].take(
-                        pa.array(numbers[order[part]] - self._starts[self._place(numbers[order[part][0]])])
+                    file.read_row_group(self._groups[place].number, [name], use_threads=False)[name].take(
+                        pa.array(numbers[order[part]] - self._starts[place])
                     )
-                    for group, part in task
+                    for place, part in task
                 ]
 
         order, tasks = self._tasks(numbers)
@@ -146,23 +158,23 @@ class Places:
     def _place(self, number: int) -> int:
         return int(np.searchsorted(self._starts, number, "right")) - 1
 
-    def _tasks(self, numbers: Numbers) -> tuple[NDArray[np.intp], list[list[tuple[Group, slice]]]]:
+    def _tasks(self, numbers: Numbers) -> tuple[NDArray[np.intp], list[list[tuple[int, slice]]]]:
         """The order of ``numbers``; the groups that they lie in, each with its part of it, few of a file at a time."""
         order, ends = np.empty(numbers.size, np.int64), np.zeros(self._starts.size + 1, np.int64)
         _by_group(numbers.astype(np.int64), self._starts, order, ends)
         there = np.flatnonzero(ends[1:] > ends[:-1]).tolist()
-        parts = [(self._groups[place], slice(int(ends[place]), int(ends[place + 1]))) for place in there]
-        alike = (list(one) for _, one in groupby(parts, lambda part: part[0].file.path))
+        parts = [(place, slice(int(ends[place]), int(ends[place + 1]))) for place in there]
+        alike = (list(one) for _, one in groupby(parts, lambda part: self._groups[part[0]].file.path))
         return order, [one[since : since + _GROUPS] for one in alike for since in range(0, len(one), _GROUPS)]
 
     def _read(self, groups: Sequence[Group], name: str) -> list[Encoded]:
-        keys = [f"{group.file.key}\n{group.number}\n{name}" for group in groups]
+        keys = [_key(group, name) for group in groups]
         found = [_KEPT.get(key) for key in keys]
         missing = [group for group, one in zip(groups, found, strict=True) if one is None]
         read = iter(self._encode(missing, name) if missing else ())
         every = [next(read) if one is None else one for one in found]
-        for key, one in zip(keys, every, strict=True):
-            if len(one.texts) <= _FEW and len(one.documents) <= _FEW:
+        for key, one, known in zip(keys, every, found, strict=True):
+            if known is None and len(one.texts) <= _FEW and len(one.documents) <= _FEW:
                 _KEPT.put(key, one)
         return every
 
@@ -181,6 +193,10 @@ class Places:
         return pq.ParquetFile(
             group.file.path, metadata=group.footer.metadata, read_dictionary=[*dictionaries], filesystem=self._store
         )
+
+
+def _key(group: Group, name: str) -> str:
+    return f"{group.file.key}\n{group.number}\n{name}"
 
 
 @compiled
@@ -252,5 +268,6 @@ def _packed(codes: NDArray[np.integer], texts: pa.StringArray, documents: pa.Str
     return Encoded(codes.astype(np.min_scalar_type(len(texts) + len(documents))), texts, documents)
 
 
+_NO_CODES: Final = np.zeros(0, np.uint8)
 _NO_TEXTS: Final = pa.array([], pa.string())
 _KEPT: Final = Kept[Encoded](_KEPT_BYTES, lambda one: one.bytes)

@@ -53,6 +53,11 @@ class Kept(Generic[_Value]):
         self._asked = 0
         self._lock = threading.Lock()
 
+    def __contains__(self, key: str) -> bool:
+        """Without asking for it."""
+        with self._lock:
+            return key in self._values
+
     def get(self, key: str) -> _Value | None:
         with self._lock:
             self._asked += 1

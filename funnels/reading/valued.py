@@ -100,6 +100,8 @@ class Values:
 
     def of(self, which: Which) -> Codes:
         """(n, properties): the code of each value; MISSING where it is null."""
+        if len(self._columns) == 1:
+            return self._columns[0].of(which).reshape(-1, 1)
         found = np.full((which.times.size, len(self._columns)), MISSING, np.int32)
         for place, column in enumerate(self._columns):
             found[:, place] = column.of(which)
@@ -138,16 +140,11 @@ class OfEvents:
         self, read: Iterable[tuple[NDArray[np.intp], Encoded, NDArray[np.integer]]]
     ) -> Iterable[tuple[NDArray[np.intp], Codes]]:
         """The rows that have a value, with their codes."""
-        used = [
-            (there, one, *occurring(codes, len(one.texts) + len(one.documents) + 1))
-            for there, one, codes in read
-            if one.codes is not None
-        ]
-        told = [_told(one, occurring) for _, one, occurring, _ in used]
-        self._learn({text for texts in told for text in texts if text is not None})
-        for (there, _, _, inverse), texts in zip(used, told, strict=True):
+        used = [(there, *_used(one, codes)) for there, one, codes in read if one.codes is not None]
+        self._learn({text for _, texts, _ in used for text in texts if text is not None})
+        for there, texts, places in used:
             codes = [MISSING if text is None else self._texts[text] for text in texts]
-            yield there, np.array(codes, np.int32)[inverse]
+            yield there, np.array(codes, np.int32)[places]
 
     def _learn(self, texts: set[tuple[bool, str]]) -> None:
         asked = []
@@ -181,6 +178,14 @@ class OfEvents:
         return self._codes[key]
 
 
+def _used(one: Encoded, codes: NDArray[np.integer]) -> tuple[list[tuple[bool, str] | None], NDArray[np.integer]]:
+    """What some rows have, and for each its place there; of small dictionaries all that any row has."""
+    if one.is_small:
+        return [*((False, text) for text in one.listed), None], codes
+    there, places = occurring(codes, len(one.texts) + len(one.documents) + 1)
+    return _told(one, there), places
+
+
 def _told(one: Encoded, codes: Ints) -> list[tuple[bool, str] | None]:
     """Of each code, whether it is a document, and its text; None where it is null."""
     count = len(one.texts)
@@ -197,13 +202,16 @@ def of_witnesses(
     witness = in_time(outcome, rules).witness
     steps = range(witness.shape[1])
     columns = steps if attribution == "first" else steps[::-1] if attribution == "last" else [int(attribution)]
-    found, open_cases = np.full((which.times.size, width), MISSING, np.int32), np.arange(len(witness))
+    found, open_cases = np.full((width, which.times.size), MISSING, np.int32), np.arange(len(witness))
     for column in columns:
         rows = witness[open_cases, column]
-        there = rows[rows >= 0]
-        if there.size:
-            found[there] = values.of(which.some(there))
-        known = np.zeros(rows.size, np.bool_)
-        known[rows >= 0] = (found[there] != MISSING).all(axis=1)
-        open_cases = open_cases[~known]
-    return found
+        served = rows >= 0
+        there = rows if served.all() else rows[served]
+        if not there.size:
+            continue
+        told = values.of(which.some(there))
+        for place in range(width):
+            found[place][there] = told[:, place]
+        served[served] = (told.T != MISSING).all(axis=0)
+        open_cases = open_cases[~served]
+    return found.T
