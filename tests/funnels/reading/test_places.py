@@ -16,6 +16,9 @@ from funnels.kernel import Ints
 from funnels.reading import places
 from funnels.reading.places import Places
 from funnels.reading.scan import File, Table
+from funnels.reading.valued import OfEvents, Which
+from ingest.lake import Lake
+from transforms.engine import Engine
 
 NAMES = ("A", "B", "C")
 
@@ -87,3 +90,19 @@ def test_a_row_group_is_read_whole(tmp_path: Path) -> None:
     whole = place.whole(1, "browser")
     assert whole.codes is not None
     assert (whole.texts.to_pylist(), whole.codes.tolist()) == (["r"], [0, 1])
+
+
+@pytest.mark.parametrize("small", [0, 2, 64])
+def test_values_are_the_same_whether_a_dictionary_is_listed_or_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: int
+) -> None:
+    monkeypatch.setattr(places, "_SMALL", small)
+    texts = [['{"a": 1}', '{"a": "x"}', "{}", '{"a": "y"}'], ["{}"], ['{"\\u0061": 2}', '{"a": 1.0}', '{"a": [1]}']]
+    table = table_of(tmp_path, [group(name, one, "properties") for name, one in zip(NAMES, texts, strict=True)])
+    place, numbers = Places(table.store, table.stretches(None, 0, 10)), np.array([7, 0, 2, 3, 6, 4, 0, 5], np.int32)
+    which = Which(numbers, np.zeros(8, np.int32), np.zeros(8, np.int64))
+    with Engine(Lake(str(tmp_path / "lake")), "p", {}) as engine, ThreadPoolExecutor(2) as threads:
+        column = OfEvents(engine, place, threads, "properties.a")
+        for _ in range(2):  # read, and kept
+            codes = column.of(which).tolist()
+            assert [None if code < 0 else column.values[code] for code in codes] == ["[1]", 1, None, "y", 1, None, 1, 2]
