@@ -63,6 +63,7 @@ def test_events_wait_in_the_log_while_the_lake_is_away_and_come_when_it_is_back(
         log = Log.open(tmp_path / "log", QUICK)
         await append(log, "before")
         await soon(lambda: lake.open("shop", "events") is not None, "the lake is made")
+        await soon(lambda: log_folder.sealed_segments(log.folder.path) == [], "what is stored leaves the log")
         lake_root.rename(elsewhere)
         lake_root.write_text("the lake's disk is not mounted")
         for number in range(30):

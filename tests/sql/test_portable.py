@@ -12,9 +12,10 @@ FILES: list[tuple[Folder, str]] = [(folder, name) for folder in ("models", "metr
 # What the files call, as sqlglot names it, and both engines were seen to do alike (tests/transforms/test_spark.py). Their
 # hashes differ; only whether two are equal is asked.
 ALIKE = """
-    and any_value arg_max arg_min array array_agg case cast coalesce concat_ws count date_trunc epoch epoch_us exists flatten
-    greatest group_concat hash if json_each json_extract_scalar json_keys json_object_keys lag lead like list lower max min
-    nullif or regexp_extract regexp_like row_number struct string_agg sum time_to_unix timestamp_trunc timezone to_json trim
+    and any_value arg_max arg_min array array_agg case cast coalesce concat_ws count date_trunc epoch epoch_us exists
+    flatten greatest group_concat hash if json_each json_extract json_extract_scalar json_keys json_object_keys json_type
+    lag lead like list lower max min nullif or regexp_extract regexp_like row_number struct string_agg sum time_to_unix
+    timestamp_trunc timezone to_json trim
 """
 
 
