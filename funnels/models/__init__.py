@@ -6,7 +6,7 @@
 
 Decisions
 - Rounds for stages. Context: a stage may lean on another one (``after``, ``members``), SQL windows cannot recurse portably.
-  Choice: the same three SQL files run once per round, the rows of earlier rounds bound as ``settled``. Price: each round
+  Choice: the same SQL files run once per round, the rows of earlier rounds bound as ``settled``. Price: each round
   reads the relation of matching events again (three rounds for the defaults).
 - What is repaired follows cause and time. Context: whoever is active today would have all stages made again. Choice: a
   subject is stale only where a stage that reads the moved event is open at its time; who entered before cannot have entered

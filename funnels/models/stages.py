@@ -2,8 +2,9 @@
 
 A stage may lean on another one (``after``, ``members``), so they are found in rounds: each round gets the rows of those
 before it as ``settled``. Whose the matching events are (``stage_matches.sql``) and what ends spells (``stage_leavings.sql``)
-is found once, before them. The SQL of a round is ``stage_counts.sql``, ``stage_completions.sql`` and ``stages.sql``; that of
-the last round is run by the build, whose table ``stages`` then holds the rows of all. It stays in the engine, which spills.
+is found once, before them. The SQL of a round is ``stage_counts.sql``, ``stage_crowds.sql``, ``stage_completions.sql`` and
+``stages.sql``; that of the last round is run by the build, whose table ``stages`` then holds the rows of all. It stays in
+the engine, which spills.
 
 A repair (``stage_repair``) runs the same over the events around the stale subjects; what other people entered is read from
 the rows in force. Of those others too little is known to make their rows: they are the ``bystanders``, who get none.
@@ -51,7 +52,7 @@ _CONDITIONS: Final = pa.schema(
 )
 
 _BYSTANDERS: Final = pa.schema([pa.field("subject_id", pa.string(), nullable=False)])
-_OF_A_ROUND: Final = ("stage_counts", "stage_completions")
+_OF_A_ROUND: Final = ("stage_counts", "stage_crowds", "stage_completions")
 
 Key = tuple[Subject, str]
 Patterns = Mapping[tuple[Selection, ...], int]
@@ -73,6 +74,7 @@ def _models(definitions: Definitions) -> tuple[Model, ...]:
         Model(replace(load("models", "stage_matches"), text=matches, reads=reads), params=values),
         Model(load("models", "stage_leavings"), inputs=leaving),
         Model(load("models", "stage_counts"), inputs=partial(_rounds, definitions, patterns)),
+        Model(load("models", "stage_crowds")),
         Model(load("models", "stage_completions")),
         Model(
             load("models", "stages"),

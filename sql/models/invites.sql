@@ -2,7 +2,7 @@
 -- grain: invite_id, invitee
 -- kind: by_subject invite_id
 -- reads: invite_links, invite_generations
--- Bound by funnels/invites.py: invite_generations, a row per person whom an invitation is credited for: one more than the
+-- Bound by funnels/models/invites.py: invite_generations, a row per person whom an invitation is credited for: one more than the
 -- inviter's. Whoever came without one is of generation 0.
 select
     invite_links.invite_id, invite_links.inviter, invite_links.inviter_account, invite_links.layer, invite_links.sent_at,

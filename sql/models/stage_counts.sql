@@ -2,7 +2,7 @@
 -- grain: condition, event_id
 -- kind: relation
 -- reads: conditions, stage_matches, settled, stage_leavings
--- Bound by funnels/stages.py: conditions (each with its stage's rule repeated on it) and settled (rows of stages for the
+-- Bound by funnels/models/stages.py: conditions (each with its stage's rule repeated on it) and settled (rows of stages for the
 -- stages that these come after). All lengths of time are inclusive and microseconds. A stretch is the time between two leavings of the stage.
 -- What counts the same as an earlier condition does (same_as) is counted once.
 with held as (

@@ -2,7 +2,7 @@
 -- grain: subject, stage, subject_id, stretch
 -- kind: relation
 -- reads: leaving_conditions, stage_matches
--- Bound by funnels/stages.py: leaving_conditions (what ends a spell). stretch counts from 1; the time before the first leaving
+-- Bound by funnels/models/stages.py: leaving_conditions (what ends a spell). stretch counts from 1; the time before the first leaving
 -- is stretch 0 and has no row. A stretch begins with the leaving's own instant: what enters then, enters anew.
 with seen as (
     select

@@ -2,7 +2,7 @@
 -- grain: pattern, event_id
 -- kind: relation
 -- reads: matches, actors, sole_memberships
--- Bound by funnels/stages.py: matches, the events that fit a pattern. account_id is the event's own, else its person's sole
+-- Bound by funnels/models/stages.py: matches, the events that fit a pattern. account_id is the event's own, else its person's sole
 -- one at that time, else empty.
 select
     matches.pattern, matches.event_id, matches.time, actors.person,

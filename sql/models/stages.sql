@@ -2,7 +2,7 @@
 -- grain: subject, subject_id, stage, spell
 -- kind: by_subject subject_id
 -- reads: conditions, stage_completions, stage_leavings, settled, memberships, bystanders
--- Bound by funnels/stages.py: conditions; settled, which holds the rows of the stages found in earlier rounds; bystanders, of
+-- Bound by funnels/models/stages.py: conditions; settled, which holds the rows of the stages found in earlier rounds; bystanders, of
 -- whom too little is known to make their rows (of a repair; nobody otherwise). A stage is entered at the needed-th thing that
 -- brings a subject nearer to it: 1 for any of its conditions, their number for all of them, n for n members of an account.
 -- Leavings cut a subject's time into stretches; a stretch in which the stage is entered is a spell, left where the next one

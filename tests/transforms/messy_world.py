@@ -30,6 +30,15 @@ any = [{ event = "Task Completed", people = 2, window = "2d" }, { event = "Proje
 after = "begun"
 all = [{ event = "Task Completed", people = 2, window = "9d" }, { event = "Signed In" }]
 
+[stages.crowded.account]
+after = "begun"
+any = [
+    { any_of = [NAMES], people = 2 },
+    { any_of = [NAMES], people = 2, window = "20d" },
+    { any_of = [NAMES], people = 2, window = "9d" },
+    { any_of = ["Task Completed", "Signed In", "Signed Up", "Invite Sent"], people = 2, window = "9d" },
+]
+
 [stages.late.person]
 after = "begun"
 within = "9d"
@@ -52,7 +61,7 @@ any = [{ event = "Task Completed", where = [
     ] },
     { property = "properties.plan", op = "ne", value = "free" },
 ] }]
-"""
+""".replace("NAMES", '"Task Completed", "Project Created", "Signed In", "Signed Up", "Invite Sent", "Invite Accepted"')
 FUNNELS: Final = "[funnels.all]\nsteps = ['registered', 'begun', 'busy', 'paid']\nwindow = '9d'\n"
 VIRALITY: Final = """
 [virality]
