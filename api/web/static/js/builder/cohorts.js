@@ -1,7 +1,7 @@
 // Cohorts that the question itself defines: who satisfies a condition; then a property, cohort:NAME, of filters and groups.
 import { el } from "../dom.js";
 import { shift } from "../range.js";
-import { adder, field, iconButton, number, select, span } from "./fields.js";
+import { adder, field, iconButton, nest, number, select, span } from "./fields.js";
 import { filters } from "./filters.js";
 import { picker } from "./picker.js";
 import { choice } from "./question.js";
@@ -126,18 +126,14 @@ function done(each, path, { one, at, board, about }) {
         onchange: ({ target }) => set({ [name]: target.value ? shift(target.value, back) : null }),
       }),
     );
-  return el(
-    "div",
-    { class: "nest", "data-path": path },
-    el(
-      "div",
-      { class: "line tight" },
-      el("span", { class: "small quiet" }, "Did"),
-      iconButton(`Remove ${place}`, "×", () => {
-        one.did.splice(at, 1);
-        board.changed({ shape: true });
-      }),
-    ),
+  return nest(
+    path,
+    el("span", { class: "small quiet" }, "Did"),
+    `Remove ${place}`,
+    () => {
+      one.did.splice(at, 1);
+      board.changed({ shape: true });
+    },
     choices(each, { path, place, board }),
     filters(each.where, { path: `${path}.where`, board: events, more: or(each, { path, board }) }),
     el(

@@ -1,6 +1,6 @@
 // Exclusions: events that end a way through between two of its steps.
 import { el } from "../dom.js";
-import { adder, field, iconButton, select } from "./fields.js";
+import { adder, field, nest, select } from "./fields.js";
 import { filters } from "./filters.js";
 import { called, choice } from "./question.js";
 import { choices, or } from "./steps.js";
@@ -24,18 +24,14 @@ export function exclusions(board) {
             board.changed();
           }),
         );
-      return el(
-        "div",
-        { class: "nest", "data-path": path },
-        el(
-          "div",
-          { class: "line tight" },
-          el("span", { class: "small quiet" }, "Excluded event"),
-          iconButton("Remove the exclusion", "×", () => {
-            list.splice(index, 1);
-            board.changed({ shape: true });
-          }),
-        ),
+      return nest(
+        path,
+        el("span", { class: "small quiet" }, "Excluded event"),
+        "Remove the exclusion",
+        () => {
+          list.splice(index, 1);
+          board.changed({ shape: true });
+        },
         choices(one, { path, place: `Exclusion ${index + 1}`, board }),
         filters(one.where, { path: `${path}.where`, board, more: or(one, { path, board }) }),
         el(

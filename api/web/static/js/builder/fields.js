@@ -5,6 +5,12 @@ export function field(label, path, ...content) {
   return el("label", { class: "field", "data-path": path }, el("span", {}, label), content);
 }
 
+/** One of a list, indented: what it is and a button that removes it, then its fields. */
+export function nest(path, what, removed, remove, ...content) {
+  const head = el("div", { class: "line tight" }, what, iconButton(removed, "×", remove));
+  return el("div", { class: "nest", "data-path": path }, head, content);
+}
+
 /** A drop-down; `options`: [[value, text], …]. */
 export function select(label, options, current, choose) {
   const node = el(

@@ -1,6 +1,6 @@
 // Conditions on events: a list of them means all; a box "any of" within means one of those.
 import { el } from "../dom.js";
-import { adder, iconButton, select } from "./fields.js";
+import { adder, iconButton, nest, select } from "./fields.js";
 import { picker } from "./picker.js";
 import { several } from "./values.js";
 
@@ -59,26 +59,22 @@ function item(list, index, path, board) {
   const one = list[index];
   const name = one.any ? "any" : one.all ? "all" : null;
   if (!name) return condition(list, index, path, board);
-  return el(
-    "div",
-    { class: "nest", "data-path": path },
-    el(
-      "div",
-      { class: "line tight" },
-      select(
-        "Which of these must hold",
-        [
-          ["any", "Any of these"],
-          ["all", "All of these"],
-        ],
-        name,
-        (kind) => {
-          list[index] = { [kind]: one[name] };
-          board.changed({ shape: true });
-        },
-      ),
-      iconButton("Remove the group", "×", () => remove(list, index, board)),
+  return nest(
+    path,
+    select(
+      "Which of these must hold",
+      [
+        ["any", "Any of these"],
+        ["all", "All of these"],
+      ],
+      name,
+      (kind) => {
+        list[index] = { [kind]: one[name] };
+        board.changed({ shape: true });
+      },
     ),
+    "Remove the group",
+    () => remove(list, index, board),
     filters(one[name], { path: `${path}.${name}`, board }),
   );
 }
